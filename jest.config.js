@@ -1,0 +1,12 @@
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+  },
+  testMatch: ['<rootDir>/{operator,api-gateway,local,test,scripts}/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/.swe-agent', '<rootDir>/workspace'],
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};

@@ -1,0 +1,56 @@
+/** The pieces that events are made of. */
+import type { Phase } from '../api/resources.ts';
+import type { SandboxIdentity } from '../sandbox/transport.ts';
+import type { BlobRef } from './blob.ts';
+
+export type { Phase };
+
+/** Text in the event itself, or a blob when it is above INLINE_LIMIT. */
+export type TextOrBlob = string | BlobRef;
+
+export type ConversationRole = 'planner' | 'programmer' | 'reviewer' | 'diagnosis';
+
+export type SandboxIdentityRecord = SandboxIdentity & {
+  root: string;
+  worktree: string;
+  isolated: boolean;
+  isolation: string;
+  isolationMessage: string;
+};
+
+export type PlanStep = {
+  id: string;
+  title: string;
+  details?: string;
+  status: 'pending' | 'in_progress' | 'completed' | 'skipped';
+};
+
+export type ReviewFinding = { file: string; line?: number; problem: string };
+
+/**
+ * ok: the tool did what was asked; error: it did not, and the result says why and what to do; interrupted: ended by a
+ * message, a cancel or a stop of the operator; lost: the sandbox went away or no exit status is known.
+ */
+export type ToolOutcome = 'ok' | 'error' | 'interrupted' | 'lost';
+
+export type NoteReason =
+  | 'steering'
+  | 'nudge'
+  | 'diagnosis'
+  | 'environment'
+  | 'no-tool-call'
+  | 'cut-off'
+  | 'plan-changed'
+  | 'limit';
+
+export type PauseReason =
+  | 'Suspended'
+  | 'LimitReached'
+  | 'Stuck'
+  | 'ProviderUnavailable'
+  | 'ProviderQuota'
+  | 'ProviderAccess'
+  | 'ProviderRefused'
+  | 'ReviewRoundsExhausted'
+  | 'SandboxUnavailable'
+  | 'StorageFull';

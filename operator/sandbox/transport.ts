@@ -1,0 +1,92 @@
+/**
+ * The sandbox port. A transport finds or makes a place with a POSIX shell and moves bytes; starting, attaching to and
+ * signalling commands, files and git are written once above it. Every adapter passes test/conformance/transport.ts.
+ */
+import type { AgentSessionSpec } from '../api/types.gen.ts';
+
+export type SandboxType = 'pod' | 'daytona' | 'local';
+
+/** Whom a sandbox belongs to; its name is derived from this alone. */
+export type SandboxOwner = { uid: string; name: string; namespace: string };
+
+export type SandboxIdentity = {
+  type: SandboxType;
+  /** Deterministic name: directory, Pod name, Daytona label. */
+  name: string;
+  /** Identifies this incarnation: differs after the sandbox was lost and made anew, so that old operation ids mean nothing in it. */
+  uid: string;
+};
+
+export type Isolation = {
+  /** Whether commands are kept from the operator's files, environment and processes. */
+  isolated: boolean;
+  /** bubblewrap, user (a second UID), none, pod, pod-<runtimeClass>, daytona. */
+  method: string;
+  /** A sentence for people. */
+  message: string;
+};
+
+/** A shell running the command protocol: lines in, lines out. Ends when the connection is lost, which says nothing about the commands. */
+export interface Channel {
+  /** Sends one line (no newline inside). Resolves when it was handed over. @throws ChannelClosedError */
+  send(line: string): Promise<void>;
+  /** Lines from the sandbox, in order. Ends when the channel closed. */
+  lines(): AsyncIterable<string>;
+  close(): Promise<void>;
+}
+
+export class ChannelClosedError extends Error {
+  override readonly name = 'ChannelClosedError';
+}
+
+/** The sandbox is not there any more (deleted, evicted, directory removed). What ran in it is lost. */
+export class SandboxLostError extends Error {
+  override readonly name = 'SandboxLostError';
+}
+
+/** The sandbox cannot be had now, or ever. `reason` is a condition reason in CamelCase. */
+export class SandboxUnavailableError extends Error {
+  override readonly name = 'SandboxUnavailableError';
+  readonly reason: string;
+  readonly permanent: boolean;
+  constructor(reason: string, message: string, options: { permanent: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.reason = reason;
+    this.permanent = options.permanent;
+  }
+}
+
+/** A provisioned sandbox. Paths are absolute paths as seen inside. */
+export interface SandboxHandle {
+  readonly identity: SandboxIdentity;
+  readonly isolation: Isolation;
+  /** Parent of everything of the session; the command protocol keeps its state in `<root>/.run`, the worktree is `<root>/repo`. */
+  readonly root: string;
+  /** Starts, or reconnects to, the protocol's shell. @throws SandboxLostError | SandboxUnavailableError */
+  open(signal: AbortSignal): Promise<Channel>;
+  /** Writes a file under root (parents are made), replacing it only when all bytes arrived. Never follows a symlink out of root. */
+  put(path: string, bytes: Uint8Array, options: { mode?: number; signal: AbortSignal }): Promise<void>;
+  /** Bytes [offset, offset+length) of a regular file under root; fewer at its end; undefined when there is no such file. Never follows a symlink out of root. */
+  get(path: string, range: { offset: number; length: number; signal: AbortSignal }): Promise<Uint8Array | undefined>;
+  /** Size in bytes and kind of what is at a path; undefined when nothing is. */
+  stat(
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ type: 'file' | 'directory' | 'other'; size: number; mode: number } | undefined>;
+}
+
+export type SandboxSpec = NonNullable<AgentSessionSpec['sandbox']>;
+
+export interface SandboxTransport {
+  readonly type: SandboxType;
+  /** Finds the owner's sandbox or makes it. Adopts only what carries the owner's UID. @throws SandboxUnavailableError */
+  provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle>;
+  /** Finds it without making it. */
+  find(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined>;
+  /** Ends every process in it and removes it. Succeeds when there is none. */
+  dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void>;
+  /** Ends every process in it and keeps the files, for a clean stop of the operator. */
+  quiesce(owner: SandboxOwner, signal: AbortSignal): Promise<void>;
+  /** Sandboxes of this transport whose session is not among `known`. */
+  listOrphans(known: ReadonlySet<string>, signal: AbortSignal): Promise<SandboxOwner[]>;
+}
