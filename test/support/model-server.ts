@@ -1,0 +1,210 @@
+/**
+ * A stand-in for a model: answers from a script over real HTTP, in the true wire format of OpenAI's two APIs, streamed
+ * and whole, and refuses malformed requests as OpenAI does. The system under test uses its real SDK against it.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { chatErrorFrame, chatFrames, chatWhole } from './model-server/chat-wire.ts';
+import { refusalOf, type ServerRules, standardError } from './model-server/refusals.ts';
+import { type Fault, type FullReply, fullReply, type ModelReply } from './model-server/reply.ts';
+import { responsesErrorFrame, responsesFrames, responsesWhole } from './model-server/responses-wire.ts';
+import { SeenRequest } from './model-server/seen-request.ts';
+
+export type { ModelReply } from './model-server/reply.ts';
+export type { SeenCall, SeenMessage } from './model-server/seen-request.ts';
+export { SeenRequest };
+
+/** Replies in their order, one a request; or a model that looks at the conversation and answers accordingly. */
+export type ModelScript = readonly ModelReply[] | ((request: SeenRequest) => ModelReply | Promise<ModelReply>);
+
+export type ModelServerOptions = ServerRules & {
+  /** 0, the default: any free port. */
+  port?: number;
+  /** How many of the latest requests are kept in `requests`; all by default. */
+  keep?: number;
+};
+
+export type ModelServer = {
+  /** With /v1, as OPENAI_BASE_URL wants it. */
+  baseUrl: string;
+  /** What was asked, oldest first, refused requests included. */
+  requests: SeenRequest[];
+  /** Resolves when the next request has come that is not in `requests` yet. */
+  nextRequest(): Promise<SeenRequest>;
+  /** Ends every connection. */
+  close(): Promise<void>;
+};
+
+/** Starts the server on 127.0.0.1. A list that has run out answers 400 and says so. */
+export async function startModelServer(script: ModelScript, options: ModelServerOptions = {}): Promise<ModelServer> {
+  const requests: SeenRequest[] = [];
+  const waiting: ((request: SeenRequest) => void)[] = [];
+  const prefix = randomBytes(6).toString('hex');
+  const keep = options.keep ?? Number.POSITIVE_INFINITY;
+  let count = 0;
+
+  const server = createServer((incoming, outgoing) => {
+    handle(incoming, outgoing).catch((error: unknown) => {
+      if (outgoing.headersSent || outgoing.destroyed) outgoing.destroy();
+      else
+        sendJson(outgoing, 500, {
+          error: { message: `the script failed: ${error}`, type: 'server_error', param: null, code: null },
+        });
+    });
+  });
+
+  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const path = (incoming.url ?? '').replace(/\?.*/, '').replace(/^\/v1/, '');
+    const raw = await read(incoming);
+    if (incoming.method === 'GET' && path.startsWith('/models'))
+      return listModels(outgoing, path, options.models ?? ['scripted']);
+    const api = path === '/chat/completions' ? 'chat' : path === '/responses' ? 'responses' : undefined;
+    if (incoming.method !== 'POST' || !api) {
+      return sendJson(outgoing, 404, {
+        error: {
+          message: `Invalid URL (${incoming.method} ${incoming.url})`,
+          type: 'invalid_request_error',
+          param: null,
+          code: null,
+        },
+      });
+    }
+    const client = new AbortController();
+    outgoing.on('close', () => {
+      if (!outgoing.writableFinished) client.abort();
+    });
+    const request = new SeenRequest(++count, api, incoming.headers, raw, client.signal);
+    try {
+      void request.body;
+    } catch {
+      return sendJson(outgoing, 400, {
+        error: {
+          message: 'We could not parse the JSON body of your request.',
+          type: 'invalid_request_error',
+          param: null,
+          code: null,
+        },
+      });
+    }
+    requests.push(request);
+    if (requests.length > keep) requests.shift();
+    for (const resolve of waiting.splice(0)) resolve(request);
+
+    const refusal = refusalOf(request, options);
+    if (refusal) return sendJson(outgoing, refusal.status, { error: refusal.error });
+    const reply = typeof script === 'function' ? await script(request) : script[request.number - 1];
+    if (!reply) {
+      const message = `the script has ${script.length} replies and this is request ${request.number}`;
+      return sendJson(outgoing, 400, {
+        error: { message, type: 'invalid_request_error', param: null, code: 'script_exhausted' },
+      });
+    }
+    await answer(outgoing, request, reply, prefix);
+  }
+
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 65_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  if (typeof address !== 'object' || !address) throw new Error('the server has no port');
+  return {
+    baseUrl: `http://127.0.0.1:${address.port}/v1`,
+    requests,
+    nextRequest: () => new Promise((resolve) => waiting.push(resolve)),
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(outgoing: ServerResponse, request: SeenRequest, reply: ModelReply, prefix: string): Promise<void> {
+  const { fault } = reply;
+  if (fault === 'slow-first-byte') await pause(reply.delayMs ?? 3_600_000, request.signal);
+  else if (reply.delayMs) await pause(reply.delayMs, request.signal);
+  if (request.gone) return;
+  if (typeof fault === 'object' && 'status' in fault) {
+    return sendJson(outgoing, fault.status, fault.body ?? standardError(fault.status), fault.headers);
+  }
+  const full = fullReply(reply, request, prefix);
+  if (request.streamed) await stream(outgoing, request, full, fault, reply.paceMs ?? 0);
+  else await whole(outgoing, request, full, fault);
+}
+
+async function stream(outgoing: ServerResponse, request: SeenRequest, full: FullReply, fault: Fault | undefined, paceMs: number) {
+  outgoing.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-request-id': `req_${full.id}` });
+  const frames = request.api === 'chat' ? chatFrames(full, request) : responsesFrames(full, request);
+  const broken = fault === undefined || fault === 'slow-first-byte' ? undefined : fault;
+  const sent = broken ? frames.slice(0, Math.ceil(frames.length / 2)) : frames;
+  if (paceMs) {
+    for (const frame of sent) {
+      outgoing.write(frame);
+      await pause(paceMs, request.signal);
+      if (request.gone) return;
+    }
+  } else {
+    outgoing.write(sent.join(''));
+  }
+  if (broken === 'hang') return gone(request.signal);
+  if (broken === 'drop-mid-stream') {
+    // The bytes sent so far must have left before the cut.
+    await new Promise<void>((resolve) => outgoing.write('\n', () => resolve()));
+    outgoing.destroy();
+  } else if (broken === 'truncated-json') {
+    const next = frames[sent.length] ?? '';
+    outgoing.end(`${next.slice(0, Math.ceil(next.length / 2))}\n\n`);
+  } else if (typeof broken === 'object' && 'event' in broken) {
+    outgoing.end(request.api === 'chat' ? chatErrorFrame(broken.event) : responsesErrorFrame(broken.event, full, request));
+  } else {
+    outgoing.end();
+  }
+}
+
+async function whole(outgoing: ServerResponse, request: SeenRequest, full: FullReply, fault: Fault | undefined): Promise<void> {
+  const text = JSON.stringify(request.api === 'chat' ? chatWhole(full) : responsesWhole(full, request));
+  outgoing.writeHead(200, { 'content-type': 'application/json', 'x-request-id': `req_${full.id}` });
+  const half = text.slice(0, Math.ceil(text.length / 2));
+  if (fault === 'truncated-json') outgoing.end(half);
+  else if (fault === 'drop-mid-stream') outgoing.write(half, () => outgoing.destroy());
+  else if (fault === 'hang') {
+    outgoing.write(half);
+    await gone(request.signal);
+  } else outgoing.end(text);
+}
+
+function listModels(outgoing: ServerResponse, path: string, models: readonly string[]): void {
+  const model = (id: string) => ({ id, object: 'model', created: 1_700_000_000, owned_by: 'scripted' });
+  const id = decodeURIComponent(path.slice('/models/'.length));
+  if (!id) sendJson(outgoing, 200, { object: 'list', data: models.map(model) });
+  else if (models.includes(id)) sendJson(outgoing, 200, model(id));
+  else
+    sendJson(outgoing, 404, {
+      error: { ...standardError(404).error, message: `The model '${id}' does not exist`, param: 'model' },
+    });
+}
+
+function sendJson(outgoing: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  const json = typeof body !== 'string';
+  outgoing.writeHead(status, { 'content-type': json ? 'application/json' : 'text/plain', ...headers });
+  outgoing.end(json ? JSON.stringify(body) : body);
+}
+
+async function read(incoming: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
+  return text;
+}
+
+/** Waits the time, or until the client goes away. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+async function gone(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
