@@ -10,8 +10,16 @@ export class BlobMissingError extends Error {
   override readonly name = 'BlobMissingError';
 }
 
+/** The store cannot be reached or cannot write now (disk full, no permission). Trying again later may succeed. */
+export class BlobUnavailableError extends Error {
+  override readonly name = 'BlobUnavailableError';
+}
+
 export interface BlobStore {
-  /** Stores bytes for a session and returns once they are on disk. The reference is `sha256-<hex>`. */
+  /**
+   * Stores bytes for a session and returns once they are on disk. The reference is `sha256-<hex>`.
+   * @throws BlobUnavailableError
+   */
   put(uid: string, bytes: Uint8Array): Promise<BlobRef>;
   /** @throws BlobMissingError when there is none, or what is there is damaged */
   get(uid: string, ref: BlobRef, signal?: AbortSignal): Promise<Uint8Array>;

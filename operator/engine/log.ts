@@ -31,6 +31,14 @@ export class LogUnavailableError extends Error {
   override readonly name = 'LogUnavailableError';
 }
 
+/**
+ * The stored log cannot be trusted or understood: damaged, truncated, or made by a newer version. Nothing was changed on
+ * disk and trying again does not help; the message says what a person can do.
+ */
+export class LogDamagedError extends Error {
+  override readonly name = 'LogDamagedError';
+}
+
 /** Right to append to one session's log. Good while it is renewed; lost for good once another epoch exists. */
 export type Claim = { readonly uid: string; readonly holder: string; readonly epoch: number; readonly lastSeq: number };
 
@@ -58,7 +66,11 @@ export interface EventLog {
   read(uid: string, afterSeq: number, limit?: number): Promise<SessionEvent[]>;
   /** The last sequence and epoch, {0, 0} for a session that has no log. */
   head(uid: string): Promise<{ epoch: number; lastSeq: number }>;
-  /** Events after `afterSeq`, first those stored, then new ones as they are appended, until the signal aborts. None is left out or doubled. */
+  /**
+   * Events after `afterSeq`, first those stored, then new ones as they are appended, none left out or doubled, until the
+   * signal aborts or the session is deleted. A slow reader holds nothing up: what it missed is read from storage.
+   * @throws LogUnavailableError when the log is closed meanwhile
+   */
   subscribe(uid: string, afterSeq: number, signal: AbortSignal): AsyncIterable<SessionEvent>;
   /** Removes the session's events and claim. */
   delete(uid: string): Promise<void>;

@@ -1,0 +1,340 @@
+/**
+ * The event log in one SQLite file. All writes go through one queue that is committed once per turn of the event loop:
+ * however many sessions append in a turn, they share one transaction and one fsync, and each still succeeds or fails alone.
+ *
+ *   append, claim, renew, … → queue → (end of the turn) BEGIN · every job · COMMIT + fsync → promises settle, followers wake
+ *
+ * Invariant: a job that is refused (fenced, out of sequence, claimed) throws before it writes anything.
+ */
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FORMAT, type NewEvent, type SessionEvent } from './events.ts';
+import {
+  CLAIM_TTL_MS,
+  type Claim,
+  ClaimedError,
+  type EventLog,
+  FencedError,
+  LogDamagedError,
+  LogUnavailableError,
+  SequenceError,
+} from './log.ts';
+import { Followers } from './log-followers.ts';
+import { isDamage, openSqlite, SqliteDamagedError, sqliteFailure } from './sqlite-file.ts';
+
+export type SqliteEventLogOptions = {
+  /** The database file; it is created when there is none. */
+  path: string;
+  /** False leaves out every fsync, so that a power cut may lose events. For measurements only. Default true. */
+  fsync?: boolean;
+  /** The caller holds the lock of the state folder: whoever holds a stored claim is dead, so it counts as expired. */
+  exclusive?: boolean;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+};
+
+const LAYOUT = {
+  applicationId: 0x53574c47, // "SWLG"
+  version: 1,
+  schema: `
+    CREATE TABLE claims (uid TEXT PRIMARY KEY, holder TEXT, epoch INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE events (uid TEXT, seq INTEGER, event TEXT NOT NULL, PRIMARY KEY (uid, seq)) STRICT, WITHOUT ROWID`,
+};
+
+/** Events read and parsed before other work gets its turn. */
+const PAGE = 128;
+
+type Row = Record<string, SQLOutputValue>;
+
+/** A write. `run` returns what to do once it is on disk. Not durable: a power cut may undo it without harm. */
+type Job = { durable: boolean; run: () => () => void; reject: (reason: unknown) => void };
+
+export class SqliteEventLog implements EventLog {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #fsync: boolean;
+  readonly #now: () => number;
+  readonly #sql: Record<
+    'claim' | 'head' | 'page' | 'event' | 'setClaim' | 'renew' | 'release' | 'deleteEvents' | 'deleteClaim' | 'uids',
+    StatementSync
+  >;
+  readonly #followers = new Followers();
+  #queue: Job[] = [];
+  #durable: boolean;
+  #closed = false;
+
+  /** @throws LogDamagedError | LogUnavailableError */
+  constructor({ path, fsync = true, exclusive = false, now = Date.now }: SqliteEventLogOptions) {
+    this.#path = path;
+    this.#fsync = fsync;
+    this.#durable = fsync;
+    this.#now = now;
+    try {
+      const database = openSqlite(path, LAYOUT, fsync);
+      if (exclusive) database.exec('UPDATE claims SET expires_at = 0 WHERE expires_at > 0');
+      this.#database = database;
+      this.#sql = {
+        claim: database.prepare('SELECT holder, epoch, expires_at FROM claims WHERE uid = ?'),
+        head: database.prepare('SELECT seq FROM events WHERE uid = ? ORDER BY seq DESC LIMIT 1'),
+        page: database.prepare('SELECT seq, event FROM events WHERE uid = ? AND seq > ? ORDER BY seq LIMIT ?'),
+        event: database.prepare('INSERT INTO events (uid, seq, event) VALUES (?, ?, ?)'),
+        setClaim: database.prepare('INSERT OR REPLACE INTO claims (uid, holder, epoch, expires_at) VALUES (?, ?, ?, ?)'),
+        renew: database.prepare('UPDATE claims SET expires_at = ? WHERE uid = ?'),
+        release: database.prepare('UPDATE claims SET holder = NULL, expires_at = 0 WHERE uid = ?'),
+        deleteEvents: database.prepare('DELETE FROM events WHERE uid = ?'),
+        deleteClaim: database.prepare('DELETE FROM claims WHERE uid = ?'),
+        uids: database.prepare('SELECT uid FROM claims ORDER BY uid'),
+      };
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  claim(uid: string, holder: string, floor: { epoch: number } = { epoch: 0 }): Promise<Claim> {
+    return this.#write(true, () => {
+      const current = this.#claimOf(uid);
+      if (current.holder !== undefined && current.holder !== holder && current.expiresAt > this.#now()) {
+        throw new ClaimedError(uid, current.holder, current.expiresAt);
+      }
+      const epoch = Math.max(current.epoch, floor.epoch) + 1;
+      this.#sql.setClaim.run(uid, holder, epoch, this.#now() + CLAIM_TTL_MS);
+      return { uid, holder, epoch, lastSeq: this.#lastSeq(uid) };
+    });
+  }
+
+  renew(claim: Claim): Promise<void> {
+    return this.#write(false, () => {
+      this.#prove(claim.uid, claim.epoch);
+      this.#sql.renew.run(this.#now() + CLAIM_TTL_MS, claim.uid);
+    });
+  }
+
+  release(claim: Claim): Promise<void> {
+    return this.#write(false, () => {
+      const current = this.#claimOf(claim.uid);
+      if (current.epoch === claim.epoch && current.holder !== undefined) this.#sql.release.run(claim.uid);
+    });
+  }
+
+  async append(uid: string, epoch: number, expectedSeq: number, events: readonly NewEvent[]): Promise<SessionEvent[]> {
+    const stored = events.map((event, index) => ({ ...event, seq: expectedSeq + 1 + index, epoch, format: FORMAT }));
+    const rows = stored.map((event) => JSON.stringify(event));
+    await this.#write(
+      true,
+      () => {
+        this.#prove(uid, epoch);
+        const lastSeq = this.#lastSeq(uid);
+        if (lastSeq !== expectedSeq) {
+          throw new SequenceError(`session ${uid}: an append after event ${expectedSeq}, but the last event is ${lastSeq}`);
+        }
+        rows.forEach((row, index) => {
+          this.#sql.event.run(uid, expectedSeq + 1 + index, row);
+        });
+      },
+      () => this.#followers.publish(uid, stored),
+    );
+    return stored;
+  }
+
+  async read(uid: string, afterSeq: number, limit = Number.POSITIVE_INFINITY): Promise<SessionEvent[]> {
+    const events: SessionEvent[] = [];
+    for (let cursor = afterSeq; ; ) {
+      const wanted = Math.min(PAGE, limit - events.length);
+      const page = wanted > 0 ? this.#page(uid, cursor, wanted) : [];
+      events.push(...page);
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE || events.length >= limit) return events;
+      cursor = last.seq;
+      await nextTurn();
+    }
+  }
+
+  async head(uid: string): Promise<{ epoch: number; lastSeq: number }> {
+    return this.#access(() => ({ epoch: this.#claimOf(uid).epoch, lastSeq: this.#lastSeq(uid) }));
+  }
+
+  subscribe(uid: string, afterSeq: number, signal: AbortSignal): AsyncIterable<SessionEvent> {
+    return this.#followers.follow(uid, afterSeq, signal, (cursor) => this.#page(uid, cursor, PAGE));
+  }
+
+  delete(uid: string): Promise<void> {
+    return this.#write(
+      true,
+      () => {
+        this.#sql.deleteEvents.run(uid);
+        this.#sql.deleteClaim.run(uid);
+      },
+      () => this.#followers.end(uid),
+    );
+  }
+
+  async sessions(): Promise<string[]> {
+    return this.#access(() => this.#sql.uids.all().map((row) => text(row, 'uid')));
+  }
+
+  /** Commits what was asked for until now; then every operation, and every subscription, fails with LogUnavailableError. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    this.#followers.close(this.#closedError());
+    this.#database.close();
+  }
+
+  /** Queues a write; `then` runs after the commit and before the promise is settled. */
+  #write<T>(durable: boolean, run: () => T, then?: () => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw this.#closedError();
+      if (this.#queue.length === 0) setImmediate(() => this.#flush());
+      this.#queue.push({
+        durable,
+        run: () => {
+          const value = run();
+          return () => {
+            then?.();
+            resolve(value);
+          };
+        },
+        reject,
+      });
+    });
+  }
+
+  #flush(): void {
+    const jobs = this.#queue;
+    this.#queue = [];
+    if (jobs.length === 0) return;
+    try {
+      this.#commit(jobs);
+    } catch (error) {
+      // Storage refused the batch as a whole. Alone, a job that fits (or that needs no space) may still go through.
+      if (jobs.length === 1) {
+        jobs[0]?.reject(this.#translate(error));
+        return;
+      }
+      for (const job of jobs) {
+        try {
+          this.#commit([job]);
+        } catch (alone) {
+          job.reject(this.#translate(alone));
+        }
+      }
+    }
+  }
+
+  /** Runs the jobs in one transaction and settles them. @throws SQLite's error when nothing was committed */
+  #commit(jobs: Job[]): void {
+    const durable = this.#fsync && jobs.some((job) => job.durable);
+    const settlements: (() => void)[] = [];
+    try {
+      if (durable !== this.#durable) {
+        this.#database.exec(`PRAGMA synchronous = ${durable ? 'FULL' : this.#fsync ? 'NORMAL' : 'OFF'}`);
+        this.#durable = durable;
+      }
+      this.#database.exec('BEGIN IMMEDIATE');
+      for (const job of jobs) {
+        try {
+          settlements.push(job.run());
+        } catch (error) {
+          if (sqliteFailure(error)) throw error;
+          settlements.push(() => job.reject(error));
+        }
+      }
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+    for (const settle of settlements) settle();
+  }
+
+  /** @throws FencedError unless the epoch is the session's current one and was not given back */
+  #prove(uid: string, epoch: number): void {
+    const current = this.#claimOf(uid);
+    if (current.epoch === epoch && current.holder !== undefined) return;
+    const now = current.holder === undefined ? 'nobody holds it' : `${current.holder} holds it with epoch ${current.epoch}`;
+    throw new FencedError(`session ${uid}: epoch ${epoch} has ended, ${now}`);
+  }
+
+  #claimOf(uid: string): { holder?: string; epoch: number; expiresAt: number } {
+    const row = this.#sql.claim.get(uid);
+    if (row === undefined) return { epoch: 0, expiresAt: 0 };
+    const claim = { epoch: integer(row, 'epoch'), expiresAt: integer(row, 'expires_at') };
+    return row.holder === null ? claim : { ...claim, holder: text(row, 'holder') };
+  }
+
+  #lastSeq(uid: string): number {
+    const row = this.#sql.head.get(uid);
+    return row === undefined ? 0 : integer(row, 'seq');
+  }
+
+  #page(uid: string, afterSeq: number, limit: number): SessionEvent[] {
+    return this.#access(() => this.#sql.page.all(uid, afterSeq, limit).map((row) => parse(uid, row)));
+  }
+
+  #access<T>(read: () => T): T {
+    if (this.#closed) throw this.#closedError();
+    try {
+      return read();
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  #closedError(): LogUnavailableError {
+    return new LogUnavailableError(`the event log ${this.#path} is closed`);
+  }
+
+  #translate(error: unknown): unknown {
+    if (error instanceof SqliteDamagedError) return new LogDamagedError(error.message, { cause: error });
+    const failure = sqliteFailure(error);
+    if (!failure) return error;
+    if (!isDamage(failure)) return new LogUnavailableError(`the event log ${this.#path}: ${failure.message}`, { cause: error });
+    const message = `the event log ${this.#path} is damaged (${failure.message}); stop swe-agent and put a backup in its place`;
+    return new LogDamagedError(message, { cause: error });
+  }
+}
+
+function parse(uid: string, row: Row): SessionEvent {
+  const seq = integer(row, 'seq');
+  const event = decode(text(row, 'event'));
+  if (!isEvent(event) || event.seq !== seq) throw new LogDamagedError(`session ${uid}: event ${seq} in the log is unreadable`);
+  return event;
+}
+
+function decode(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks the envelope. The body was typed when it was appended, and its format says whether a reader may use it. */
+function isEvent(value: unknown): value is SessionEvent {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'seq' in value &&
+    typeof value.seq === 'number' &&
+    'epoch' in value &&
+    typeof value.epoch === 'number' &&
+    'format' in value &&
+    typeof value.format === 'number' &&
+    'time' in value &&
+    typeof value.time === 'string' &&
+    'type' in value &&
+    typeof value.type === 'string'
+  );
+}
+
+function integer(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number') throw new LogDamagedError(`the event log holds ${typeof value} in ${column}`);
+  return value;
+}
+
+function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') throw new LogDamagedError(`the event log holds ${typeof value} in ${column}`);
+  return value;
+}
