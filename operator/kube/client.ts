@@ -44,6 +44,13 @@ export type KubeList<T> = { items: T[]; resourceVersion: string; continue?: stri
 
 export type WatchEvent<T> = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T } | { type: 'BOOKMARK'; resourceVersion: string };
 
+export type WatchOptions = Omit<ListOptions, 'limit' | 'continue'> & {
+  /** Changes after this one are wanted. */
+  resourceVersion: string;
+  /** Called when the server accepted the watch, which it may do long before the first event. */
+  onOpen?: () => void;
+};
+
 /** Every method throws KubeError for an answer that is no success, and the transport's error when there was no answer. */
 export interface KubeClient {
   get<T extends KubeObject>(resource: Resource, namespace: string | undefined, name: string, signal?: AbortSignal): Promise<T>;
@@ -77,9 +84,5 @@ export interface KubeClient {
     signal?: AbortSignal,
   ): Promise<void>;
   /** Changes after a resource version, bookmarks included, until the server ends the stream. An expired version is a KubeError with code 410. */
-  watch<T extends KubeObject>(
-    resource: Resource,
-    options: ListOptions & { resourceVersion: string },
-    signal: AbortSignal,
-  ): AsyncIterable<WatchEvent<T>>;
+  watch<T extends KubeObject>(resource: Resource, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
 }
