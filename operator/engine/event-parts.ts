@@ -8,7 +8,13 @@ export type { Phase };
 /** Text in the event itself, or a blob when it is above INLINE_LIMIT. */
 export type TextOrBlob = string | BlobRef;
 
-export type ConversationRole = 'planner' | 'programmer' | 'reviewer' | 'diagnosis';
+export type ConversationRole = 'planner' | 'programmer' | 'reviewer';
+
+/** step: the next turn of the conversation; summary and diagnosis are side calls about it that leave no turn in it. */
+export type ModelPurpose = 'step' | 'summary' | 'diagnosis';
+
+/** A tool call as the model wrote it. */
+export type RecordedCall = { id: string; name: string; arguments: TextOrBlob };
 
 export type SandboxIdentityRecord = SandboxIdentity & {
   root: string;

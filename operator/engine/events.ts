@@ -4,14 +4,17 @@
  * in between. Adding a kind or a field that old code would misread raises FORMAT.
  */
 
-import type { ProviderState, ToolCall, Usage } from '../llm/provider.ts';
+import type { ProviderState, Usage } from '../llm/provider.ts';
+import type { SandboxType } from '../sandbox/transport.ts';
 import type { BlobRef } from './blob.ts';
 import type {
   ConversationRole,
+  ModelPurpose,
   NoteReason,
   PauseReason,
   Phase,
   PlanStep,
+  RecordedCall,
   ReviewFinding,
   SandboxIdentityRecord,
   TextOrBlob,
@@ -30,17 +33,23 @@ export type NewEvent = { time: string } & EventBody;
 export type EventBody =
   // life
   | { type: 'session.started'; goal: string; repository: { url: string; ref?: string }; mode: 'auto' | 'review' }
-  | { type: 'phase.entered'; phase: Phase; reason: string; message: string }
+  | {
+      type: 'phase.entered';
+      phase: Exclude<Phase, 'Completed' | 'Failed' | 'Cancelled' | 'Paused'>;
+      reason: string;
+      message: string;
+    }
   | { type: 'session.paused'; reason: PauseReason; message: string; resumeCounter: number }
   | { type: 'session.resumed'; resumeCounter: number }
   | { type: 'session.finished'; outcome: 'Completed' | 'Failed' | 'Cancelled'; reason: string; message: string }
   /** A line for people that no other event says. */
   | { type: 'log.line'; level: 'info' | 'warning' | 'error'; text: string }
   // sandbox
-  | { type: 'sandbox.requested'; sandboxType: 'pod' | 'daytona' | 'local' }
+  | { type: 'sandbox.requested'; sandboxType: SandboxType }
   | { type: 'sandbox.ready'; sandbox: SandboxIdentityRecord }
   | { type: 'sandbox.lost'; sandboxUid: string; message: string }
   | { type: 'sandbox.restored'; sandbox: SandboxIdentityRecord; fromCommit: string; message: string }
+  | { type: 'repository.requested'; url: string; ref?: string }
   | { type: 'repository.cloned'; commit: string; branch: string; message: string }
   // conversation with a model
   | {
@@ -53,15 +62,17 @@ export type EventBody =
       system: TextOrBlob;
       opening: TextOrBlob;
     }
-  | { type: 'model.requested'; conversation: string; call: number; profile: string; model: string; purpose: 'step' | 'summary' }
+  | { type: 'conversation.ended'; conversation: string; reason: 'submitted' | 'replanned' | 'abandoned' }
+  | { type: 'model.requested'; conversation: string; call: number; profile: string; model: string; purpose: ModelPurpose }
   | { type: 'model.output'; conversation: string; call: number; text: string }
   | {
       type: 'model.answered';
       conversation: string;
       call: number;
       text: TextOrBlob;
-      calls: ToolCall[] | BlobRef;
+      calls: RecordedCall[];
       state?: ProviderState | BlobRef;
+      purpose: ModelPurpose;
       stop: 'calls' | 'end' | 'length' | 'refusal';
       model: string;
       usage: Usage;
@@ -155,6 +166,7 @@ export type EventBody =
       type: 'review.submitted';
       iteration: number;
       tree: string;
+      by: 'reviewer' | 'checks';
       verdict: 'approve' | 'request_changes';
       findings: ReviewFinding[];
       summary: string;

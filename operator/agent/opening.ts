@@ -1,0 +1,125 @@
+/** The first message of each role's conversation: everything it needs to begin, and nothing of how others worked. */
+import { type Evidence, goalUpdates, type Review, type SessionState } from '../engine/state.ts';
+
+export type OpeningFacts = {
+  state: SessionState;
+  /** How the repository is laid out. */
+  layout: string;
+  /** Unified diff of the work so far against the commit that was cloned; empty when there is none. */
+  diff: string;
+  /** What was left out of it, if anything. */
+  diffNote: string;
+  /** Checks on the present tree with the end of their output. */
+  evidence: (Evidence & { excerpt: string })[];
+};
+
+export function plannerOpening(facts: OpeningFacts): string {
+  const { state } = facts;
+  const parts = [goal(state), section('Files', facts.layout)];
+  if (state.plan) {
+    parts.push(section(`The plan so far (revision ${state.plan.revision})`, plan(state)));
+    parts.push(
+      state.commit || state.programmerSummary
+        ? 'Part of it is done. Plan what is still to do for the goal as it is now; steps that are done or still right keep their id and title, word for word.'
+        : 'Mend it as the messages ask. Steps that they do not touch keep their id and title, word for word.',
+    );
+  }
+  if (state.programmerSummary) parts.push(section("The programmer's report", state.programmerSummary));
+  if (facts.diff) parts.push(diff(facts, 'The work so far'));
+  return parts.join('\n\n');
+}
+
+export function programmerOpening(facts: OpeningFacts): string {
+  const { state } = facts;
+  const parts = [goal(state), section('Plan', plan(state))];
+  if (state.plan?.checks.length) {
+    parts.push(
+      section('Checks that the platform will run at the end', state.plan.checks.map((check) => `- \`${check}\``).join('\n')),
+    );
+  }
+  parts.push(section('Files', facts.layout));
+  if (facts.diff) parts.push(diff(facts, 'The work so far is already in the worktree'));
+  const last = lastReviews(state);
+  if (last.length > 0) {
+    parts.push(
+      section(
+        'What to mend now',
+        `${last.map(findings).join('\n\n')}\n\nDeal with every finding: mend it, or show in your summary with evidence why it is none. If a failing check fails for a reason that has nothing to do with the goal and was there before, find that out by looking at the commit that was cloned, and say so.`,
+      ),
+    );
+  }
+  const failed = facts.evidence.filter((one) => one.exitCode !== 0);
+  if (last.length > 0 && failed.length > 0) parts.push(section('Output of the failed checks', failed.map(check).join('\n\n')));
+  return parts.join('\n\n');
+}
+
+export function reviewerOpening(facts: OpeningFacts): string {
+  const { state } = facts;
+  const parts = [goal(state)];
+  if (state.plan) parts.push(section('Plan', plan(state)));
+  parts.push(
+    section(
+      'Evidence recorded by the platform on exactly this tree',
+      facts.evidence.length > 0
+        ? facts.evidence.map(check).join('\n\n')
+        : 'None: no checks were named. Run the tests that matter yourself.',
+    ),
+  );
+  parts.push(
+    facts.diff
+      ? diff(facts, 'Diff')
+      : section('Diff', 'Empty: nothing was changed. That is right only if the goal needed no change.'),
+  );
+  if (state.programmerSummary) parts.push(section("The programmer's summary (a claim)", state.programmerSummary));
+  const before = state.reviews.filter((one) => one.by === 'reviewer' && one.iteration < state.iteration);
+  if (before.length > 0) parts.push(section('Findings of the earlier rounds', before.map(findings).join('\n\n')));
+  return parts.join('\n\n');
+}
+
+/** The goal and the messages that became part of it; newest last, and newer ones win. */
+export function goal(state: SessionState): string {
+  const updates = goalUpdates(state);
+  if (updates.length === 0) return section('Goal', state.goal);
+  const lines = updates.map(
+    (input) => `- ${input.author}${input.planStep ? ` on step ${input.planStep}` : ''}: ${input.message}`,
+  );
+  return `${section('Goal', state.goal)}\n\n${section("The user's messages since, oldest first; where they contradict the goal or each other, the later one holds", lines.join('\n'))}`;
+}
+
+/** The plan with the state of each step. */
+export function plan(state: SessionState): string {
+  if (!state.plan) return 'There is none.';
+  const steps = state.plan.steps.map(
+    (step) =>
+      `- [${step.id}] (${step.status}) ${step.title}${step.details ? `\n  ${step.details.replaceAll('\n', '\n  ')}` : ''}`,
+  );
+  return [state.plan.title, ...steps].join('\n');
+}
+
+function lastReviews(state: SessionState): Review[] {
+  return state.reviews.filter((one) => one.iteration === state.iteration - 1 && one.verdict === 'request_changes');
+}
+
+function findings(review: Review): string {
+  const from = review.by === 'checks' ? 'The platform ran the checks' : 'The reviewer asks for changes';
+  const list = review.findings.map(
+    (one) => `- ${one.file ? `${one.file}${one.line === undefined ? '' : `:${one.line}`}: ` : ''}${one.problem}`,
+  );
+  return [`${from}${review.summary ? `: ${review.summary}` : '.'}`, ...list].join('\n');
+}
+
+function check(one: Evidence & { excerpt: string }): string {
+  const outcome = one.exitCode === -1 ? 'its end was not seen' : `exit code ${one.exitCode}`;
+  return `$ ${one.command}\n→ ${outcome}${one.note ? ` (${one.note})` : ''}\n${one.excerpt}`.trimEnd();
+}
+
+function diff(facts: OpeningFacts, title: string): string {
+  const base = facts.state.base?.commit.slice(0, 12) ?? '';
+  const stat = facts.state.commit;
+  const numbers = stat ? ` (${stat.filesChanged} files, +${stat.additions} −${stat.deletions})` : '';
+  return `${section(`${title}: changes since ${base}${numbers}`, `\`\`\`diff\n${facts.diff.trimEnd()}\n\`\`\``)}${facts.diffNote ? `\n${facts.diffNote}` : ''}`;
+}
+
+function section(title: string, text: string): string {
+  return `# ${title}\n\n${text.trim()}`;
+}

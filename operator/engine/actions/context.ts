@@ -1,0 +1,29 @@
+/** What an action gets to do its work. */
+import type { AgentSession } from '../../api/resources.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
+import type { SandboxOwner } from '../../sandbox/transport.ts';
+import type { EventBody } from '../events.ts';
+import type { Intent } from '../intent.ts';
+import type { EngineDeps } from '../ports.ts';
+import type { SessionState } from '../state.ts';
+import type { TextStore } from '../text.ts';
+
+export interface ActionContext {
+  readonly deps: EngineDeps;
+  readonly session: AgentSession;
+  readonly owner: SandboxOwner;
+  readonly intent: Intent;
+  readonly state: SessionState;
+  readonly texts: TextStore;
+  /** Aborts with an Interrupt. */
+  readonly signal: AbortSignal;
+  emit(...events: EventBody[]): void;
+  /** Resolves once everything emitted is on disk. */
+  flush(): Promise<void>;
+  /** The session's sandbox, connected. @throws SandboxLostError | SandboxUnavailableError */
+  sandbox(): Promise<Sandbox>;
+  /** Takes a sandbox into use, in place of one that was lost. */
+  adopt(sandbox: Sandbox): Promise<void>;
+  /** Files the model has seen in the current conversation, by path, with the hash of what it saw. */
+  readonly seen: Map<string, string>;
+}

@@ -1,0 +1,58 @@
+/** Begins a role's conversation: looks at the repository and writes down, once, everything the role is told. */
+import { type OpeningFacts, plannerOpening, programmerOpening, reviewerOpening } from '../../agent/opening.ts';
+import { PROMPT_VERSION, systemPrompt } from '../../agent/prompts.ts';
+import { overviewOf } from '../../agent/repository-overview.ts';
+import { diff } from '../../sandbox/git/worktree.ts';
+import type { ConversationRole } from '../event-parts.ts';
+import { evidenceOn } from '../state.ts';
+import type { ActionContext } from './context.ts';
+
+const DIFF_BYTES: Record<ConversationRole, number> = { planner: 16 * 1024, programmer: 24 * 1024, reviewer: 64 * 1024 };
+const EVIDENCE_CHARS = 3_000;
+
+const OPENINGS = { planner: plannerOpening, programmer: programmerOpening, reviewer: reviewerOpening } satisfies Record<
+  ConversationRole,
+  (facts: OpeningFacts) => string
+>;
+
+export async function openConversation(role: ConversationRole, context: ActionContext): Promise<void> {
+  const { state, intent, deps, session, signal, texts } = context;
+  const [profile = ''] = intent.profiles[role];
+  const binding = profile ? await deps.models.bind(session, profile, signal).catch(() => undefined) : undefined;
+  const sandbox = await context.sandbox();
+  const { layout, guidelines } = await overviewOf(sandbox, signal);
+  const facts: OpeningFacts = { state, layout, ...(await work(role, context)), evidence: await evidence(context) };
+  context.emit({
+    type: 'conversation.started',
+    conversation: `${role}-${state.conversations + 1}`,
+    role,
+    profile,
+    model: binding?.model ?? '',
+    promptVersion: PROMPT_VERSION,
+    system: await texts.store(systemPrompt(role, sandbox.worktree, guidelines)),
+    opening: await texts.store(OPENINGS[role](facts)),
+  });
+}
+
+async function work(role: ConversationRole, context: ActionContext): Promise<{ diff: string; diffNote: string }> {
+  const { state, signal } = context;
+  if (!state.base || !state.commit) return { diff: '', diffNote: '' };
+  const sandbox = await context.sandbox();
+  const { base, commit } = state;
+  const { text, truncated } = await diff(sandbox, base.commit, commit.commit, { maxBytes: DIFF_BYTES[role] }, signal);
+  const diffNote = truncated
+    ? `The diff is cut here. All of it: \`git diff ${base.commit.slice(0, 12)} ${commit.commit.slice(0, 12)}\`, with \`-- path\` for single files. Read the rest before you judge.`
+    : '';
+  return { diff: text, diffNote };
+}
+
+async function evidence({ state, texts }: ActionContext): Promise<OpeningFacts['evidence']> {
+  if (!state.commit) return [];
+  return Promise.all(
+    evidenceOn(state, state.commit.tree).map(async (one) => {
+      const output = await texts.load(one.output);
+      const excerpt = output.length <= EVIDENCE_CHARS ? output : `[…]\n${output.slice(-EVIDENCE_CHARS)}`;
+      return { ...one, excerpt };
+    }),
+  );
+}

@@ -1,0 +1,152 @@
+/** The sandbox with the repository in it: made the first time, found again after a restart, restored after a loss. */
+import { sleep } from '../../clock.ts';
+import { openSandbox } from '../../sandbox/commands.ts';
+import { GitError, type Snapshot } from '../../sandbox/git/git.ts';
+import { restoreCheckpoint, seedWorktree } from '../../sandbox/git/worktree.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
+import { type SandboxHandle, SandboxUnavailableError } from '../../sandbox/transport.ts';
+import type { SandboxIdentityRecord } from '../event-parts.ts';
+import type { ActionContext } from './context.ts';
+
+const CLONE_RETRIES_MS = [1_000, 3_000, 8_000, 20_000];
+
+export async function provision(context: ActionContext): Promise<void> {
+  const { session, deps, owner, signal } = context;
+  const spec = session.spec.sandbox ?? {};
+  const type = spec.type ?? deps.defaultSandboxType;
+  const transport = deps.transport(type);
+  if (!transport) {
+    const message = `This operator has no sandboxes of type ${type}; leave spec.sandbox.type out to use ${deps.defaultSandboxType}.`;
+    throw new SandboxUnavailableError('SandboxTypeUnavailable', message, { permanent: true });
+  }
+  const { url, ref } = session.spec.repository;
+  context.emit({ type: 'sandbox.requested', sandboxType: type });
+  if (!context.state.base) context.emit({ type: 'repository.requested', url, ...(ref === undefined ? {} : { ref }) });
+  await context.flush();
+  // Fetching and making the sandbox take about as long; neither needs the other.
+  const fetching = fetchSnapshot(context);
+  const [handle, fetched] = await Promise.allSettled([transport.provision(owner, spec, signal), fetching]);
+  if (handle.status === 'rejected') {
+    if (fetched.status === 'fulfilled') await fetched.value.dispose();
+    throw handle.reason;
+  }
+  if (fetched.status === 'rejected') return failed(fetched.reason, context);
+  await using snapshot = disposing(fetched.value);
+  try {
+    await takeIntoUse(handle.value, snapshot.value, context);
+  } catch (error) {
+    if (error instanceof GitError) return failed(error, context);
+    throw error;
+  }
+}
+
+async function takeIntoUse(handle: SandboxHandle, snapshot: Snapshot, context: ActionContext): Promise<void> {
+  const { deps, signal, state } = context;
+  const sandbox = await openSandbox(handle, { epoch: state.epoch, signal });
+  await context.adopt(sandbox);
+  const same = state.sandbox?.uid === handle.identity.uid;
+  await seedWorktree(
+    sandbox,
+    snapshot,
+    {
+      identity: deps.identity,
+      baseBranch: state.base?.branch || snapshot.branch,
+      remoteUrl: context.session.spec.repository.url,
+    },
+    signal,
+  );
+  const base = state.base ?? { commit: snapshot.commit, branch: snapshot.branch };
+  const restored = !same && state.checkpoint ? await restore(sandbox, state.checkpoint, context) : undefined;
+  const record = recordOf(handle, sandbox);
+  if (!state.base) {
+    context.emit(
+      { type: 'sandbox.ready', sandbox: record },
+      { type: 'repository.cloned', ...base, message: snapshot.notes.join(' ') },
+    );
+    return;
+  }
+  const from = restored ?? base.commit;
+  const message = same
+    ? 'The sandbox was found again.'
+    : `The sandbox was lost and made anew from commit ${from.slice(0, 12)}; changes after it, installed packages and running processes are gone.`;
+  context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit: from, message });
+  tellModel(context, message, same);
+}
+
+/** What is open in the conversation cannot be found in a new sandbox; the model must know. */
+function tellModel(context: ActionContext, message: string, same: boolean): void {
+  const { conversation } = context.state;
+  if (same || !conversation || conversation.ended) return;
+  const [call] = conversation.openCalls;
+  if (call && conversation.started?.callId === call.id) {
+    context.emit({
+      type: 'tool.finished',
+      conversation: conversation.id,
+      callId: call.id,
+      name: call.name,
+      outcome: 'lost',
+      result: `The sandbox was lost while this ran; whether it came to an end is not known. ${message} Look at the state of the worktree before you go on.`,
+      durationMs: 0,
+    });
+    return;
+  }
+  if (conversation.openCalls.length > 0) return;
+  context.emit({
+    type: 'note.added',
+    conversation: conversation.id,
+    reason: 'environment',
+    text: `${message} Look at the state of the worktree before you go on.`,
+  });
+}
+
+async function restore(
+  sandbox: Sandbox,
+  checkpoint: NonNullable<ActionContext['state']['checkpoint']>,
+  context: ActionContext,
+): Promise<string> {
+  const bundle = await context.deps.blobs.get(context.owner.uid, checkpoint.bundle, context.signal);
+  await restoreCheckpoint(sandbox, { commit: checkpoint.commit, bundle }, context.signal);
+  return checkpoint.commit;
+}
+
+async function fetchSnapshot(context: ActionContext): Promise<Snapshot> {
+  const { session, deps, signal, state } = context;
+  const { url, depth = 1 } = session.spec.repository;
+  const ref = state.base?.commit ?? session.spec.repository.ref;
+  const source = { url, depth, ...(ref === undefined ? {} : { ref }) };
+  for (const delay of [...CLONE_RETRIES_MS, undefined]) {
+    try {
+      const credential = await deps.credential(session, signal);
+      return await deps.repositories.fetch(source, credential, signal);
+    } catch (error) {
+      if (!(error instanceof GitError) || !error.transient || delay === undefined) throw error;
+      context.emit({ type: 'log.line', level: 'warning', text: `${error.message} Trying again in ${delay / 1000} s.` });
+      await context.flush();
+      await sleep(delay, signal);
+    }
+  }
+  throw new GitError('Unreachable', 'the repository cannot be reached');
+}
+
+/** What git says no to is for the user: the session fails with it, and a message starts it again. */
+function failed(error: unknown, context: ActionContext): void {
+  if (!(error instanceof GitError)) throw error;
+  if (error.reason === 'StorageFull')
+    throw new SandboxUnavailableError('StorageFull', error.message, { permanent: false, cause: error });
+  context.emit({ type: 'session.finished', outcome: 'Failed', reason: error.reason, message: error.message });
+}
+
+function recordOf(handle: SandboxHandle, sandbox: Sandbox): SandboxIdentityRecord {
+  return {
+    ...handle.identity,
+    root: sandbox.root,
+    worktree: sandbox.worktree,
+    isolated: handle.isolation.isolated,
+    isolation: handle.isolation.method,
+    isolationMessage: handle.isolation.message,
+  };
+}
+
+function disposing<T extends { dispose(): Promise<void> }>(value: T): { value: T } & AsyncDisposable {
+  return { value, [Symbol.asyncDispose]: () => value.dispose() };
+}

@@ -1,0 +1,75 @@
+/** Hands the result over: a branch pushed where that is allowed, and in any case a bundle and a patch to download. */
+import { GitError } from '../../sandbox/git/git.ts';
+import { exportBundle } from '../../sandbox/git/worktree.ts';
+import type { ActionContext } from './context.ts';
+
+/** Unique per UID, so that a session recreated under the same name never meets its predecessor's branch. */
+export function branchOf(session: ActionContext['session'], title: string): string {
+  const named = session.spec.publish?.branch;
+  if (named) return named;
+  const slug = title
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40)
+    .replace(/-+$/, '');
+  const unique = (session.metadata.uid ?? '').replaceAll('-', '').slice(0, 8);
+  return slug ? `swe-agent/${slug}-${unique}` : `swe-agent/${unique}`;
+}
+
+export async function publish(context: ActionContext): Promise<void> {
+  const { state, deps, session, owner, signal } = context;
+  const { base, commit } = state;
+  if (!base || !commit) throw new Error('nothing to publish');
+  const branch =
+    state.publishing?.commit === commit.commit ? state.publishing.branch : branchOf(session, state.plan?.title ?? state.goal);
+  if (state.publishing?.commit !== commit.commit) {
+    context.emit({ type: 'publish.started', branch, commit: commit.commit });
+    await context.flush();
+  }
+  const unchanged = commit.commit === base.commit;
+  const bundle = unchanged
+    ? new Uint8Array()
+    : await exportBundle(await context.sandbox(), { base: base.commit, commit: commit.commit, branch }, signal);
+  const { url } = session.spec.repository;
+  try {
+    const published = unchanged
+      ? {
+          pushed: false,
+          message: 'Nothing was changed, so there is nothing to push.',
+          bundle,
+          patch: new Uint8Array(),
+          stat: { filesChanged: 0, additions: 0, deletions: 0 },
+        }
+      : await deps.publisher.publish(
+          {
+            uid: owner.uid,
+            url,
+            credential: await deps.credential(session, signal),
+            branch,
+            base: base.commit,
+            commit: commit.commit,
+            bundle,
+            baseBranch: base.branch,
+            allowBaseBranch: session.spec.publish?.allowBaseBranch ?? false,
+            push: session.spec.publish?.push ?? true,
+          },
+          signal,
+        );
+    context.emit({
+      type: 'publish.finished',
+      branch: unchanged ? '' : branch,
+      commit: commit.commit,
+      pushed: published.pushed,
+      message: published.message,
+      bundle: await deps.blobs.put(owner.uid, published.bundle),
+      patch: await deps.blobs.put(owner.uid, published.patch),
+      ...published.stat,
+      summary: state.programmerSummary ?? '',
+    });
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    context.emit({ type: 'session.finished', outcome: 'Failed', reason: error.reason, message: error.message });
+  }
+}

@@ -1,0 +1,141 @@
+/** One tool call: refused with words for the model, done by the session itself, or run in the sandbox under an operation id. */
+import { parseArguments } from '../../agent/tools/arguments.ts';
+import { toolsFor } from '../../agent/tools/catalog.ts';
+import type { SandboxTool, ToolResult } from '../../agent/tools/tool.ts';
+import { SandboxUnavailableError } from '../../sandbox/transport.ts';
+import type { RecordedCall } from '../event-parts.ts';
+import { endsCommands, type Interrupt } from '../interrupt.ts';
+import type { Conversation } from '../state.ts';
+import type { ActionContext } from './context.ts';
+import { runSessionTool } from './session-tools.ts';
+
+/** Live output of a command is shown in events at least this far apart. */
+const OUTPUT_EVERY_MS = 1_000;
+
+export async function runTool(call: RecordedCall, context: ActionContext): Promise<void> {
+  const { conversation } = context.state;
+  if (!conversation) throw new Error('no conversation is open');
+  const tools = toolsFor(conversation.role, conversation.model);
+  const parsed = parseArguments(call.name, await context.texts.load(call.arguments), tools);
+  if ('error' in parsed) return finish(call, conversation, context, { outcome: 'error', text: parsed.error }, context.deps.now());
+  const tool = tools.sandboxTool(call.name);
+  if (tool) return runInSandbox(tool, parsed.args, call, conversation, context);
+  const began = context.deps.now();
+  const { result, events } = runSessionTool(call.name, call.id, parsed.args, context);
+  if (result) await finish(call, conversation, context, result, began, events);
+  else context.emit(...events);
+}
+
+async function runInSandbox(
+  tool: SandboxTool,
+  args: Record<string, unknown>,
+  call: RecordedCall,
+  conversation: Conversation,
+  context: ActionContext,
+): Promise<void> {
+  const { deps, signal } = context;
+  const sandbox = await context.sandbox();
+  const again = conversation.started?.callId === call.id ? conversation.started : undefined;
+  const op = again?.op ?? operationId(conversation, context.state.steps);
+  if (again && again.sandboxUid !== sandbox.identity.uid) {
+    const text =
+      'The sandbox was lost while this ran. Whether it came to an end is not known; look at the state of the worktree before you go on.';
+    return finish(call, conversation, context, { outcome: 'lost', text }, deps.now());
+  }
+  if (!again) {
+    const summary = tool.summary(args);
+    context.emit({
+      type: 'tool.started',
+      conversation: conversation.id,
+      callId: call.id,
+      name: call.name,
+      op,
+      sandboxUid: sandbox.identity.uid,
+      summary,
+    });
+    await context.flush();
+  }
+  const began = deps.now();
+  let result: ToolResult;
+  try {
+    result = await tool.run(args, {
+      sandbox,
+      op,
+      resumed: again !== undefined,
+      signal,
+      maxTimeoutSeconds: deps.maxCommandSeconds,
+      seen: context.seen,
+      onOutput: liveOutput(call, context),
+    });
+  } catch (error) {
+    if (error instanceof SandboxUnavailableError && error.reason === 'StorageFull') {
+      result = {
+        outcome: 'error',
+        text: 'No space is left on the disk that holds the workspace. Remove what is not needed (build output, caches), then try again.',
+      };
+    } else {
+      if (!signal.aborted) throw error;
+      if (endsCommands(signal.reason)) {
+        await sandbox.cancel(op);
+        await finish(call, conversation, context, { outcome: 'interrupted', text: interruptedText(signal.reason) }, began);
+      }
+      throw signal.reason;
+    }
+  }
+  await finish(call, conversation, context, result, began);
+}
+
+async function finish(
+  call: RecordedCall,
+  conversation: Conversation,
+  context: ActionContext,
+  result: ToolResult,
+  began: number,
+  events: Parameters<ActionContext['emit']> = [],
+): Promise<void> {
+  const stored = await context.texts.store(result.text);
+  context.emit(
+    {
+      type: 'tool.finished',
+      conversation: conversation.id,
+      callId: call.id,
+      name: call.name,
+      outcome: result.outcome,
+      result: stored,
+      durationMs: context.deps.now() - began,
+      ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+      ...(result.wrote === undefined ? {} : { wrote: result.wrote }),
+    },
+    ...events,
+  );
+}
+
+/** The same for the same call after a crash, and used by no other call of the session. */
+function operationId(conversation: Conversation, steps: number): string {
+  const answer = conversation.turns.findLast((turn) => turn.kind === 'assistant');
+  const index = (answer?.calls.length ?? 0) - conversation.openCalls.length;
+  return `${conversation.id}.${steps}.${index}`;
+}
+
+function interruptedText(interrupt: Interrupt): string {
+  switch (interrupt.kind) {
+    case 'message':
+      return 'Ended before it was done, because the user sent a message (see below). It may have done part of its work.';
+    case 'suspended':
+      return 'Ended before it was done, because the session was suspended. It may have done part of its work; look at the state before you go on.';
+    default:
+      return 'Ended before it was done, because the platform was stopped. It may have done part of its work; look at the state before you go on.';
+  }
+}
+
+function liveOutput(call: RecordedCall, context: ActionContext): (progress: { bytes: number; tail: string }) => void {
+  let last = context.deps.now();
+  return ({ bytes, tail }) => {
+    const now = context.deps.now();
+    if (now - last < OUTPUT_EVERY_MS) return;
+    last = now;
+    context.emit({ type: 'tool.output', callId: call.id, bytes, tail });
+    // Nothing waits for this write; the next flush reports its failure.
+    context.flush().catch(() => undefined);
+  };
+}

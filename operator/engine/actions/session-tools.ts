@@ -1,0 +1,126 @@
+/** Tools that act on the session itself: they change its state and nothing else. */
+import {
+  parseAskUser,
+  parseFinish,
+  parseSubmitPlan,
+  parseSubmitReview,
+  parseUpdatePlan,
+} from '../../agent/tools/session-tools.ts';
+import type { ToolResult } from '../../agent/tools/tool.ts';
+import type { PlanStep } from '../event-parts.ts';
+import type { EventBody } from '../events.ts';
+import type { SessionState } from '../state.ts';
+import type { ActionContext } from './context.ts';
+
+/** Without a result the call stays open and is answered later. */
+export type SessionToolResult = { result: ToolResult | undefined; events: EventBody[] };
+
+export function runSessionTool(
+  name: string,
+  callId: string,
+  args: Record<string, unknown>,
+  { state }: Pick<ActionContext, 'state'>,
+): SessionToolResult {
+  switch (name) {
+    case 'submit_plan':
+      return submitPlan(args, state);
+    case 'update_plan':
+      return updatePlan(args, state);
+    case 'finish':
+      return finish(args, state);
+    case 'submit_review':
+      return submitReview(args, state);
+    case 'ask_user':
+      return askUser(args, callId, state);
+    default:
+      return error(`There is no tool ${name}.`);
+  }
+}
+
+function submitPlan(args: Record<string, unknown>, state: SessionState): SessionToolResult {
+  const parsed = parseSubmitPlan(args);
+  if ('error' in parsed) return error(parsed.error);
+  const { title, steps, checks } = parsed.value;
+  const before = new Map(state.plan?.steps.map((step) => [step.id, step]));
+  const merged: PlanStep[] = steps.map((step) => {
+    const known = before.get(step.id);
+    return { ...step, status: known?.title === step.title ? known.status : 'pending' };
+  });
+  const revision = (state.plan?.revision ?? 0) + 1;
+  return ok(`Plan ${revision} is submitted.`, { type: 'plan.submitted', revision, title, steps: merged, checks }, ended(state));
+}
+
+function updatePlan(args: Record<string, unknown>, state: SessionState): SessionToolResult {
+  const parsed = parseUpdatePlan(args);
+  if ('error' in parsed) return error(parsed.error);
+  const known = new Map(state.plan?.steps.map((step) => [step.id, step]));
+  const unknown = parsed.value.steps.filter((step) => !known.has(step.id)).map((step) => step.id);
+  if (unknown.length > 0)
+    return error(`No step ${unknown.join(', ')} in the plan; its steps are ${[...known.keys()].join(', ')}.`);
+  const open = [...known.values()].filter((step) => {
+    const status = parsed.value.steps.find((one) => one.id === step.id)?.status ?? step.status;
+    return status === 'pending' || status === 'in_progress';
+  });
+  const left = open.length === 0 ? 'All steps are done.' : `Open: ${open.map((step) => step.id).join(', ')}.`;
+  return ok(`Updated. ${left}`, { type: 'plan.updated', steps: parsed.value.steps });
+}
+
+function finish(args: Record<string, unknown>, state: SessionState): SessionToolResult {
+  const parsed = parseFinish(args);
+  if ('error' in parsed) return error(parsed.error);
+  return ok(
+    'Finished.',
+    { type: 'programmer.finished', iteration: state.iteration, summary: parsed.value.summary },
+    ended(state),
+  );
+}
+
+function submitReview(args: Record<string, unknown>, state: SessionState): SessionToolResult {
+  const parsed = parseSubmitReview(args);
+  if ('error' in parsed) return error(parsed.error);
+  const { verdict, findings, summary } = parsed.value;
+  const tree = state.commit?.tree ?? '';
+  const review: EventBody = {
+    type: 'review.submitted',
+    iteration: state.iteration,
+    tree,
+    by: 'reviewer',
+    verdict,
+    findings,
+    summary,
+  };
+  return ok('The review is submitted.', review, ended(state));
+}
+
+/** The call stays open: its result is the answer, which arrives as an input. */
+function askUser(args: Record<string, unknown>, callId: string, state: SessionState): SessionToolResult {
+  const parsed = parseAskUser(args);
+  if ('error' in parsed) return error(parsed.error);
+  const conversation = state.conversation?.id ?? '';
+  const asked: EventBody = {
+    type: 'question.asked',
+    id: `q${state.questions + 1}`,
+    text: parsed.value.question,
+    conversation,
+    callId,
+  };
+  const phase: EventBody = {
+    type: 'phase.entered',
+    phase: 'WaitingForUser',
+    reason: 'QuestionAsked',
+    message: parsed.value.question.slice(0, 500),
+  };
+  return { result: undefined, events: [asked, phase] };
+}
+
+function ended(state: SessionState): EventBody {
+  return { type: 'conversation.ended', conversation: state.conversation?.id ?? '', reason: 'submitted' };
+}
+
+function ok(text: string, ...events: EventBody[]): SessionToolResult {
+  return { result: { outcome: 'ok', text }, events };
+}
+
+function error(text: string): SessionToolResult {
+  return { result: { outcome: 'error', text }, events: [] };
+}

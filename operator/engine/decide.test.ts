@@ -1,0 +1,264 @@
+import { describe, expect, it } from '@jest/globals';
+import { SessionScript } from '../../test/support/session-script.ts';
+import { verified } from './decide.ts';
+
+describe('the life of a session', () => {
+  it('goes in auto mode from the goal to a published result', () => {
+    const session = new SessionScript();
+    const phases: string[] = [];
+    for (let guard = 0; guard < 60 && !session.state.finished; guard++) {
+      const role = session.state.conversation?.role;
+      session.go([{ name: role === 'planner' ? 'submit_plan' : role === 'programmer' ? 'finish' : 'approve' }]);
+      session.next();
+      if (phases.at(-1) !== session.state.phase) phases.push(session.state.phase);
+    }
+    expect(phases).toEqual(['Planning', 'Programming', 'Reviewing', 'Publishing', 'Completed']);
+    expect(verified(session.state)).toBe(true);
+    expect(session.state.finished).toMatchObject({ outcome: 'Completed', reason: 'Verified' });
+  });
+
+  it('waits in review mode for the approval of exactly the plan that is shown', () => {
+    const session = new SessionScript({ mode: 'review' }).until('WaitingForUser');
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.wants({ approvedPlan: 2 }).next()).toEqual({ do: 'idle' });
+    expect(session.wants({ approvedPlan: 1 }).next()).toEqual({ do: 'open-conversation', role: 'programmer' });
+    expect(session.state.approvedRevision).toBe(1);
+  });
+
+  it('makes a new revision from feedback on the plan and waits again', () => {
+    const session = new SessionScript({ mode: 'review' }).until('WaitingForUser').says('Also the README');
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+    session.until('WaitingForUser');
+    expect(session.state.plan?.revision).toBe(2);
+    expect(session.wants({ approvedPlan: 1 }).next()).toEqual({ do: 'idle' });
+  });
+
+  it('never completes when a check failed, and sends the work back instead', () => {
+    const session = new SessionScript().until('Reviewing');
+    const check = session.next();
+    expect(check).toMatchObject({ do: 'verify', command: 'npm test', tree: 'tree-1' });
+    session.check('npm test', 'tree-1', 1);
+    expect(session.next().do).toBe('reset-worktree');
+    session.go();
+    expect(session.state).toMatchObject({ phase: 'Programming', iteration: 2, reviewRounds: 1 });
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'programmer' });
+  });
+
+  it("runs the user's own checks rather than the plan's", () => {
+    const session = new SessionScript({ verify: ['make check'] }).until('Reviewing');
+    expect(session.next()).toMatchObject({ do: 'verify', command: 'make check' });
+  });
+
+  it('takes evidence of an earlier tree for nothing', () => {
+    const session = new SessionScript().until('Reviewing');
+    session.check('npm test', 'tree-0', 0);
+    expect(session.next()).toMatchObject({ do: 'verify', tree: 'tree-1' });
+  });
+
+  it('pauses after the last review round and goes on when resumed', () => {
+    const session = new SessionScript({ limits: { ...new SessionScript().intent.limits, maxReviewRounds: 1 } }).until(
+      'Reviewing',
+    );
+    session.check('npm test', 'tree-1', 2);
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.pause?.reason).toBe('ReviewRoundsExhausted');
+    session.wants({ resume: 1 });
+    expect(session.next().do).toBe('reset-worktree');
+  });
+
+  it('runs a check again whose end was not seen, but not for ever', () => {
+    const session = new SessionScript().until('Reviewing');
+    session.check('npm test', 'tree-1', -1);
+    expect(session.next()).toMatchObject({ do: 'verify' });
+    session.check('npm test', 'tree-1', -1);
+    session.check('npm test', 'tree-1', -1);
+    expect(session.next().do).toBe('reset-worktree');
+  });
+});
+
+describe('messages', () => {
+  it('join the goal while the sandbox is being prepared', () => {
+    const session = new SessionScript().says('Mind the edge cases');
+    session.next();
+    session.go();
+    session.next();
+    expect(session.state.inputs[0]?.applied).toBe('goal');
+  });
+
+  it('reach the planner at its next tool boundary', () => {
+    const session = new SessionScript().until('Planning');
+    session.go();
+    session.go([{ name: 'bash' }]);
+    session.says('Only src');
+    expect(session.next().do).toBe('run-tool');
+    session.go();
+    expect(session.next().do).toBe('call-model');
+    expect(session.state.conversation?.turns.at(-1)).toMatchObject({ kind: 'note', reason: 'steering' });
+    expect(session.state.inputs[0]?.applied).toBe('goal');
+  });
+
+  it('wait while coding and replan once the iteration ends, before any review', () => {
+    const session = new SessionScript().until('Programming').says('Also the README');
+    session.go();
+    session.go([{ name: 'bash' }]);
+    session.go();
+    expect(session.state.conversation?.turns.some((turn) => turn.kind === 'note')).toBe(false);
+    session.go([{ name: 'finish' }]);
+    session.go();
+    expect(session.next().do).toBe('commit');
+    session.go();
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+    expect(session.state).toMatchObject({ phase: 'Planning', phaseReason: 'NewInput' });
+  });
+
+  it('wait while reviewing and replan before finishing, even after an approval', () => {
+    const session = new SessionScript().until('Reviewing');
+    session.go();
+    session.says('Also the README');
+    session.go();
+    session.go([{ name: 'approve' }]);
+    session.go();
+    session.go();
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+  });
+
+  it('steer at the next tool boundary when they say next-step', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.go([{ name: 'bash' }]);
+    session.go();
+    session.says('Use tabs', { when: 'next-step' });
+    expect(session.next().do).toBe('call-model');
+    expect(session.state.conversation?.turns.at(-1)).toMatchObject({ kind: 'note', text: expect.stringContaining('Use tabs') });
+  });
+
+  it('reopen a completed session with planning at once', () => {
+    const session = new SessionScript().until('Completed').says('One more thing');
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+    expect(session.state.finished).toBeUndefined();
+    session.until('Completed');
+    expect(session.state.iteration).toBe(2);
+  });
+
+  it('are kept while paused and applied on resume', () => {
+    const session = new SessionScript().until('Planning').wants({ suspend: true });
+    session.next();
+    session.says('Later');
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.inputs[0]?.applied).toBeUndefined();
+    session.wants({ suspend: false }).next();
+    expect(session.state.inputs[0]?.applied).toBe('goal');
+  });
+
+  it('are refused once the session is cancelled', () => {
+    const session = new SessionScript().until('Programming').wants({ cancelled: true });
+    expect(session.next()).toEqual({ do: 'idle' });
+    session.says('Hello?');
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.inputs[0]?.applied).toBe('refused');
+    expect(session.state.phase).toBe('Cancelled');
+  });
+
+  it('answer the question that they name, and the conversation goes on', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.go([{ name: 'ask_user' }]);
+    session.go();
+    expect(session.next()).toEqual({ do: 'idle' });
+    session.says('The second', { answerTo: 'q1' });
+    expect(session.next().do).toBe('call-model');
+    expect(session.state).toMatchObject({ phase: 'Programming', question: undefined });
+    expect(session.state.conversation?.turns.at(-1)).toMatchObject({ kind: 'result', text: 'The user answered: The second' });
+  });
+
+  it('replan when they do not name the question that waits', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.go([{ name: 'ask_user' }]);
+    session.go();
+    session.says('Forget it, do the other thing');
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+    expect(session.state.question).toBeUndefined();
+  });
+});
+
+describe('limits and faults', () => {
+  it('pause the session when a limit is reached and let it go on when it is raised', () => {
+    const base = new SessionScript().intent.limits;
+    const session = new SessionScript({ limits: { ...base, maxSteps: 1 } }).until('Planning');
+    session.go();
+    session.go([{ name: 'bash' }]);
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.pause).toMatchObject({
+      reason: 'LimitReached',
+      message: expect.stringContaining('spec.limits.maxSteps'),
+    });
+    session.wants({ limits: { ...base, maxSteps: 10 } });
+    expect(session.next().do).toBe('run-tool');
+  });
+
+  it('warn once at four fifths of a limit', () => {
+    const session = new SessionScript({ limits: { ...new SessionScript().intent.limits, maxCostUSD: 0.0125 } }).until('Planning');
+    session.go();
+    session.go([{ name: 'bash' }]);
+    session.next();
+    expect([...session.state.warned]).toEqual(['maxCostUSD']);
+  });
+
+  it('wait for a retry, then turn to the fallback, then pause with the reason', () => {
+    const session = new SessionScript({
+      profiles: { planner: ['main', 'spare'], programmer: ['main'], reviewer: ['main'] },
+    }).until('Planning');
+    session.go();
+    const at = { conversation: 'planner-1', call: 1 };
+    const later = session.intent.now + 60_000;
+    session.happen({ type: 'model.failed', ...at, class: 'transient', message: 'busy', retryAt: later });
+    expect(session.next()).toMatchObject({ do: 'wait', until: later });
+    session.happen({ type: 'model.failed', ...at, class: 'quota', message: 'used up' });
+    expect(session.next()).toMatchObject({ do: 'call-model', profile: 'spare' });
+    session.happen(
+      { type: 'model.requested', ...at, profile: 'spare', model: 'm', purpose: 'step' },
+      { type: 'model.failed', ...at, class: 'access', message: 'wrong key' },
+    );
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.pause).toMatchObject({ reason: 'ProviderAccess', message: 'Profile spare: wrong key' });
+    session.wants({ resume: 1 });
+    expect(session.next()).toMatchObject({ do: 'call-model' });
+  });
+
+  it('nudge at three identical results, diagnose at three more, then pause with a question', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    const turn = () => {
+      session.go([{ name: 'bash', args: { command: 'x' } }]);
+      session.go();
+    };
+    for (let i = 0; i < 3; i++) turn();
+    session.next();
+    expect(session.state.conversation?.turns.at(-1)).toMatchObject({ kind: 'note', reason: 'nudge' });
+    for (let i = 0; i < 3; i++) turn();
+    expect(session.next()).toMatchObject({ do: 'call-model', diagnose: true });
+    session.go();
+    for (let i = 0; i < 3; i++) turn();
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.pause?.reason).toBe('Stuck');
+    expect(session.state.question).toBeDefined();
+    session.says('Use the other file', { answerTo: session.state.question?.id ?? '' });
+    expect(session.next().do).toBe('call-model');
+  });
+
+  it('remind a model that calls no tool, and pause when it keeps doing so', () => {
+    const session = new SessionScript().until('Planning');
+    session.go();
+    for (let i = 0; i < 4; i++) session.go([]);
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.pause?.reason).toBe('Stuck');
+    expect(session.state.conversation?.turns.filter((turn) => turn.kind === 'note')).toHaveLength(3);
+  });
+
+  it('provision again after the sandbox was lost', () => {
+    const session = new SessionScript().until('Programming');
+    session.happen({ type: 'sandbox.lost', sandboxUid: 'box-1', message: 'gone' });
+    expect(session.next()).toEqual({ do: 'provision' });
+  });
+});

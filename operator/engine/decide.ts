@@ -1,0 +1,457 @@
+/**
+ * What a session does next: a pure function of its state and the user's intent. The rules are asked in order and the first
+ * that applies decides. This file is the map of a session's life; the effects are in actions/.
+ *
+ *   Queued → Provisioning → Planning ⇄ WaitingForUser → Programming → Reviewing → Publishing → Completed
+ *                              ↑                            ↑____________|  (checks failed, changes asked for)
+ *                              └── a message replans (before review ends, or later from Completed and Failed)
+ */
+import type { ConversationRole, PauseReason, RecordedCall } from './event-parts.ts';
+import type { EventBody } from './events.ts';
+import type { Intent } from './intent.ts';
+import { limitsToWarnOf, reachedLimit } from './limits.ts';
+import { type Conversation, evidenceOn, type InputState, type SessionState } from './state.ts';
+
+export type Action =
+  /** A transition that needs no effect. */
+  | { do: 'record'; events: EventBody[] }
+  /** Find or make the sandbox and have the repository in it. */
+  | { do: 'provision' }
+  /** Begin a conversation: gather what the role is told first. */
+  | { do: 'open-conversation'; role: ConversationRole }
+  | { do: 'call-model'; profile: string; diagnose: boolean }
+  | { do: 'run-tool'; call: RecordedCall }
+  /** Put the worktree back to a commit, then record. */
+  | { do: 'reset-worktree'; commit: string; events: EventBody[] }
+  | { do: 'commit' }
+  | { do: 'verify'; command: string; tree: string }
+  | { do: 'publish'; commit: string }
+  /** Something is due later; a change of the object may come first. */
+  | { do: 'wait'; until: number; reason: string; message: string }
+  /** Only a change of the object can move the session on. */
+  | { do: 'idle' };
+
+const PAUSE_REASONS: Record<string, PauseReason> = {
+  quota: 'ProviderQuota',
+  access: 'ProviderAccess',
+  invalid: 'ProviderRefused',
+};
+
+type Rule = (state: SessionState, intent: Intent) => Action | undefined;
+
+/** Model failures of one profile in a row before the session turns to the fallback or pauses. */
+export const MAX_FAILURES = 6;
+/** Identical action/result pairs in a row that count as stuck. */
+export const STUCK_AT = 3;
+const MAX_SILENT = 4;
+/** How often a check whose end was not seen is run again. */
+const MAX_CHECK_RUNS = 3;
+
+const RULES: Rule[] = [
+  start,
+  cancel,
+  receiveInputs,
+  finished,
+  paused,
+  suspend,
+  waitForUser,
+  limits,
+  provision,
+  plan,
+  program,
+  check,
+  review,
+  publish,
+];
+
+/** The next action. Total: something always applies. */
+export function decide(state: SessionState, intent: Intent): Action {
+  for (const rule of RULES) {
+    const action = rule(state, intent);
+    if (action) return action;
+  }
+  return { do: 'idle' };
+}
+
+function start(state: SessionState, intent: Intent): Action | undefined {
+  if (state.startTime) return undefined;
+  const { url, ref } = intent.repository;
+  return record(
+    { type: 'session.started', goal: intent.goal, mode: intent.mode, repository: ref === undefined ? { url } : { url, ref } },
+    { type: 'phase.entered', phase: 'Provisioning', reason: 'Started', message: 'Preparing the sandbox and the repository.' },
+  );
+}
+
+function cancel(state: SessionState, intent: Intent): Action | undefined {
+  if (!intent.cancelled || state.finished) return undefined;
+  return record(...endConversation(state, 'abandoned'), {
+    type: 'session.finished',
+    outcome: 'Cancelled',
+    reason: 'CancelledByUser',
+    message: 'Cancelled by the user.',
+  });
+}
+
+function receiveInputs(state: SessionState, intent: Intent): Action | undefined {
+  const fresh = intent.inputs.filter((input) => !state.inputIds.has(input.id));
+  if (fresh.length === 0) return undefined;
+  const events: EventBody[] = fresh.map((input) => ({
+    type: 'input.received',
+    id: input.id,
+    message: input.message,
+    author: input.author ?? intent.author,
+    when: input.when ?? 'queued',
+    ...(input.planStep === undefined ? {} : { planStep: input.planStep }),
+    ...(input.answerTo === undefined ? {} : { answerTo: input.answerTo }),
+  }));
+  if (intent.cancelled) events.push({ type: 'input.applied', ids: fresh.map((input) => input.id), as: 'refused' });
+  return record(...events);
+}
+
+/** A finished session rests until a message reopens it. */
+function finished(state: SessionState): Action | undefined {
+  if (!state.finished) return undefined;
+  const inputs = pending(state);
+  if (inputs.length === 0 || state.finished.outcome === 'Cancelled') return { do: 'idle' };
+  return record(
+    ...endConversation(state, 'replanned'),
+    applied(inputs, 'goal'),
+    state.base
+      ? { type: 'phase.entered', phase: 'Planning', reason: 'NewInput', message: 'A message changed the goal; planning again.' }
+      : { type: 'phase.entered', phase: 'Provisioning', reason: 'NewInput', message: 'A message came; trying again.' },
+  );
+}
+
+function paused(state: SessionState, intent: Intent): Action | undefined {
+  const { pause } = state;
+  if (!pause) return undefined;
+  if (intent.suspend) return { do: 'idle' };
+  const answered = pause.reason === 'Stuck' && pending(state).some((input) => input.answerTo === state.question?.id);
+  const resumed =
+    intent.resume > pause.resumeCounter ||
+    pause.reason === 'Suspended' ||
+    (pause.reason === 'LimitReached' && !reachedLimit(state, intent)) ||
+    answered;
+  return resumed ? record({ type: 'session.resumed', resumeCounter: intent.resume }) : { do: 'idle' };
+}
+
+function suspend(_state: SessionState, intent: Intent): Action | undefined {
+  if (!intent.suspend) return undefined;
+  return record({ type: 'session.paused', reason: 'Suspended', message: 'Suspended by the user.', resumeCounter: intent.resume });
+}
+
+function waitForUser(state: SessionState, intent: Intent): Action | undefined {
+  if (state.phase !== 'WaitingForUser') return undefined;
+  const inputs = pending(state);
+  if (state.question) {
+    const { question, conversation } = state;
+    const answer = inputs.find((input) => input.answerTo === question.id);
+    const call = conversation?.openCalls.find((one) => one.id === question.callId);
+    if (answer && conversation && call) {
+      return record(
+        { type: 'question.answered', id: question.id, inputId: answer.id },
+        applied([answer], 'answer'),
+        {
+          type: 'tool.finished',
+          conversation: conversation.id,
+          callId: call.id,
+          name: call.name,
+          outcome: 'ok',
+          result: `The user answered: ${answer.message}`,
+          durationMs: 0,
+        },
+        { type: 'phase.entered', phase: phaseOf(conversation.role), reason: 'Answered', message: 'The question was answered.' },
+      );
+    }
+  }
+  if (inputs.length > 0) {
+    return record(
+      ...endConversation(state, 'replanned'),
+      ...(state.question ? [{ type: 'question.answered' as const, id: state.question.id, inputId: inputs[0]?.id ?? '' }] : []),
+      applied(inputs, 'goal'),
+      { type: 'phase.entered', phase: 'Planning', reason: 'Feedback', message: 'Planning again with the feedback.' },
+    );
+  }
+  if (!state.question && state.plan && intent.approvedPlan === state.plan.revision) {
+    return record(
+      { type: 'plan.approved', revision: state.plan.revision, by: intent.author },
+      ...beginIteration(state, 'PlanApproved', 'The plan was approved.'),
+    );
+  }
+  return { do: 'idle' };
+}
+
+function limits(state: SessionState, intent: Intent): Action | undefined {
+  const reached = reachedLimit(state, intent);
+  // What is paid for already is not withheld: an approved result is still published.
+  if (reached && state.phase !== 'Publishing') {
+    return record({
+      type: 'session.paused',
+      reason: 'LimitReached',
+      message: `${reached.message} (spec.limits.${reached.limit}); raise the limit to go on.`,
+      resumeCounter: intent.resume,
+    });
+  }
+  const warnings = limitsToWarnOf(state, intent);
+  return warnings.length
+    ? record(...warnings.map(({ limit, message }) => ({ type: 'limit.warned' as const, limit, message })))
+    : undefined;
+}
+
+function provision(state: SessionState): Action | undefined {
+  if (!state.sandbox || state.sandboxLost !== undefined || !state.base) return { do: 'provision' };
+  if (state.phase !== 'Provisioning') return undefined;
+  const inputs = pending(state);
+  return record(...(inputs.length ? [applied(inputs, 'goal')] : []), {
+    type: 'phase.entered',
+    phase: 'Planning',
+    reason: 'RepositoryReady',
+    message: 'Exploring the repository and making a plan.',
+  });
+}
+
+function plan(state: SessionState, intent: Intent): Action | undefined {
+  if (state.phase !== 'Planning' || !state.base) return undefined;
+  const { conversation } = state;
+  if (conversation?.role === 'planner' && conversation.ended === 'submitted' && state.plan) {
+    const events: EventBody[] =
+      state.mode === 'review'
+        ? [
+            {
+              type: 'phase.entered',
+              phase: 'WaitingForUser',
+              reason: 'PlanReady',
+              message: `Plan ${state.plan.revision} waits for approval.`,
+            },
+          ]
+        : beginIteration(state, 'PlanReady', 'Working through the plan.');
+    return { do: 'reset-worktree', commit: workCommit(state), events };
+  }
+  const inputs = pending(state);
+  if (!conversation || conversation.ended || conversation.role !== 'planner') {
+    return inputs.length ? record(applied(inputs, 'goal')) : { do: 'open-conversation', role: 'planner' };
+  }
+  return converse(state, intent, conversation, inputs);
+}
+
+function program(state: SessionState, intent: Intent): Action | undefined {
+  if (state.phase !== 'Programming') return undefined;
+  const { conversation } = state;
+  if (conversation?.role === 'programmer' && conversation.ended === 'submitted') {
+    if (state.commit?.iteration !== state.iteration) return { do: 'commit' };
+    return (
+      replanned(state) ??
+      record({ type: 'phase.entered', phase: 'Reviewing', reason: 'IterationEnded', message: 'Checking the result.' })
+    );
+  }
+  if (!conversation || conversation.ended || conversation.role !== 'programmer')
+    return { do: 'open-conversation', role: 'programmer' };
+  return converse(state, intent, conversation, pending(state).filter(steers));
+}
+
+/** The platform's own evidence comes before the reviewer's opinion; a failed check goes straight back. */
+function check(state: SessionState, intent: Intent): Action | undefined {
+  if (state.phase !== 'Reviewing' || !state.commit) return undefined;
+  const { tree } = state.commit;
+  const recorded = evidenceOn(state, tree);
+  for (const command of checksOf(state, intent)) {
+    const evidence = recorded.find((one) => one.command === command);
+    const unseen = evidence?.exitCode === -1 && runsOf(state, command, tree) < MAX_CHECK_RUNS;
+    if (!evidence || unseen) return { do: 'verify', command, tree };
+  }
+  const failed = recorded.filter((one) => one.exitCode !== 0 && checksOf(state, intent).includes(one.command));
+  if (failed.length === 0) return undefined;
+  const reported = state.reviews.some((one) => one.iteration === state.iteration && one.by === 'checks');
+  if (reported) return sendBack(state, intent);
+  return record({
+    type: 'review.submitted',
+    iteration: state.iteration,
+    tree,
+    by: 'checks',
+    verdict: 'request_changes',
+    findings: failed.slice(0, 6).map((one) => ({
+      file: '',
+      problem: `\`${one.command}\` ${one.exitCode === -1 ? 'did not come to an end that was seen' : `failed with exit code ${one.exitCode}`}`,
+    })),
+    summary: `${failed.length === 1 ? 'A check' : `${failed.length} checks`} failed.`,
+  });
+}
+
+function review(state: SessionState, intent: Intent): Action | undefined {
+  if (state.phase !== 'Reviewing' || !state.commit) return undefined;
+  const { conversation, commit } = state;
+  const last = state.reviews.findLast(
+    (one) => one.iteration === state.iteration && one.by === 'reviewer' && one.tree === commit.tree,
+  );
+  if (last && conversation?.ended === 'submitted') {
+    const inputs = replanned(state);
+    if (inputs?.do === 'record') return { do: 'reset-worktree', commit: commit.commit, events: inputs.events };
+    if (last.verdict === 'request_changes') return sendBack(state, intent);
+    return {
+      do: 'reset-worktree',
+      commit: commit.commit,
+      events: [{ type: 'phase.entered', phase: 'Publishing', reason: 'Approved', message: 'The review approved the result.' }],
+    };
+  }
+  if (!conversation || conversation.ended || conversation.role !== 'reviewer')
+    return { do: 'open-conversation', role: 'reviewer' };
+  return converse(state, intent, conversation, pending(state).filter(steers));
+}
+
+function publish(state: SessionState): Action | undefined {
+  if (state.phase !== 'Publishing' || !state.commit) return undefined;
+  if (state.published?.commit !== state.commit.commit) return { do: 'publish', commit: state.commit.commit };
+  return record({
+    type: 'session.finished',
+    outcome: 'Completed',
+    reason: verified(state) ? 'Verified' : 'Unverified',
+    message: verified(state)
+      ? 'Reviewed, and the checks passed.'
+      : 'Reviewed. No check that counts was run on the final tree: unverified.',
+  });
+}
+
+/** One step of a conversation: an open tool call, what the model must be told, or the next call to the model. */
+function converse(state: SessionState, intent: Intent, conversation: Conversation, inputs: InputState[]): Action {
+  const [call] = conversation.openCalls;
+  if (call) return { do: 'run-tool', call };
+  if (inputs.length > 0) {
+    const text = inputs.map((input) => `Message from the user (${input.author}): ${input.message}`).join('\n\n');
+    return record(
+      { type: 'note.added', conversation: conversation.id, reason: 'steering', text, inputIds: inputs.map((input) => input.id) },
+      applied(inputs, conversation.role === 'planner' ? 'goal' : 'steering'),
+    );
+  }
+  const { repeats } = conversation;
+  if (repeats.count >= STUCK_AT) {
+    if (repeats.nudges === 0) {
+      const text = `The same action gave the same result ${repeats.count} times in a row. Doing it again will not help. Say in one sentence what you expected and what you see instead, then take a different way.`;
+      return record({ type: 'note.added', conversation: conversation.id, reason: 'nudge', text });
+    }
+    if (repeats.diagnoses > 0) return stuck(state, intent, 'The same action keeps giving the same result.');
+  }
+  if (conversation.silent >= MAX_SILENT) return stuck(state, intent, 'The model keeps answering without using a tool.');
+  const lastTurn = conversation.turns.at(-1);
+  if (conversation.silent > 0 && lastTurn?.kind === 'assistant') {
+    const ending = { planner: 'submit_plan', programmer: 'finish', reviewer: 'submit_review' }[conversation.role];
+    const text = `Your last answer called no tool, so nothing happened. Work goes on only through tools. When you are done, call ${ending}; otherwise call the tool for the next step.`;
+    return record({ type: 'note.added', conversation: conversation.id, reason: 'no-tool-call', text });
+  }
+  return callModel(conversation, intent, repeats.count >= STUCK_AT);
+}
+
+/** Which profile answers next, when, or whether none will. */
+function callModel(conversation: Conversation, intent: Intent, diagnose: boolean): Action {
+  const chain = intent.profiles[conversation.role];
+  const at = Math.max(0, chain.indexOf(conversation.profile));
+  const profile = chain[at] ?? conversation.profile;
+  const { failures } = conversation;
+  if (!failures || failures.class === 'interrupted') return { do: 'call-model', profile, diagnose };
+  const exhausted =
+    failures.class === 'quota' || failures.class === 'access' || failures.class === 'invalid' || failures.count >= MAX_FAILURES;
+  if (!exhausted) {
+    if (failures.retryAt !== undefined && failures.retryAt > intent.now) {
+      return { do: 'wait', until: failures.retryAt, reason: 'ProviderRetry', message: failures.message };
+    }
+    return { do: 'call-model', profile, diagnose };
+  }
+  const fallback = chain[at + 1];
+  if (fallback !== undefined) return { do: 'call-model', profile: fallback, diagnose };
+  const reason = PAUSE_REASONS[failures.class] ?? 'ProviderUnavailable';
+  return record({
+    type: 'session.paused',
+    reason,
+    message: `Profile ${profile}: ${failures.message}`,
+    resumeCounter: intent.resume,
+  });
+}
+
+function stuck(state: SessionState, intent: Intent, why: string): Action {
+  const id = `q${state.questions + 1}`;
+  return record(
+    {
+      type: 'question.asked',
+      id,
+      text: `${why} How should it go on? Answer with what to do differently, or resume to let it try again.`,
+    },
+    { type: 'session.paused', reason: 'Stuck', message: why, resumeCounter: intent.resume },
+  );
+}
+
+function sendBack(state: SessionState, intent: Intent): Action {
+  const commit = workCommit(state);
+  if (state.reviewRounds >= intent.limits.maxReviewRounds) {
+    const message = `The work was sent back ${state.reviewRounds} times (spec.limits.maxReviewRounds). Resume to allow more rounds, or send a message with a different direction.`;
+    const pause: EventBody = { type: 'session.paused', reason: 'ReviewRoundsExhausted', message, resumeCounter: intent.resume };
+    return record(pause);
+  }
+  return { do: 'reset-worktree', commit, events: beginIteration(state, 'ChangesRequested', 'Working on what the review found.') };
+}
+
+/** Queued messages that came while coding or reviewing replan before the work is taken any further. */
+function replanned(state: SessionState): Action | undefined {
+  const inputs = pending(state);
+  if (inputs.length === 0) return undefined;
+  return record(...endConversation(state, 'replanned'), applied(inputs, 'goal'), {
+    type: 'phase.entered',
+    phase: 'Planning',
+    reason: 'NewInput',
+    message: 'A message changed the goal; planning again.',
+  });
+}
+
+/** Whether a check that counts passed, and none failed, on exactly the tree that is the result. */
+export function verified(state: SessionState): boolean {
+  const { commit } = state;
+  if (!commit) return false;
+  const recorded = evidenceOn(state, commit.tree);
+  return recorded.some((one) => one.counted && one.exitCode === 0) && recorded.every((one) => one.exitCode === 0);
+}
+
+/** The checks that decide: the user's when given, else the plan's. */
+export function checksOf(state: SessionState, intent: Pick<Intent, 'verify'>): readonly string[] {
+  return intent.verify.length > 0 ? intent.verify : (state.plan?.checks ?? []);
+}
+
+/** The commit that the work stands on: the last iteration's, or the one that was cloned. */
+export function workCommit(state: SessionState): string {
+  return state.commit?.commit ?? state.base?.commit ?? '';
+}
+
+function beginIteration(state: SessionState, reason: string, message: string): EventBody[] {
+  return [
+    { type: 'iteration.started', iteration: state.iteration + 1 },
+    { type: 'phase.entered', phase: 'Programming', reason, message },
+  ];
+}
+
+/** Marks a conversation as over, one that was submitted included: what it submitted is not to be acted on again. */
+function endConversation(state: SessionState, reason: 'replanned' | 'abandoned'): EventBody[] {
+  const { conversation } = state;
+  if (!conversation || conversation.ended === 'replanned' || conversation.ended === 'abandoned') return [];
+  return [{ type: 'conversation.ended', conversation: conversation.id, reason }];
+}
+
+function phaseOf(role: ConversationRole): 'Planning' | 'Programming' | 'Reviewing' {
+  return ({ planner: 'Planning', programmer: 'Programming', reviewer: 'Reviewing' } as const)[role];
+}
+
+function pending(state: SessionState): InputState[] {
+  return state.inputs.filter((input) => input.applied === undefined);
+}
+
+function steers(input: InputState): boolean {
+  return input.when !== 'queued';
+}
+
+function runsOf(state: SessionState, command: string, tree: string): number {
+  return state.checkRuns.get(`${tree} ${command}`) ?? 0;
+}
+
+function applied(inputs: InputState[], as: 'goal' | 'answer' | 'steering'): EventBody {
+  return { type: 'input.applied', ids: inputs.map((input) => input.id), as };
+}
+
+function record(...events: EventBody[]): Action {
+  return { do: 'record', events };
+}

@@ -1,0 +1,362 @@
+/** The pure fold from events to state. Replaying the same log always gives the same state; an impossible log is reported. */
+import { createHash } from 'node:crypto';
+import { FORMAT, type SessionEvent } from './events.ts';
+import { logLines } from './log-lines.ts';
+import { type Conversation, INITIAL_STATE, type SessionState, WORKING } from './state.ts';
+
+/** The log holds something that cannot have happened in this order, or that this operator is too old to read. */
+export class ImpossibleLogError extends Error {
+  override readonly name = 'ImpossibleLogError';
+  readonly seq: number;
+  constructor(event: SessionEvent, why: string) {
+    super(`event ${event.seq} (${event.type}) of the session's log: ${why}`);
+    this.seq = event.seq;
+  }
+}
+
+const RECENT_LINES = 20;
+
+/** Folds stored events, in order, onto a state. @throws ImpossibleLogError */
+export function fold(events: Iterable<SessionEvent>, from: SessionState = INITIAL_STATE): SessionState {
+  let state = from;
+  for (const event of events) state = apply(state, event);
+  return state;
+}
+
+/** The state after one more event. @throws ImpossibleLogError */
+export function apply(state: SessionState, event: SessionEvent): SessionState {
+  if (event.format > FORMAT)
+    throw new ImpossibleLogError(event, `it has format ${event.format}; this operator knows up to ${FORMAT}`);
+  if (event.seq !== state.lastSeq + 1) throw new ImpossibleLogError(event, `expected sequence ${state.lastSeq + 1}`);
+  if (event.epoch < state.epoch) throw new ImpossibleLogError(event, `its epoch ${event.epoch} is before ${state.epoch}`);
+  const next = { ...step(state, event), lastSeq: event.seq, epoch: event.epoch, lastTime: event.time };
+  next.workedMs = state.workedMs + workedSince(state, event);
+  const lines = logLines(event);
+  if (lines.length) next.recentLogs = [...state.recentLogs, ...lines].slice(-RECENT_LINES);
+  return next;
+}
+
+/** Time between two events of one claim in a working phase. Between two claims nobody worked. */
+function workedSince(state: SessionState, event: SessionEvent): number {
+  if (!WORKING.has(state.phase) || event.epoch !== state.epoch) return 0;
+  return Math.max(0, Date.parse(event.time) - Date.parse(state.lastTime));
+}
+
+function step(state: SessionState, event: SessionEvent): SessionState {
+  switch (event.type) {
+    case 'session.started':
+      if (state.startTime) throw new ImpossibleLogError(event, 'the session had started already');
+      return {
+        ...state,
+        startTime: event.time,
+        goal: event.goal,
+        mode: event.mode,
+        repository: { url: event.repository.url, ref: event.repository.ref },
+      };
+    case 'phase.entered':
+      return {
+        ...state,
+        phase: event.phase,
+        phaseReason: event.reason,
+        phaseMessage: event.message,
+        phaseSince: event.time,
+        // A later message reopens a finished session.
+        finished: WORKING.has(event.phase) ? undefined : state.finished,
+      };
+    case 'session.paused':
+      return {
+        ...state,
+        pausedFrom: state.phase === 'Paused' ? state.pausedFrom : state.phase,
+        pause: { reason: event.reason, message: event.message, resumeCounter: event.resumeCounter },
+        phase: 'Paused',
+        phaseReason: event.reason,
+        phaseMessage: event.message,
+        phaseSince: event.time,
+      };
+    case 'session.resumed': {
+      if (!state.pause || !state.pausedFrom) throw new ImpossibleLogError(event, 'the session was not paused');
+      const conversation = state.conversation && {
+        ...state.conversation,
+        failures: undefined,
+        silent: 0,
+        repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
+      };
+      return {
+        ...state,
+        phase: state.pausedFrom,
+        phaseReason: 'Resumed',
+        phaseMessage: '',
+        phaseSince: event.time,
+        pause: undefined,
+        pausedFrom: undefined,
+        reviewRounds: state.pause.reason === 'ReviewRoundsExhausted' ? 0 : state.reviewRounds,
+        question: state.pause.reason === 'Stuck' ? undefined : state.question,
+        conversation,
+      };
+    }
+    case 'session.finished':
+      return {
+        ...state,
+        phase: event.outcome,
+        phaseReason: event.reason,
+        phaseMessage: event.message,
+        phaseSince: event.time,
+        pause: undefined,
+        pausedFrom: undefined,
+        question: undefined,
+        finished: { outcome: event.outcome, reason: event.reason, message: event.message, time: event.time },
+      };
+    case 'sandbox.ready':
+      return { ...state, sandbox: event.sandbox, sandboxLost: undefined };
+    case 'sandbox.restored':
+      return { ...state, sandbox: event.sandbox, sandboxLost: undefined };
+    case 'sandbox.lost':
+      return { ...state, sandboxLost: event.message };
+    case 'repository.cloned':
+      return { ...state, base: { commit: event.commit, branch: event.branch } };
+    case 'conversation.started':
+      return {
+        ...state,
+        conversations: state.conversations + 1,
+        conversation: {
+          id: event.conversation,
+          role: event.role,
+          profile: event.profile,
+          model: event.model,
+          system: event.system,
+          opening: event.opening,
+          turns: [],
+          keepFrom: 0,
+          summary: undefined,
+          requested: undefined,
+          openCalls: [],
+          started: undefined,
+          failures: undefined,
+          lastInput: undefined,
+          repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
+          silent: 0,
+          ended: undefined,
+        },
+      };
+    case 'conversation.ended':
+    case 'model.requested':
+    case 'model.failed':
+    case 'note.added':
+    case 'context.summarised':
+    case 'context.pruned':
+    case 'tool.started':
+    case 'tool.finished':
+      return { ...state, conversation: talk(conversationOf(state, event), event) };
+    case 'model.answered': {
+      const usage = {
+        inputTokens: state.usage.inputTokens + event.usage.inputTokens,
+        cachedInputTokens: state.usage.cachedInputTokens + event.usage.cachedInputTokens,
+        outputTokens: state.usage.outputTokens + event.usage.outputTokens,
+        reasoningTokens: state.usage.reasoningTokens + event.usage.reasoningTokens,
+        costUSD: state.usage.costUSD + event.costUSD,
+      };
+      return { ...state, steps: state.steps + 1, usage, conversation: talk(conversationOf(state, event), event) };
+    }
+    case 'plan.submitted':
+      return {
+        ...state,
+        plan: { revision: event.revision, title: event.title, steps: event.steps, checks: event.checks },
+        reviewRounds: 0,
+      };
+    case 'plan.approved':
+      return { ...state, approvedRevision: event.revision };
+    case 'plan.updated': {
+      if (!state.plan) throw new ImpossibleLogError(event, 'there is no plan');
+      const status = new Map(event.steps.map((one) => [one.id, one.status]));
+      return {
+        ...state,
+        plan: { ...state.plan, steps: state.plan.steps.map((one) => ({ ...one, status: status.get(one.id) ?? one.status })) },
+      };
+    }
+    case 'input.received': {
+      if (state.inputIds.has(event.id)) throw new ImpossibleLogError(event, `input ${event.id} was received already`);
+      const input = {
+        id: event.id,
+        message: event.message,
+        author: event.author,
+        when: event.when,
+        planStep: event.planStep,
+        answerTo: event.answerTo,
+        time: event.time,
+        applied: undefined,
+      };
+      return { ...state, inputs: [...state.inputs, input], inputIds: new Set([...state.inputIds, event.id]) };
+    }
+    case 'input.applied': {
+      const ids = new Set(event.ids);
+      return { ...state, inputs: state.inputs.map((input) => (ids.has(input.id) ? { ...input, applied: event.as } : input)) };
+    }
+    case 'question.asked':
+      return {
+        ...state,
+        questions: state.questions + 1,
+        question: { id: event.id, text: event.text, conversation: event.conversation, callId: event.callId },
+      };
+    case 'question.answered':
+      return { ...state, question: undefined };
+    case 'iteration.started':
+      return {
+        ...state,
+        iteration: event.iteration,
+        programmerSummary: undefined,
+        conversation: state.conversation?.ended ? undefined : state.conversation,
+      };
+    case 'programmer.finished':
+      return { ...state, programmerSummary: event.summary };
+    case 'worktree.committed': {
+      const { iteration, commit, tree, filesChanged, additions, deletions } = event;
+      return { ...state, commit: { iteration, commit, tree, filesChanged, additions, deletions } };
+    }
+    case 'verification.started': {
+      const key = `${event.tree} ${event.command}`;
+      return {
+        ...state,
+        checkRuns: new Map([...state.checkRuns, [key, (state.checkRuns.get(key) ?? 0) + 1]]),
+        verifications: state.verifications + 1,
+        verifying: { tree: event.tree, command: event.command, op: event.op, sandboxUid: event.sandboxUid },
+      };
+    }
+    case 'verification.recorded': {
+      const { command, tree, op, exitCode, durationMs, output, counted, note } = event;
+      const others = state.evidence.filter((one) => one.command !== command || one.tree !== tree);
+      return {
+        ...state,
+        verifying: undefined,
+        evidence: [...others, { command, tree, op, exitCode, durationMs, output, counted, note }],
+      };
+    }
+    case 'review.submitted': {
+      const { iteration, tree, by, verdict, findings, summary } = event;
+      return {
+        ...state,
+        reviews: [...state.reviews, { iteration, tree, by, verdict, findings, summary }],
+        reviewRounds: state.reviewRounds + (verdict === 'request_changes' ? 1 : 0),
+      };
+    }
+    case 'limit.warned':
+      return { ...state, warned: new Set([...state.warned, event.limit]) };
+    case 'publish.started':
+      return { ...state, publishing: { branch: event.branch, commit: event.commit } };
+    case 'publish.finished': {
+      const { type: _type, seq: _seq, epoch: _epoch, time: _time, format: _format, ...published } = event;
+      return { ...state, publishing: undefined, published };
+    }
+    case 'log.line':
+    case 'sandbox.requested':
+    case 'repository.requested':
+    case 'model.output':
+    case 'tool.output':
+      return state;
+    case 'checkpoint.saved':
+      return { ...state, checkpoint: { commit: event.commit, bundle: event.bundle } };
+    default:
+      // A format this operator knows has no other kinds.
+      throw new ImpossibleLogError(event satisfies never, 'its type is unknown');
+  }
+}
+
+type ConversationEvent = SessionEvent & { conversation: string };
+
+function conversationOf(state: SessionState, event: ConversationEvent): Conversation {
+  if (state.conversation?.id !== event.conversation) {
+    throw new ImpossibleLogError(
+      event,
+      `conversation ${event.conversation} is not the current one (${state.conversation?.id ?? 'none'})`,
+    );
+  }
+  return state.conversation;
+}
+
+function talk(conversation: Conversation, event: ConversationEvent): Conversation {
+  switch (event.type) {
+    case 'conversation.ended':
+      return { ...conversation, ended: event.reason, requested: undefined, openCalls: [], started: undefined };
+    case 'model.requested': {
+      const failures = event.profile === conversation.profile ? conversation.failures : undefined;
+      return {
+        ...conversation,
+        requested: { call: event.call, purpose: event.purpose },
+        profile: event.profile,
+        model: event.model,
+        failures,
+      };
+    }
+    case 'model.answered': {
+      const answered = { ...conversation, requested: undefined, failures: undefined };
+      if (event.purpose !== 'step') return answered;
+      const turns = [
+        ...conversation.turns,
+        { kind: 'assistant' as const, text: event.text, calls: event.calls, state: event.state },
+      ];
+      return {
+        ...answered,
+        turns,
+        openCalls: event.calls,
+        started: undefined,
+        lastInput: { tokens: event.usage.inputTokens, turns: conversation.turns.length },
+        silent: event.calls.length ? 0 : conversation.silent + 1,
+      };
+    }
+    case 'model.failed': {
+      const { class: cls, message, retryAt } = event;
+      const count = cls === 'interrupted' ? (conversation.failures?.count ?? 0) : (conversation.failures?.count ?? 0) + 1;
+      return { ...conversation, requested: undefined, failures: { count, class: cls, message, retryAt } };
+    }
+    case 'note.added': {
+      const turns = [...conversation.turns, { kind: 'note' as const, reason: event.reason, text: event.text }];
+      const { repeats } = conversation;
+      const nudged = {
+        ...repeats,
+        count: event.reason === 'nudge' || event.reason === 'diagnosis' ? 0 : repeats.count,
+        nudges: repeats.nudges + (event.reason === 'nudge' ? 1 : 0),
+        diagnoses: repeats.diagnoses + (event.reason === 'diagnosis' ? 1 : 0),
+      };
+      return { ...conversation, turns, repeats: nudged };
+    }
+    case 'context.summarised':
+      if (event.keepFrom > conversation.turns.length)
+        throw new ImpossibleLogError(event, `keepFrom ${event.keepFrom} is beyond the conversation`);
+      return { ...conversation, keepFrom: event.keepFrom, summary: event.summary, lastInput: undefined };
+    case 'context.pruned': {
+      const ids = new Set(event.callIds);
+      const turns = conversation.turns.map((turn) =>
+        turn.kind === 'result' && ids.has(turn.callId) ? { ...turn, pruned: true } : turn,
+      );
+      return { ...conversation, turns, lastInput: undefined };
+    }
+    case 'tool.started':
+      if (conversation.openCalls[0]?.id !== event.callId)
+        throw new ImpossibleLogError(event, `call ${event.callId} is not the next open one`);
+      return { ...conversation, started: { callId: event.callId, op: event.op, sandboxUid: event.sandboxUid } };
+    case 'tool.finished': {
+      const [call, ...openCalls] = conversation.openCalls;
+      if (call?.id !== event.callId) throw new ImpossibleLogError(event, `call ${event.callId} is not the next open one`);
+      const turns = [
+        ...conversation.turns,
+        {
+          kind: 'result' as const,
+          callId: event.callId,
+          name: event.name,
+          text: event.result,
+          outcome: event.outcome,
+          pruned: false,
+        },
+      ];
+      const fingerprint = digest([call.name, call.arguments, event.outcome, event.result]);
+      const { repeats } = conversation;
+      const counted = { ...repeats, fingerprint, count: fingerprint === repeats.fingerprint ? repeats.count + 1 : 1 };
+      return { ...conversation, turns, openCalls, started: undefined, repeats: counted };
+    }
+    default:
+      throw new ImpossibleLogError(event, 'it is no event of a conversation');
+  }
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,27 @@
+/** Why a running action is stopped. An action's signal aborts with one of these, or with the cause of a lost claim. */
+export type InterruptKind =
+  /** The user cancelled, suspended, or sent a message that interrupts: what runs is ended and recorded. */
+  | 'cancelled'
+  | 'suspended'
+  | 'message'
+  /** The operator stops in an orderly way: commands are ended and recorded. */
+  | 'stopping'
+  /** The session is being deleted. */
+  | 'deleted'
+  /** The session goes to another owner, or the process ends without touching commands: nothing is recorded. */
+  | 'released'
+  | 'fenced';
+
+export class Interrupt extends Error {
+  override readonly name = 'Interrupt';
+  readonly kind: InterruptKind;
+  constructor(kind: InterruptKind) {
+    super(`interrupted: ${kind}`);
+    this.kind = kind;
+  }
+}
+
+/** Whether the effect is ended and its end recorded, rather than left for the next owner to find. */
+export function endsCommands(reason: unknown): reason is Interrupt {
+  return reason instanceof Interrupt && reason.kind !== 'released' && reason.kind !== 'fenced';
+}

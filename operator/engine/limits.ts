@@ -1,0 +1,48 @@
+/** What a session may use, and how much of it is used. */
+import type { EventOf } from './events.ts';
+import type { Intent } from './intent.ts';
+import { type SessionState, WORKING } from './state.ts';
+
+export type LimitName = EventOf<'limit.warned'>['limit'];
+export type LimitUse = { limit: LimitName; used: number; allowed: number; message: string };
+
+const WARN_AT = 0.8;
+
+/** Working time up to now, in ms. */
+export function workedMs(state: SessionState, now: number): number {
+  if (!WORKING.has(state.phase) || !state.lastTime) return state.workedMs;
+  return state.workedMs + Math.max(0, now - Date.parse(state.lastTime));
+}
+
+/** The first limit that is reached; the session must not go on before it is raised. */
+export function reachedLimit(state: SessionState, intent: Intent): LimitUse | undefined {
+  return uses(state, intent).find((use) => use.used >= use.allowed);
+}
+
+/** Limits of which four fifths are used and nobody was told yet. */
+export function limitsToWarnOf(state: SessionState, intent: Intent): LimitUse[] {
+  return uses(state, intent).filter(
+    (use) => use.used / use.allowed >= WARN_AT && use.used < use.allowed && !state.warned.has(use.limit),
+  );
+}
+
+function uses(state: SessionState, intent: Intent): LimitUse[] {
+  const { limits } = intent;
+  const seconds = Math.floor(workedMs(state, intent.now) / 1000);
+  const tokens = state.usage.inputTokens + state.usage.outputTokens;
+  return [
+    use('maxSteps', state.steps, limits.maxSteps, `${state.steps} of ${limits.maxSteps} model calls are used`),
+    use('maxTokens', tokens, limits.maxTokens, `${tokens} of ${limits.maxTokens} tokens are used`),
+    use(
+      'maxCostUSD',
+      state.usage.costUSD,
+      limits.maxCostUSD,
+      `$${state.usage.costUSD.toFixed(2)} of $${limits.maxCostUSD} are spent`,
+    ),
+    use('timeoutSeconds', seconds, limits.timeoutSeconds, `${seconds} of ${limits.timeoutSeconds} s of working time are used`),
+  ];
+}
+
+function use(limit: LimitName, used: number, allowed: number, message: string): LimitUse {
+  return { limit, used, allowed, message };
+}

@@ -1,0 +1,63 @@
+/** What the engine needs from outside; given once by the composition root. */
+import type { AgentSession } from '../api/resources.ts';
+import type { AIProfileSpec } from '../api/types.gen.ts';
+import type { Pricing } from '../llm/prices.ts';
+import type { ModelProvider } from '../llm/provider.ts';
+import type { Logger } from '../logger.ts';
+import type { RepositoryCache } from '../sandbox/git/cache.ts';
+import type { GitCredential, GitIdentity } from '../sandbox/git/git.ts';
+import type { Publisher } from '../sandbox/git/publish.ts';
+import type { SandboxTransport, SandboxType } from '../sandbox/transport.ts';
+import type { BlobStore } from './blob.ts';
+import type { ConversationRole } from './event-parts.ts';
+import type { EventLog } from './log.ts';
+
+/** A profile, ready to be called. */
+export type ModelBinding = {
+  profile: string;
+  provider: ModelProvider;
+  model: string;
+  /** Tokens, sent and received together. */
+  contextWindow: number;
+  pricing: Pricing | undefined;
+  parameters: NonNullable<AIProfileSpec['parameters']>;
+};
+
+/** No model can be had for a session now. `reason` is a condition reason. */
+export class ModelUnavailableError extends Error {
+  override readonly name = 'ModelUnavailableError';
+  readonly reason: string;
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export interface ModelDirectory {
+  /** Names of the profiles for a role: the chosen one and its fallbacks; empty when there is none. */
+  chain(session: AgentSession, role: ConversationRole): readonly string[];
+  /** @throws ModelUnavailableError */
+  bind(session: AgentSession, profile: string, signal: AbortSignal): Promise<ModelBinding>;
+}
+
+export type EngineDeps = {
+  log: EventLog;
+  blobs: BlobStore;
+  /** The transport of a type, or undefined when this operator has none. */
+  transport(type: SandboxType): SandboxTransport | undefined;
+  defaultSandboxType: SandboxType;
+  repositories: RepositoryCache;
+  publisher: Publisher;
+  identity: GitIdentity;
+  /** The credential for a session's repository; undefined when there is none for its host. @throws GitError */
+  credential(session: AgentSession, signal: AbortSignal): Promise<GitCredential | undefined>;
+  models: ModelDirectory;
+  logger: Logger;
+  /** Identifies this process in claims. */
+  holder: string;
+  now(): number;
+  /** In [0, 1). */
+  random(): number;
+  /** Longest time a command may run, in seconds. */
+  maxCommandSeconds: number;
+};

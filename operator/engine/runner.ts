@@ -1,0 +1,132 @@
+/** The sessions that run in this process. */
+import type { AgentSession } from '../api/resources.ts';
+import { describeError } from '../logger.ts';
+import type { EngineDeps } from './ports.ts';
+import type { SessionKey, SessionTasks, SessionView } from './session-tasks.ts';
+import { INITIAL_STATE } from './state.ts';
+import { SessionTask } from './task.ts';
+
+type Entry = { task: SessionTask; running: boolean; key: SessionKey; pending: AgentSession | undefined };
+
+/** How many ended sessions stay readable in memory. */
+const KEPT = 500;
+
+export class SessionRunner implements SessionTasks {
+  readonly #deps: EngineDeps;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners: ((key: SessionKey, urgent: boolean) => void)[] = [];
+  #stopping = false;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+  }
+
+  view(uid: string): SessionView | undefined {
+    const entry = this.#entries.get(uid);
+    if (!entry) return undefined;
+    const { task, running } = entry;
+    if (task.state === INITIAL_STATE && !task.waiting) return undefined;
+    return { state: task.state, running, waiting: task.waiting, observedGeneration: task.observedGeneration };
+  }
+
+  ensure(session: AgentSession): void {
+    const uid = session.metadata.uid ?? '';
+    const entry = this.#entries.get(uid);
+    if (this.#stopping) return;
+    if (entry?.running) {
+      entry.pending = session;
+      entry.task.update(session);
+      return;
+    }
+    this.#start(session, uid);
+  }
+
+  #start(session: AgentSession, uid: string): void {
+    const key = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
+    const task = new SessionTask(session, this.#deps, (urgent) => this.#changed(key, urgent));
+    const entry: Entry = { task, running: true, key, pending: undefined };
+    this.#entries.delete(uid);
+    this.#entries.set(uid, entry);
+    task.ended
+      .then((end) => {
+        entry.running = false;
+        // A change that came while the task was ending was not seen by it.
+        const missed = entry.pending;
+        const seen = missed === undefined || (missed.metadata.generation ?? 0) <= task.observedGeneration;
+        if (!seen && end === 'idle' && !this.#stopping) this.#start(missed, uid);
+        else this.#changed(key, true);
+        this.#forgetOld();
+      })
+      .catch((error: unknown) => this.#deps.logger.error('a session task ended badly', { uid, error: describeError(error) }));
+  }
+
+  async stop(uid: string, how: 'end-commands' | 'leave-commands', signal: AbortSignal): Promise<void> {
+    const entry = this.#entries.get(uid);
+    if (!entry?.running) return;
+    entry.task.stop(how === 'end-commands' ? 'stopping' : 'released');
+    await withSignal(entry.task.ended, signal);
+  }
+
+  /** Stops every session; commands are ended and recorded as interrupted. Resolves when all have stopped. */
+  async close(signal: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    const running = [...this.#entries.entries()].filter(([, entry]) => entry.running);
+    for (const [, entry] of running) entry.task.stop('stopping');
+    await withSignal(Promise.allSettled(running.map(([, entry]) => entry.task.ended)), signal);
+    await Promise.allSettled(running.map(([, entry]) => this.#quiesce(entry.key, signal)));
+  }
+
+  async #quiesce(owner: SessionKey, signal: AbortSignal): Promise<void> {
+    await this.#deps.transport('local')?.quiesce(owner, signal);
+  }
+
+  async cleanup(session: AgentSession, signal: AbortSignal): Promise<void> {
+    const uid = session.metadata.uid ?? '';
+    const entry = this.#entries.get(uid);
+    if (entry?.running) {
+      entry.task.stop('deleted');
+      await withSignal(entry.task.ended, signal);
+    }
+    const owner = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
+    const type = session.status?.sandbox?.type ?? session.spec.sandbox?.type ?? this.#deps.defaultSandboxType;
+    await this.#deps.transport(type)?.dispose(owner, signal);
+    await this.#deps.blobs.delete(uid);
+    await this.#deps.log.delete(uid);
+    this.#entries.delete(uid);
+  }
+
+  onChange(listener: (key: SessionKey, urgent: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Sessions that a task works on now. */
+  get running(): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) if (entry.running) count++;
+    return count;
+  }
+
+  #changed(key: SessionKey, urgent: boolean): void {
+    for (const listener of this.#listeners) listener(key, urgent);
+  }
+
+  #forgetOld(): void {
+    for (const [uid, entry] of this.#entries) {
+      if (this.#entries.size <= KEPT) return;
+      if (!entry.running) this.#entries.delete(uid);
+    }
+  }
+}
+
+/** The promise's result, or the signal's reason when that comes first. */
+async function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) throw signal.reason;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,29 @@
+/** The engine as the controller sees it: sessions run outside of reconcile workers. */
+import type { AgentSession } from '../api/resources.ts';
+import type { SessionState } from './state.ts';
+
+export type SessionKey = { namespace: string; name: string; uid: string };
+
+export type SessionView = {
+  /** The folded state of the session's log. */
+  state: SessionState;
+  /** Whether a task works on it here now. */
+  running: boolean;
+  /** Why nothing happens just now, when something outside is waited for. `retryAt` in ms since 1970. */
+  waiting?: { reason: string; message: string; retryAt?: number } | undefined;
+  /** The generation of the object that the state takes into account. */
+  observedGeneration: number;
+};
+
+export interface SessionTasks {
+  /** What is known here of a session; undefined when this process never ran it. */
+  view(uid: string): SessionView | undefined;
+  /** Starts the session's task, or gives a running one the newest object. Returns at once. */
+  ensure(session: AgentSession): void;
+  /** Stops the task, ends running commands or leaves them to be attached to later, and gives the claim back. */
+  stop(uid: string, how: 'end-commands' | 'leave-commands', signal: AbortSignal): Promise<void>;
+  /** Removes everything of a deleted session that Kubernetes does not: sandbox, log, blobs, claim. */
+  cleanup(session: AgentSession, signal: AbortSignal): Promise<void>;
+  /** Called when a view changed; `urgent` for a transition that a user waits to see. */
+  onChange(listener: (key: SessionKey, urgent: boolean) => void): void;
+}

@@ -1,0 +1,205 @@
+/** What is known of a session: the fold of its events. Everything else (status, prompts, what to do next) is derived from it. */
+import type { Usage } from '../llm/provider.ts';
+import type { BlobRef } from './blob.ts';
+import type {
+  ConversationRole,
+  NoteReason,
+  PauseReason,
+  Phase,
+  PlanStep,
+  RecordedCall,
+  ReviewFinding,
+  SandboxIdentityRecord,
+  TextOrBlob,
+  ToolOutcome,
+} from './event-parts.ts';
+import type { EventOf } from './events.ts';
+
+export type Turn =
+  | { kind: 'assistant'; text: TextOrBlob; calls: RecordedCall[]; state: EventOf<'model.answered'>['state'] }
+  | { kind: 'result'; callId: string; name: string; text: TextOrBlob; outcome: ToolOutcome; pruned: boolean }
+  | { kind: 'note'; reason: NoteReason; text: string };
+
+export type Conversation = {
+  id: string;
+  role: ConversationRole;
+  /** Profile and model of the last request. */
+  profile: string;
+  model: string;
+  system: TextOrBlob;
+  opening: TextOrBlob;
+  turns: Turn[];
+  /** Turns before this index are replaced by the summary. */
+  keepFrom: number;
+  summary: TextOrBlob | undefined;
+  /** A call to the model that has no answer yet. */
+  requested: { call: number; purpose: EventOf<'model.requested'>['purpose'] } | undefined;
+  /** Tool calls of the last answer that have no result yet, in order. */
+  openCalls: RecordedCall[];
+  /** Of those, the one whose effect may have begun. */
+  started: { callId: string; op: string | undefined; sandboxUid: string | undefined } | undefined;
+  /** Failures since the last answer, of this profile. */
+  failures: { count: number; class: EventOf<'model.failed'>['class']; message: string; retryAt: number | undefined } | undefined;
+  /** Tokens sent with the last answered step, and how many turns they covered. */
+  lastInput: { tokens: number; turns: number } | undefined;
+  /** How often the same action gave the same result in a row, and what was done about it. */
+  repeats: { fingerprint: string; count: number; nudges: number; diagnoses: number };
+  /** Answers without a tool call in a row. */
+  silent: number;
+  ended: EventOf<'conversation.ended'>['reason'] | undefined;
+};
+
+export type InputState = {
+  id: string;
+  message: string;
+  author: string;
+  when: 'queued' | 'next-step' | 'now';
+  planStep: string | undefined;
+  answerTo: string | undefined;
+  time: string;
+  applied: EventOf<'input.applied'>['as'] | undefined;
+};
+
+export type Plan = { revision: number; title: string; steps: PlanStep[]; checks: string[] };
+
+export type Evidence = {
+  command: string;
+  tree: string;
+  op: string;
+  exitCode: number;
+  durationMs: number;
+  output: TextOrBlob;
+  counted: boolean;
+  note: string | undefined;
+};
+
+export type Review = {
+  iteration: number;
+  tree: string;
+  /** The reviewer, or the platform because a check failed. */
+  by: 'reviewer' | 'checks';
+  verdict: 'approve' | 'request_changes';
+  findings: ReviewFinding[];
+  summary: string;
+};
+
+export type Commit = {
+  iteration: number;
+  commit: string;
+  tree: string;
+  filesChanged: number;
+  additions: number;
+  deletions: number;
+};
+
+export type SessionState = {
+  lastSeq: number;
+  /** When the last event happened. */
+  lastTime: string;
+  epoch: number;
+  phase: Phase;
+  phaseReason: string;
+  phaseMessage: string;
+  phaseSince: string;
+  /** The phase that a pause interrupted; where resuming goes on. */
+  pausedFrom: Phase | undefined;
+  pause: { reason: PauseReason; message: string; resumeCounter: number } | undefined;
+  startTime: string | undefined;
+  finished: { outcome: 'Completed' | 'Failed' | 'Cancelled'; reason: string; message: string; time: string } | undefined;
+  /** Working time in ms: waiting, pauses and the time that no operator held the session do not count. */
+  workedMs: number;
+  goal: string;
+  mode: 'auto' | 'review';
+  repository: { url: string; ref: string | undefined };
+  inputs: InputState[];
+  /** Indexes the ids in `inputs`. */
+  inputIds: ReadonlySet<string>;
+  sandbox: SandboxIdentityRecord | undefined;
+  /** The sandbox went away and was not replaced yet. */
+  sandboxLost: string | undefined;
+  base: { commit: string; branch: string } | undefined;
+  plan: Plan | undefined;
+  approvedRevision: number | undefined;
+  question: { id: string; text: string; conversation: string | undefined; callId: string | undefined } | undefined;
+  questions: number;
+  conversation: Conversation | undefined;
+  conversations: number;
+  iteration: number;
+  steps: number;
+  usage: Usage & { costUSD: number };
+  programmerSummary: string | undefined;
+  commit: Commit | undefined;
+  /** Where the work can be taken up from in a new sandbox. */
+  checkpoint: { commit: string; bundle: BlobRef } | undefined;
+  verifying: { tree: string; command: string; op: string; sandboxUid: string } | undefined;
+  verifications: number;
+  /** How often a check was begun, by "tree command". */
+  checkRuns: ReadonlyMap<string, number>;
+  /** Latest recorded run of each command, on whatever tree. */
+  evidence: Evidence[];
+  reviews: Review[];
+  /** Rounds of changes asked for since the last plan or resume. */
+  reviewRounds: number;
+  publishing: { branch: string; commit: string } | undefined;
+  published: Omit<EventOf<'publish.finished'>, 'type'> | undefined;
+  warned: ReadonlySet<string>;
+  recentLogs: string[];
+};
+
+export const INITIAL_STATE: SessionState = {
+  lastSeq: 0,
+  lastTime: '',
+  epoch: 0,
+  phase: 'Queued',
+  phaseReason: 'New',
+  phaseMessage: '',
+  phaseSince: '',
+  pausedFrom: undefined,
+  pause: undefined,
+  startTime: undefined,
+  finished: undefined,
+  workedMs: 0,
+  goal: '',
+  mode: 'auto',
+  repository: { url: '', ref: undefined },
+  inputs: [],
+  inputIds: new Set(),
+  sandbox: undefined,
+  sandboxLost: undefined,
+  base: undefined,
+  plan: undefined,
+  approvedRevision: undefined,
+  question: undefined,
+  questions: 0,
+  conversation: undefined,
+  conversations: 0,
+  iteration: 0,
+  steps: 0,
+  usage: { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0, costUSD: 0 },
+  programmerSummary: undefined,
+  commit: undefined,
+  checkpoint: undefined,
+  verifying: undefined,
+  verifications: 0,
+  checkRuns: new Map(),
+  evidence: [],
+  reviews: [],
+  reviewRounds: 0,
+  publishing: undefined,
+  published: undefined,
+  warned: new Set(),
+  recentLogs: [],
+};
+
+/** Phases in which the platform works; their time counts towards timeoutSeconds. */
+export const WORKING: ReadonlySet<Phase> = new Set(['Provisioning', 'Planning', 'Programming', 'Reviewing', 'Publishing']);
+
+/** The user's messages that are part of the goal, oldest first. */
+export function goalUpdates(state: SessionState): InputState[] {
+  return state.inputs.filter((input) => input.applied === 'goal' || input.applied === 'steering');
+}
+
+/** The evidence recorded on exactly this tree. */
+export function evidenceOn(state: SessionState, tree: string): Evidence[] {
+  return state.evidence.filter((one) => one.tree === tree);
+}

@@ -1,0 +1,325 @@
+/**
+ * One session at work: claims its log, folds it, and then decides and acts until nothing is left to do. Whatever happened
+ * before a crash is found in the log and in the sandbox; nothing of importance lives in this object.
+ *
+ *   claim → read → fold → [ decide → record intent → act → record result ]* → release
+ */
+import { setMaxListeners } from 'node:events';
+import type { AgentSession } from '../api/resources.ts';
+import { sleep } from '../clock.ts';
+import { describeError } from '../logger.ts';
+import { openSandbox } from '../sandbox/commands.ts';
+import { type Sandbox, SandboxFencedError } from '../sandbox/sandbox.ts';
+import { SandboxLostError, type SandboxOwner, SandboxUnavailableError } from '../sandbox/transport.ts';
+import type { ActionContext } from './actions/context.ts';
+import { perform } from './actions/perform.ts';
+import { type Action, decide } from './decide.ts';
+import type { EventBody } from './events.ts';
+import { fold } from './fold.ts';
+import { type Intent, intentOf } from './intent.ts';
+import { endsCommands, Interrupt, type InterruptKind } from './interrupt.ts';
+import { CLAIM_TTL_MS, type Claim, ClaimedError, FencedError, LogUnavailableError } from './log.ts';
+import type { EngineDeps } from './ports.ts';
+import { Recorder } from './recorder.ts';
+import { INITIAL_STATE, type SessionState } from './state.ts';
+import { TextStore } from './text.ts';
+
+export type Waiting = { reason: string; message: string; retryAt?: number };
+
+/** Why a task ended: nothing left to do until the object changes, told to, or not ours any more. */
+export type TaskEnd = 'idle' | 'stopped' | 'lost';
+
+const RENEW_MS = CLAIM_TTL_MS / 3;
+const RETRY_MS = 2_000;
+
+export class SessionTask {
+  readonly #deps: EngineDeps;
+  readonly #onChange: (urgent: boolean) => void;
+  readonly #owner: SandboxOwner;
+  readonly #texts: TextStore;
+  readonly #stop = new AbortController();
+  #session: AgentSession;
+  #state: SessionState = INITIAL_STATE;
+  #observed = 0;
+  #waiting: Waiting | undefined;
+  #sandbox: Sandbox | undefined;
+  #seen = { conversation: '', files: new Map<string, string>() };
+  /** Aborts the running action; renewed for each. */
+  #action = new AbortController();
+  /** Resolves when the object changed. */
+  #changed = Promise.withResolvers<void>();
+  readonly ended: Promise<TaskEnd>;
+
+  constructor(session: AgentSession, deps: EngineDeps, onChange: (urgent: boolean) => void) {
+    this.#session = session;
+    this.#deps = deps;
+    this.#onChange = onChange;
+    this.#owner = {
+      uid: session.metadata.uid ?? '',
+      name: session.metadata.name,
+      namespace: session.metadata.namespace ?? 'default',
+    };
+    this.#texts = new TextStore(deps.blobs, this.#owner.uid);
+    setMaxListeners(0, this.#stop.signal);
+    this.ended = this.#run();
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get waiting(): Waiting | undefined {
+    return this.#waiting;
+  }
+
+  /** The generation of the object up to which everything was taken into account. */
+  get observedGeneration(): number {
+    return this.#observed;
+  }
+
+  /** Gives the task the newest object; what it asks for may interrupt what runs. */
+  update(session: AgentSession): void {
+    const before = this.#session;
+    this.#session = session;
+    this.#changed.resolve();
+    const kind = interruptedBy(before, session, this.#state);
+    if (kind) this.#action.abort(new Interrupt(kind));
+  }
+
+  /** Ends the task. `stopping` and `deleted` end running commands; `released` leaves them. Await `ended`. */
+  stop(kind: 'stopping' | 'deleted' | 'released'): void {
+    this.#stop.abort(new Interrupt(kind));
+    this.#action.abort(new Interrupt(kind));
+    this.#changed.resolve();
+  }
+
+  async #run(): Promise<TaskEnd> {
+    const { log, logger } = this.#deps;
+    const { uid } = this.#owner;
+    try {
+      const claim = await this.#claim();
+      const renewing = this.#keepClaim(claim);
+      try {
+        const state = fold(await log.read(uid, 0));
+        this.#checkMirror(state);
+        this.#state = state;
+        this.#onChange(true);
+        return await this.#work(claim, state);
+      } finally {
+        renewing[Symbol.dispose]();
+        await this.#sandbox?.close();
+        await log.release(claim);
+      }
+    } catch (error) {
+      if (this.#stop.signal.aborted) return 'stopped';
+      if (error instanceof FencedError || error instanceof SandboxFencedError) {
+        logger.warn('another operator works on the session now', { uid });
+        return 'lost';
+      }
+      logger.error('the session cannot go on here', { uid, error: describeError(error) });
+      this.#wait({ reason: 'EngineError', message: describeError(error) });
+      return 'lost';
+    }
+  }
+
+  /** Takes the session, waiting for another owner's claim to run out and for a log that is away. */
+  async #claim(): Promise<Claim> {
+    const { log, holder, now } = this.#deps;
+    for (;;) {
+      try {
+        const claim = await log.claim(this.#owner.uid, holder, { epoch: this.#session.status?.log?.epoch ?? 0 });
+        this.#wait(undefined);
+        return claim;
+      } catch (error) {
+        let delay = RETRY_MS;
+        if (error instanceof ClaimedError) {
+          delay = Math.max(50, error.expiresAt - now());
+          this.#wait({ reason: 'Claimed', message: 'Another operator worked on the session; waiting for its claim to end.' });
+        } else if (error instanceof LogUnavailableError) {
+          this.#wait({ reason: 'LogUnavailable', message: error.message });
+        } else throw error;
+        await sleep(delay, this.#stop.signal);
+      }
+    }
+  }
+
+  #keepClaim(claim: Claim): Disposable {
+    const timer = setInterval(() => {
+      this.#deps.log.renew(claim).catch((error: unknown) => {
+        if (error instanceof FencedError) {
+          this.#stop.abort(new Interrupt('fenced'));
+          this.#action.abort(new Interrupt('fenced'));
+        } else this.#deps.logger.warn('cannot renew the claim', { uid: this.#owner.uid, error: describeError(error) });
+      });
+    }, RENEW_MS);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
+  /** A log behind its mirror in the status lost acknowledged writes: going on would repeat effects. */
+  #checkMirror(state: SessionState): void {
+    const mirrored = this.#session.status?.log?.lastSeq ?? 0;
+    if (state.lastSeq >= mirrored) return;
+    throw new Error(
+      `the event log ends at ${state.lastSeq} but status.log says that ${mirrored} events were written: acknowledged writes were lost. Restore the log, or create the session again.`,
+    );
+  }
+
+  async #work(claim: Claim, loaded: SessionState): Promise<TaskEnd> {
+    const recorder = new Recorder({
+      log: this.#deps.log,
+      claim,
+      state: loaded,
+      logger: this.#deps.logger,
+      now: this.#deps.now,
+      onEvent: (event, state) => {
+        this.#state = state;
+        this.#onChange(URGENT.has(event.type));
+      },
+      onUnavailable: (message) => this.#wait(message === undefined ? undefined : { reason: 'LogUnavailable', message }),
+    });
+    const flush = () => recorder.flush(this.#stop.signal);
+    for (;;) {
+      if (this.#stop.signal.aborted) {
+        if (endsCommands(this.#stop.signal.reason)) await recorder.flush(AbortSignal.timeout(2_000));
+        return 'stopped';
+      }
+      this.#changed = Promise.withResolvers<void>();
+      const session = this.#session;
+      const intent = this.#intent(session);
+      const action = decide(recorder.state, intent);
+      this.#observed = session.metadata.generation ?? 0;
+      if (action.do === 'idle') {
+        await flush();
+        if (session !== this.#session) continue;
+        this.#wait(undefined);
+        this.#onChange(true);
+        return 'idle';
+      }
+      if (action.do === 'record') {
+        recorder.emit(...action.events);
+        continue;
+      }
+      this.#action = new AbortController();
+      setMaxListeners(0, this.#action.signal);
+      if (action.do === 'wait') {
+        await flush();
+        await this.#pause(action, intent.now);
+        continue;
+      }
+      await this.#act(action, intent, recorder);
+    }
+  }
+
+  #intent(session: AgentSession): Intent {
+    const { models, now } = this.#deps;
+    const chain = (role: 'planner' | 'programmer' | 'reviewer') => models.chain(session, role);
+    return intentOf(session, { planner: chain('planner'), programmer: chain('programmer'), reviewer: chain('reviewer') }, now());
+  }
+
+  async #act(action: Action, intent: Intent, recorder: Recorder): Promise<void> {
+    const conversation = recorder.state.conversation?.id ?? '';
+    if (this.#seen.conversation !== conversation) this.#seen = { conversation, files: new Map() };
+    const context: ActionContext = {
+      deps: this.#deps,
+      session: this.#session,
+      owner: this.#owner,
+      intent,
+      texts: this.#texts,
+      signal: this.#action.signal,
+      seen: this.#seen.files,
+      get state() {
+        return recorder.state;
+      },
+      emit: (...events: EventBody[]) => recorder.emit(...events),
+      flush: () => recorder.flush(this.#stop.signal),
+      sandbox: () => this.#connect(recorder),
+      adopt: async (sandbox) => {
+        await this.#sandbox?.close();
+        this.#sandbox = sandbox;
+      },
+    };
+    try {
+      await perform(action, context);
+      if (this.#waiting) this.#wait(undefined);
+    } catch (error) {
+      await this.#failed(error, recorder);
+    }
+  }
+
+  async #failed(error: unknown, recorder: Recorder): Promise<void> {
+    if (error instanceof Interrupt || this.#action.signal.aborted) return;
+    if (error instanceof SandboxLostError) {
+      await this.#sandbox?.close();
+      this.#sandbox = undefined;
+      recorder.emit({ type: 'sandbox.lost', sandboxUid: recorder.state.sandbox?.uid ?? '', message: error.message });
+      return;
+    }
+    if (error instanceof SandboxUnavailableError && !error.permanent) {
+      this.#deps.logger.warn('the sandbox is not available; trying again', { uid: this.#owner.uid, error: error.message });
+      this.#wait({ reason: error.reason, message: error.message, retryAt: this.#deps.now() + RETRY_MS });
+      await this.#pauseFor(RETRY_MS);
+      return;
+    }
+    if (error instanceof SandboxUnavailableError) {
+      recorder.emit({ type: 'session.finished', outcome: 'Failed', reason: error.reason, message: error.message });
+      return;
+    }
+    throw error;
+  }
+
+  async #connect(recorder: Recorder): Promise<Sandbox> {
+    if (this.#sandbox) return this.#sandbox;
+    const known = recorder.state.sandbox;
+    const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
+    const handle = await transport?.find(this.#owner, this.#session.spec.sandbox ?? {}, this.#action.signal);
+    if (!handle) throw new SandboxLostError('the sandbox is gone');
+    if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
+    const sandbox = await openSandbox(handle, { epoch: recorder.state.epoch, signal: this.#action.signal });
+    this.#sandbox = sandbox;
+    return sandbox;
+  }
+
+  async #pause(action: Action & { do: 'wait' }, now: number): Promise<void> {
+    this.#wait({ reason: action.reason, message: action.message, retryAt: action.until });
+    await this.#pauseFor(Math.max(0, action.until - now));
+    this.#wait(undefined);
+  }
+
+  /** Until the time is over, the object changed or the task is stopped. */
+  async #pauseFor(ms: number): Promise<void> {
+    const timer = new AbortController();
+    const signal = AbortSignal.any([timer.signal, this.#stop.signal]);
+    await Promise.race([sleep(ms, signal).catch(() => undefined), this.#changed.promise]);
+    timer.abort();
+  }
+
+  #wait(waiting: Waiting | undefined): void {
+    if (!waiting && !this.#waiting) return;
+    this.#waiting = waiting;
+    this.#onChange(true);
+  }
+}
+
+/** Events that a user waits to see at once; others show with the next write of the status. */
+const URGENT: ReadonlySet<string> = new Set([
+  'session.started',
+  'session.paused',
+  'session.resumed',
+  'session.finished',
+  'phase.entered',
+  'sandbox.ready',
+  'sandbox.lost',
+  'plan.submitted',
+  'plan.approved',
+  'question.asked',
+  'question.answered',
+  'publish.finished',
+]);
+
+/** What a change of the object interrupts, if anything. */
+function interruptedBy(before: AgentSession, after: AgentSession, state: SessionState): InterruptKind | undefined {
+  if (after.spec.cancelled && !before.spec.cancelled) return 'cancelled';
+  if (after.spec.suspend && !before.spec.suspend) return 'suspended';
+  const fresh = (after.spec.inputs ?? []).some((input) => input.when === 'now' && !state.inputIds.has(input.id));
+  return fresh ? 'message' : undefined;
+}

@@ -1,0 +1,52 @@
+/** Which passing commands count as verification. Exit code 0 alone says nothing: `true` has it, and so has a run of no tests. */
+
+export type Judgement = { counted: boolean; note?: string };
+
+/** Commands that check nothing, whatever they print. */
+const EMPTY =
+  /^(?:true|:|exit(?:\s+0)?|echo|printf|ls|pwd|cat|cd|sleep|date|whoami|test\s+1|git\s+(?:status|log|diff|show))(?:\s|$)/;
+
+/** What test runners say when they ran nothing. */
+const NO_TESTS: RegExp[] = [
+  /\bno tests? (?:were |was )?(?:found|ran|run|collected|executed|to run|files? found)\b/i,
+  /\bcollected 0 items\b/,
+  /\bran 0 tests\b/i,
+  /\brunning 0 tests\b[\s\S]*\b0 passed\b/,
+  /^(?:ok\s+\S+\s+.*)?\[no test(?:s to run| files)\]/m,
+  /\bno test files found\b/i,
+  /^# tests 0$/m,
+  /\b0 (?:examples?|specs?|scenarios?|tests?), 0 failures\b/i,
+  /^Tests:\s+0 total/m,
+  /\bno tests? matching\b/i,
+  /Error: no test specified/,
+];
+
+/** What test runners say when they ran something; outweighs a part that ran nothing. */
+const SOME_TESTS: RegExp[] = [
+  /\b[1-9]\d* (?:passed|passing|tests? passed|examples?|specs?)\b/i,
+  /\bRan [1-9]\d* tests?\b/,
+  /^ok\s+\S+\s+(?:\(cached\)|[\d.]+s)(?!.*\[no tests)/m,
+  /^# pass [1-9]/m,
+  /^ok [1-9]\d* /m,
+  /\bTests run: [1-9]/,
+  /\bOK \([1-9]\d* tests?/,
+  /test result: ok\. [1-9]/,
+];
+
+/**
+ * Judges one run. A command counts when it passed, is not a mere placeholder, and did not say that it ran no test.
+ * `|| true` and the like throw the outcome away, so they do not count either.
+ */
+export function judgeCheck(command: string, exitCode: number, output: string): Judgement {
+  if (exitCode !== 0) return { counted: false };
+  const parts = command
+    .split(/&&|;|\n/)
+    .map((part) => part.trim().replace(/^(?:\w+=\S*\s+)+/, ''))
+    .filter((part) => part !== '');
+  if (parts.every((part) => EMPTY.test(part))) return { counted: false, note: 'checks nothing' };
+  if (/\|\|\s*(?:true|:|exit\s+0|echo\b)/.test(command)) return { counted: false, note: 'passes whatever happens' };
+  if (NO_TESTS.some((pattern) => pattern.test(output)) && !SOME_TESTS.some((pattern) => pattern.test(output))) {
+    return { counted: false, note: 'ran no test' };
+  }
+  return { counted: true };
+}
