@@ -42,6 +42,8 @@ export type Usage = {
   /** All tokens sent, cached ones included. */
   inputTokens: number;
   cachedInputTokens: number;
+  /** Of the tokens sent, those newly written to the provider's cache, where it charges for that. */
+  cacheWriteTokens?: number;
   /** All tokens received, reasoning included. */
   outputTokens: number;
   reasoningTokens: number;
@@ -82,5 +84,8 @@ export class ModelError extends Error {
 
 export interface ModelProvider {
   /** One streamed call. `onText` gets pieces of the visible text as they come. No retries in here. @throws ModelError */
-  call(request: ModelRequest, options: { signal: AbortSignal; onText?: (delta: string) => void }): Promise<ModelAnswer>;
+  call(
+    request: ModelRequest,
+    options: { signal: AbortSignal; onText?: ((delta: string) => void) | undefined },
+  ): Promise<ModelAnswer>;
 }
