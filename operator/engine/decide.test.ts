@@ -198,7 +198,7 @@ describe('limits and faults', () => {
   });
 
   it('warn once at four fifths of a limit', () => {
-    const session = new SessionScript({ limits: { ...new SessionScript().intent.limits, maxCostUSD: 0.0125 } }).until('Planning');
+    const session = new SessionScript({ limits: { ...new SessionScript().intent.limits, maxCostUSD: 0.012 } }).until('Planning');
     session.go();
     session.go([{ name: 'bash' }]);
     session.next();

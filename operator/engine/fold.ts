@@ -1,7 +1,7 @@
 /** The pure fold from events to state. Replaying the same log always gives the same state; an impossible log is reported. */
 import { createHash } from 'node:crypto';
 import { FORMAT, type SessionEvent } from './events.ts';
-import { logLines } from './log-lines.ts';
+import { logLines, nextLogContext } from './log-lines.ts';
 import { type Conversation, INITIAL_STATE, type SessionState, WORKING } from './state.ts';
 
 /** The log holds something that cannot have happened in this order, or that this operator is too old to read. */
@@ -31,7 +31,8 @@ export function apply(state: SessionState, event: SessionEvent): SessionState {
   if (event.epoch < state.epoch) throw new ImpossibleLogError(event, `its epoch ${event.epoch} is before ${state.epoch}`);
   const next = { ...step(state, event), lastSeq: event.seq, epoch: event.epoch, lastTime: event.time };
   next.workedMs = state.workedMs + workedSince(state, event);
-  const lines = logLines(event);
+  const lines = logLines(event, state.logContext);
+  next.logContext = nextLogContext(state.logContext, event);
   if (lines.length) next.recentLogs = [...state.recentLogs, ...lines].slice(-RECENT_LINES);
   return next;
 }

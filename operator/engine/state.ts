@@ -14,6 +14,7 @@ import type {
   ToolOutcome,
 } from './event-parts.ts';
 import type { EventOf } from './events.ts';
+import type { LogContext } from './log-lines.ts';
 
 export type Turn =
   | { kind: 'assistant'; text: TextOrBlob; calls: RecordedCall[]; state: EventOf<'model.answered'>['state'] }
@@ -144,6 +145,8 @@ export type SessionState = {
   published: Omit<EventOf<'publish.finished'>, 'type'> | undefined;
   warned: ReadonlySet<string>;
   recentLogs: string[];
+  /** What the next event's log lines refer to. */
+  logContext: LogContext;
 };
 
 export const INITIAL_STATE: SessionState = {
@@ -189,6 +192,7 @@ export const INITIAL_STATE: SessionState = {
   published: undefined,
   warned: new Set(),
   recentLogs: [],
+  logContext: {},
 };
 
 /** Phases in which the platform works; their time counts towards timeoutSeconds. */

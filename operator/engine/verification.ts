@@ -12,7 +12,7 @@ const NO_TESTS: RegExp[] = [
   /\bcollected 0 items\b/,
   /\bran 0 tests\b/i,
   /\brunning 0 tests\b[\s\S]*\b0 passed\b/,
-  /^(?:ok\s+\S+\s+.*)?\[no test(?:s to run| files)\]/m,
+  /\[no test(?:s to run| files)\]/,
   /\bno test files found\b/i,
   /^# tests 0$/m,
   /\b0 (?:examples?|specs?|scenarios?|tests?), 0 failures\b/i,
