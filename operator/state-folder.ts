@@ -1,0 +1,111 @@
+/**
+ * The folder where one process keeps its state. The lock is an open exclusive transaction on a SQLite file: the kernel
+ * gives it back when the process ends, however it ends, so there is never a stale lock to remove.
+ *
+ * Nothing else may open `lock.db` in this process: closing a second descriptor of it would drop the lock.
+ */
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** The folder cannot be used; the message names it and says what to do. */
+export class StateFolderError extends Error {
+  override readonly name = 'StateFolderError';
+}
+
+/** Keeps locks from the garbage collector, which would release them: main.ts may hold no reference once it has started all. */
+const held = new Set<DatabaseSync>();
+
+export class StateFolder implements Disposable {
+  /** Absolute. */
+  readonly path: string;
+  readonly #lock: DatabaseSync;
+
+  private constructor(path: string, lock: DatabaseSync) {
+    this.path = path;
+    this.#lock = lock;
+    held.add(lock);
+  }
+
+  /**
+   * Makes the folder when there is none, readable by its user only, and takes its lock.
+   * @throws StateFolderError when another process has it, or it cannot be made or written
+   */
+  static open(path: string): StateFolder {
+    const folder = resolve(path);
+    prepare(folder);
+    const lock = take(folder);
+    writeFileSync(join(folder, HOLDER), `${process.pid}\n`, { mode: 0o600 });
+    return new StateFolder(folder, lock);
+  }
+
+  /** The path of a file or folder in it. */
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Gives the folder back. */
+  close(): void {
+    if (!this.#lock.isOpen) return;
+    rmSync(join(this.path, HOLDER), { force: true });
+    this.#lock.close();
+    held.delete(this.#lock);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Says who holds the lock; only for the message, the lock itself is the proof. */
+const HOLDER = 'lock.pid';
+
+function prepare(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if ((statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
+  } catch (error) {
+    throw unusable(folder, error);
+  }
+}
+
+function take(folder: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(folder, 'lock.db'));
+    lock.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    if (isBusy(error)) {
+      const pid = holder(folder);
+      const who = pid === undefined ? 'another process' : `another process (pid ${pid})`;
+      throw new StateFolderError(
+        `the state folder ${folder} is in use by ${who}: stop it, or set SWE_AGENT_STATE_DIR to another folder`,
+        { cause: error },
+      );
+    }
+    throw unusable(folder, error);
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'errcode' in error && error.errcode === 5; // SQLITE_BUSY
+}
+
+function holder(folder: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(folder, HOLDER), 'utf8'));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unusable(folder: string, error: unknown): StateFolderError {
+  const why = typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+  return new StateFolderError(
+    `the state folder ${folder} cannot be used (${why}): make it writable, or set SWE_AGENT_STATE_DIR to another folder`,
+    { cause: error },
+  );
+}
