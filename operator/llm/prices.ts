@@ -88,3 +88,14 @@ export function costOf(usage: Usage, pricing: Pricing | undefined): number | und
   const input = plain * pricing.inputPerMillion + cached * pricing.cachedInputPerMillion + written * pricing.cacheWritePerMillion;
   return (input * long.input + usage.outputTokens * pricing.outputPerMillion * long.output) / 1_000_000;
 }
+
+/**
+ * Whether a model thinks before it answers, which decides the parameters it takes; undefined when nobody can tell.
+ * OpenAI's own models have all done so since GPT-5.
+ */
+export function isReasoningModel(name: string, servedByOpenAI: boolean): boolean | undefined {
+  const model = knownModel(name);
+  if (model) return model.reasoning;
+  if (!servedByOpenAI) return undefined;
+  return !/^(ft:)?(gpt-[34]|chatgpt-|gpt-5[\d.]*-chat)/.test(name);
+}

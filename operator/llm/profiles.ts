@@ -1,0 +1,139 @@
+/** From a profile to something that can be called. */
+import type { AIProfileSpec } from '../api/types.gen.ts';
+import { type Deadlines, HttpTransport } from './http-transport.ts';
+import { OpenAIChatProvider } from './openai-chat.ts';
+import { OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
+import { OpenAIResponsesProvider } from './openai-responses.ts';
+import { DEFAULT_CONTEXT_WINDOW, knownModel, type Pricing, pricingOf } from './prices.ts';
+import type { ModelProvider } from './provider.ts';
+
+export type ProfileModel = {
+  provider: ModelProvider;
+  model: string;
+  /** Tokens, sent and received together. */
+  contextWindow: number;
+  /** Undefined when nobody knows what a token costs. */
+  pricing: Pricing | undefined;
+  parameters: NonNullable<AIProfileSpec['parameters']>;
+  /** Tries key and model without spending tokens. False: only a call can tell. @throws ModelError, or the signal's reason */
+  probe(signal: AbortSignal): Promise<boolean>;
+};
+
+export type ProfileProblemReason = 'UnsupportedProvider' | 'InvalidBaseUrl' | 'CredentialMissing' | 'CredentialNotForHost';
+
+/** The profile cannot be used as it is. `reason` is a condition reason, the message is for people. */
+export class ProfileError extends Error {
+  override readonly name = 'ProfileError';
+  readonly reason: ProfileProblemReason;
+  constructor(reason: ProfileProblemReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export type ProfileOptions = {
+  /** Changes whenever the profile or its credential does: uid, resourceVersion and the Secret's resourceVersion. */
+  version: string;
+  /** The only hosts that the key may be sent to (host or host:port), when its Secret names any. */
+  credentialHosts?: readonly string[] | undefined;
+};
+
+const SUPPORTED = ['openai', 'openai-compatible'];
+/** Profiles kept ready, the least recently used of them dropped first. */
+const KEPT = 64;
+
+/** Makes providers and keeps them, so that connections and what was learnt about a server outlive a call. */
+export class ModelProviders {
+  readonly #transport: HttpTransport;
+  readonly #kept = new Map<string, ProfileModel>();
+
+  constructor(options: { deadlines?: Partial<Deadlines>; proxyEnv?: Record<string, string | undefined> } = {}) {
+    this.#transport = new HttpTransport(options.deadlines, options.proxyEnv);
+  }
+
+  /** @throws ProfileError */
+  providerFor(profile: AIProfileSpec, apiKey: string | undefined, options: ProfileOptions): ProfileModel {
+    const kept = this.#kept.get(options.version);
+    if (kept) {
+      this.#kept.delete(options.version);
+      this.#kept.set(options.version, kept);
+      return kept;
+    }
+    const made = this.#make(profile, apiKey, options.credentialHosts);
+    this.#kept.set(options.version, made);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT) break;
+      this.#kept.delete(oldest);
+    }
+    return made;
+  }
+
+  /** Loads the SDK ahead of the first call, which would otherwise wait for it. */
+  async warm(): Promise<void> {
+    await new OpenAIConnection({ baseUrl: OPENAI_BASE_URL, apiKey: undefined, transport: this.#transport }).warm();
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#kept.clear();
+    this.#transport.close();
+  }
+
+  #make(profile: AIProfileSpec, apiKey: string | undefined, credentialHosts: readonly string[] | undefined): ProfileModel {
+    const baseUrl = acceptProfile(profile);
+    if (profile.provider === 'openai' && !apiKey) {
+      throw new ProfileError('CredentialMissing', 'provider openai needs an API key; name its Secret in credentialSecretRef');
+    }
+    const { host, hostname } = new URL(baseUrl);
+    if (apiKey && credentialHosts && !credentialHosts.includes(host) && !credentialHosts.includes(hostname)) {
+      throw new ProfileError(
+        'CredentialNotForHost',
+        `the credential is for ${credentialHosts.join(', ')} and is not sent to ${host}`,
+      );
+    }
+    const connection = new OpenAIConnection({ baseUrl, apiKey, transport: this.#transport });
+    const api = profile.parameters?.api ?? (profile.provider === 'openai' && connection.isOpenAI ? 'responses' : 'chat');
+    return {
+      provider: api === 'responses' ? new OpenAIResponsesProvider(connection) : new OpenAIChatProvider(connection),
+      model: profile.model,
+      contextWindow: windowOf(profile),
+      pricing: pricingOf(profile),
+      parameters: profile.parameters ?? {},
+      probe: (signal) => connection.probe(profile.model, signal),
+    };
+  }
+}
+
+/**
+ * The address of a profile that this build can serve.
+ * @throws ProfileError
+ */
+export function acceptProfile(profile: AIProfileSpec): string {
+  if (!SUPPORTED.includes(profile.provider)) {
+    throw new ProfileError(
+      'UnsupportedProvider',
+      `this build has no provider ${profile.provider}; it has ${SUPPORTED.join(' and ')} (a server that speaks OpenAI's API can be used with openai-compatible and its baseUrl)`,
+    );
+  }
+  const { baseUrl } = profile;
+  if (baseUrl === undefined) {
+    if (profile.provider === 'openai') return OPENAI_BASE_URL;
+    throw new ProfileError('InvalidBaseUrl', 'provider openai-compatible needs baseUrl, for example http://localhost:11434/v1');
+  }
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '') {
+    throw new ProfileError(
+      'InvalidBaseUrl',
+      `baseUrl ${url ? `${url.protocol}//${url.host}` : baseUrl} is not an http(s) address without user and password`,
+    );
+  }
+  return baseUrl;
+}
+
+/** What the profile says; else what is known of the model, up to where its tokens begin to cost more. */
+function windowOf(profile: AIProfileSpec): number {
+  if (profile.contextWindow !== undefined) return profile.contextWindow;
+  const known = knownModel(profile.model);
+  if (!known) return DEFAULT_CONTEXT_WINDOW;
+  return Math.min(known.contextWindow, known.pricing.longContext?.above ?? known.contextWindow);
+}
