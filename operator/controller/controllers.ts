@@ -1,0 +1,129 @@
+/** The two controllers at work: informers and the engine say which keys changed, queues have them reconciled. */
+import type { AgentSession } from '../api/resources.ts';
+import type { Clock } from '../clock.ts';
+import type { SessionTasks } from '../engine/session-tasks.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { keyOf } from '../kube/key.ts';
+import { WorkQueue } from '../kube/work-queue.ts';
+import { describeError, type Logger } from '../logger.ts';
+import type { Caches } from './caches.ts';
+import { isSettled } from './policies.ts';
+import { ProfileReconciler } from './profile-reconciler.ts';
+import type { Provider } from './profile-status.ts';
+import { SessionReconciler } from './session-reconciler.ts';
+import { compareRanks, rankOf } from './slots.ts';
+
+export type ControllersOptions = {
+  client: KubeClient;
+  caches: Caches;
+  tasks: SessionTasks;
+  events: EventRecorder;
+  logger: Logger;
+  /** Sessions that may run at the same time. */
+  maxRunning: number;
+  /** Providers that this build has. */
+  providers: ReadonlySet<Provider>;
+  /** Counters and recent log lines are written at most this often, in milliseconds. Default: 10 s. */
+  countersIntervalMs?: number;
+  clock?: Clock;
+};
+
+/** Sessions reconciled at the same time. Each waits mostly for the API server. */
+const SESSION_WORKERS = 8;
+const PROFILE_WORKERS = 2;
+
+export class Controllers {
+  readonly #options: ControllersOptions;
+  readonly #countersIntervalMs: number;
+  readonly #sessions: SessionReconciler;
+  readonly #profiles: ProfileReconciler;
+  readonly #sessionQueue: WorkQueue;
+  readonly #profileQueue: WorkQueue;
+  readonly #unsubscribe: (() => void)[] = [];
+
+  constructor(options: ControllersOptions) {
+    const { client, caches, tasks, events, logger, maxRunning, providers, clock } = options;
+    this.#options = options;
+    this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
+    const timing = clock ? { clock } : {};
+    this.#sessions = new SessionReconciler({
+      client,
+      caches,
+      tasks,
+      events,
+      logger,
+      maxRunning,
+      enqueue: (key) => this.#sessionQueue.add(key),
+      countersIntervalMs: this.#countersIntervalMs,
+      ...timing,
+    });
+    this.#profiles = new ProfileReconciler({ client, caches, events, supported: providers, ...timing });
+    const onError = (kind: string) => (key: string, error: unknown, retryInMs: number) =>
+      logger.warn(`${kind} ${key} could not be reconciled: ${describeError(error)}; trying again in ${retryInMs} ms`);
+    this.#sessionQueue = new WorkQueue({
+      process: (key, signal) => this.#sessions.reconcile(key, signal),
+      onError: onError('session'),
+      concurrency: SESSION_WORKERS,
+      ...timing,
+    });
+    this.#profileQueue = new WorkQueue({
+      process: (key, signal) => this.#profiles.reconcile(key, signal),
+      onError: onError('profile'),
+      concurrency: PROFILE_WORKERS,
+      ...timing,
+    });
+  }
+
+  /** Begins once the caches are filled. @throws the reason for which they were stopped before */
+  async start(): Promise<void> {
+    const { caches, tasks } = this.#options;
+    await caches.synced();
+    tasks.onChange(({ namespace, name, uid }, urgent) => {
+      this.#sessions.taskChanged(uid);
+      const key = `${namespace}/${name}`;
+      if (urgent) this.#sessionQueue.add(key);
+      else this.#sessionQueue.addAfter(key, this.#countersIntervalMs);
+    });
+    this.#unsubscribe.push(
+      caches.sessions.onChange((key) => this.#sessionQueue.add(key)),
+      caches.profiles.onChange((key) => {
+        this.#profileQueue.add(key);
+        this.#profileChanged(key.slice(0, key.indexOf('/')));
+      }),
+      caches.secrets.onChange((key) => {
+        for (const profile of this.#profiles.usersOf(key)) this.#profileQueue.add(profile);
+      }),
+    );
+    for (const profile of caches.profiles.list()) this.#profileQueue.add(keyOf(profile));
+    // Those whose turn it is first come first: places are given away in this order.
+    for (const session of caches.sessions.list().toSorted(byRank)) this.#sessionQueue.add(keyOf(session));
+    this.#profileQueue.start();
+    this.#sessionQueue.start();
+  }
+
+  /** Begins nothing new and waits for what is being reconciled; the engine's tasks are not touched. */
+  async stop(graceMs: number): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    await Promise.all([this.#sessionQueue.stop(graceMs), this.#profileQueue.stop(graceMs)]);
+  }
+
+  /** For metrics. */
+  get load(): {
+    slots: { max: number; held: number; waiting: number };
+    queue: { ready: number; processing: number; delayed: number };
+  } {
+    return { slots: this.#sessions.slots, queue: this.#sessionQueue.depth() };
+  }
+
+  /** Which profile a session uses can change with any profile of its namespace. */
+  #profileChanged(namespace: string): void {
+    for (const session of this.#options.caches.sessions.list(namespace)) {
+      if (!isSettled(session)) this.#sessionQueue.add(keyOf(session));
+    }
+  }
+}
+
+function byRank(a: AgentSession, b: AgentSession): number {
+  return compareRanks(rankOf(a), rankOf(b));
+}

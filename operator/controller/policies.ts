@@ -1,0 +1,174 @@
+/**
+ * What is to be done about a session now: an ordered list of small rules over a snapshot, of which the first that applies
+ * decides. Adding a rule is adding a function. What happens within a session is not decided here but in engine/decide.ts.
+ */
+import { type AgentSession, FINALIZER, type Phase } from '../api/resources.ts';
+import type { SessionView } from '../engine/session-tasks.ts';
+import type { SessionProfiles } from './profile-resolution.ts';
+
+/** Everything a decision is made on. Times in ms since 1970. */
+export type Snapshot = {
+  session: AgentSession;
+  profiles: SessionProfiles;
+  view: SessionView | undefined;
+  /** What the engine was given last by this process, and when. */
+  handed: { generation: number; profiles: string; at: number } | undefined;
+  /** Whether the session may run as far as the number of running sessions goes. */
+  slotOpen: boolean;
+  maxRunning: number;
+  cleanup: Cleanup;
+  now: number;
+};
+
+/** How far the removal of a deleted session's belongings is. `since`: the first attempt of this process. */
+export type Cleanup =
+  | { state: 'none' }
+  | { state: 'running'; since: number }
+  | { state: 'failed'; since: number; at: number; error: string }
+  | { state: 'done' };
+
+/** Why a session is not worked on although it wants to be. */
+export type Hold = { reason: string; message: string };
+
+export type Decision =
+  | { do: 'add-finalizer' }
+  /** Give the newest object to the engine. `slot`: it takes a place among the running sessions. */
+  | { do: 'run'; slot: boolean }
+  /** Start, or start again, to remove what belongs to the session. */
+  | { do: 'clean-up' }
+  /** `incomplete`: what could not be removed. */
+  | { do: 'remove-finalizer'; incomplete?: string }
+  | { do: 'delete'; reason: string }
+  /** Nothing; look again at the latest after a while. */
+  | { do: 'rest'; hold?: Hold; waitsForSlot?: true; recheckInMs?: number };
+
+/** A deleted session is let go after this time even if not everything could be removed. */
+export const CLEANUP_DEADLINE_MS = 60_000;
+const CLEANUP_RETRY_MS = 5_000;
+/** A task that ended with work left is not started again before this time, unless the object changed. */
+export const RESTART_MS = 5_000;
+export const RESTART_AFTER_ERROR_MS = 30_000;
+
+type Policy = (snapshot: Snapshot) => Decision | undefined;
+
+const POLICIES: Policy[] = [
+  removed,
+  withoutFinalizer,
+  expired,
+  settled,
+  atWork,
+  endedInTrouble,
+  controlled,
+  withoutProfile,
+  withoutSlot,
+];
+
+/** Total: what no rule holds back runs. */
+export function decide(snapshot: Snapshot): Decision {
+  for (const policy of POLICIES) {
+    const decision = policy(snapshot);
+    if (decision) return decision;
+  }
+  return { do: 'run', slot: true };
+}
+
+function removed({ session, cleanup, now }: Snapshot): Decision | undefined {
+  if (!session.metadata.deletionTimestamp) return undefined;
+  // Somebody else's finalizer may keep an object that ours, taken away by hand, no longer does.
+  if (!session.metadata.finalizers?.includes(FINALIZER)) return { do: cleanup.state === 'none' ? 'clean-up' : 'rest' };
+  switch (cleanup.state) {
+    case 'none':
+      return { do: 'clean-up' };
+    case 'done':
+      return { do: 'remove-finalizer' };
+    case 'running': {
+      const left = cleanup.since + CLEANUP_DEADLINE_MS - now;
+      return left > 0 ? { do: 'rest', recheckInMs: left } : gaveUp('it was not done in time');
+    }
+    case 'failed': {
+      if (now >= cleanup.since + CLEANUP_DEADLINE_MS) return gaveUp(cleanup.error);
+      const left = cleanup.at + CLEANUP_RETRY_MS - now;
+      return left > 0 ? { do: 'rest', recheckInMs: left } : { do: 'clean-up' };
+    }
+    default:
+      return cleanup satisfies never;
+  }
+}
+
+function gaveUp(why: string): Decision {
+  return {
+    do: 'remove-finalizer',
+    incomplete: `Not everything of the session was removed within ${CLEANUP_DEADLINE_MS / 1000} s: ${why}`,
+  };
+}
+
+/** Before anything exists that only the finalizer's owner removes. */
+function withoutFinalizer({ session }: Snapshot): Decision | undefined {
+  return session.metadata.finalizers?.includes(FINALIZER) ? undefined : { do: 'add-finalizer' };
+}
+
+function expired(snapshot: Snapshot): Decision | undefined {
+  const due = expiry(snapshot);
+  if (due === undefined || snapshot.now < due) return undefined;
+  return { do: 'delete', reason: `finished more than ${snapshot.session.spec.ttlSecondsAfterFinished} s ago` };
+}
+
+/** Everything that the object says was taken into account, and only a change of it can lead on. */
+function settled(snapshot: Snapshot): Decision | undefined {
+  if (!isSettled(snapshot.session) || snapshot.view?.running) return undefined;
+  const due = expiry(snapshot);
+  return due === undefined ? { do: 'rest' } : { do: 'rest', recheckInMs: due - snapshot.now };
+}
+
+/** The engine has it, and knows all that there is to know. */
+function atWork({ session, view, handed, profiles }: Snapshot): Decision | undefined {
+  const current = handed?.generation === (session.metadata.generation ?? 0) && handed.profiles === profiles.fingerprint;
+  return view?.running && current ? { do: 'rest' } : undefined;
+}
+
+/** Its task ended and left work: tried again, but not without pause. */
+function endedInTrouble({ session, view, handed, now }: Snapshot): Decision | undefined {
+  if (!view || view.running || !handed || handed.generation !== (session.metadata.generation ?? 0)) return undefined;
+  // A view that is further than the status only has to be written down.
+  if (RESTING.has(view.state.phase) && view.observedGeneration === handed.generation) return { do: 'rest' };
+  const left = handed.at + (view.waiting ? RESTART_AFTER_ERROR_MS : RESTART_MS) - now;
+  if (left <= 0) return undefined;
+  return {
+    do: 'rest',
+    recheckInMs: left,
+    ...(view.waiting && { hold: { reason: view.waiting.reason, message: view.waiting.message } }),
+  };
+}
+
+/** Cancelling and pausing need neither a model nor a place. */
+function controlled({ session }: Snapshot): Decision | undefined {
+  return session.spec.cancelled || session.spec.suspend ? { do: 'run', slot: false } : undefined;
+}
+
+/** Without a model nothing is begun or taken up again; what runs says itself what it misses. */
+function withoutProfile({ view, profiles }: Snapshot): Decision | undefined {
+  if (profiles.ok || view?.running) return undefined;
+  return { do: 'rest', hold: { reason: profiles.reason, message: profiles.message } };
+}
+
+function withoutSlot({ slotOpen, maxRunning }: Snapshot): Decision | undefined {
+  if (slotOpen) return undefined;
+  const message = `${maxRunning} ${maxRunning === 1 ? 'session runs' : 'sessions run'} already, which is the operator's limit; this one starts when it is its turn.`;
+  return { do: 'rest', waitsForSlot: true, hold: { reason: 'WaitingForSlot', message } };
+}
+
+/** Phases in which only a change of the object leads on. */
+export const RESTING: ReadonlySet<Phase> = new Set(['WaitingForUser', 'Paused', 'Completed', 'Failed', 'Cancelled']);
+export const FINISHED: ReadonlySet<Phase> = new Set(['Completed', 'Failed', 'Cancelled']);
+
+/** Whether nothing is to be done about a session that its status does not say already. */
+export function isSettled({ metadata, status }: AgentSession): boolean {
+  return status?.phase !== undefined && RESTING.has(status.phase) && status.observedGeneration === metadata.generation;
+}
+
+function expiry({ session }: Snapshot): number | undefined {
+  const { status, spec } = session;
+  if (!isSettled(session) || !status?.phase || !FINISHED.has(status.phase)) return undefined;
+  if (spec.ttlSecondsAfterFinished === undefined || status.completionTime === undefined) return undefined;
+  return Date.parse(status.completionTime) + spec.ttlSecondsAfterFinished * 1000;
+}

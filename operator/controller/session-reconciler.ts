@@ -1,0 +1,262 @@
+/**
+ * AgentSession: gather everything that is known, decide (policies.ts), act, and write the status once if it changed.
+ * Runs no model and no command: it gives sessions to the engine and takes them back. Level-triggered: looking at a
+ * session that has not changed does nothing.
+ */
+import { type AgentSession, FINALIZER, RESOURCES } from '../api/resources.ts';
+import type { AgentSessionStatus } from '../api/types.gen.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { SessionTasks } from '../engine/session-tasks.ts';
+import { type KubeClient, KubeError } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { keyOf } from '../kube/key.ts';
+import { mergePatchOf } from '../kube/merge-patch.ts';
+import { patchStatus } from '../kube/patch-status.ts';
+import type { ProcessResult } from '../kube/work-queue.ts';
+import { describeError, type Logger } from '../logger.ts';
+import { announcements } from './announcements.ts';
+import type { Caches } from './caches.ts';
+import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, type Snapshot } from './policies.ts';
+import { resolveSession } from './profile-resolution.ts';
+import { newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
+import { rankOf, Slots } from './slots.ts';
+import { isLoaded, projectStatus, withoutCounters } from './status.ts';
+
+export type SessionReconcilerOptions = {
+  client: KubeClient;
+  caches: Pick<Caches, 'sessions' | 'profiles'>;
+  tasks: SessionTasks;
+  events: Pick<EventRecorder, 'record'>;
+  logger: Logger;
+  /** Sessions that may run at the same time. */
+  maxRunning: number;
+  /** Has a session looked at again. */
+  enqueue: (key: string) => void;
+  /** Counters and recent log lines are written at most this often, in milliseconds. Default: 10 s. */
+  countersIntervalMs?: number;
+  clock?: Clock;
+};
+
+/** After a write that somebody else was ahead of; the newer object is on its way to the cache. */
+const CONFLICT: ProcessResult = { requeueAfterMs: 20 };
+
+export class SessionReconciler {
+  readonly #options: SessionReconcilerOptions;
+  readonly #clock: Clock;
+  readonly #slots: Slots;
+  readonly #records = new Map<string, SessionRecord>();
+  readonly #uids = new Map<string, string>();
+  readonly #countersIntervalMs: number;
+
+  constructor(options: SessionReconcilerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#slots = new Slots(options.maxRunning);
+    this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
+  }
+
+  /** For messages and metrics. */
+  get slots(): { max: number; held: number; waiting: number } {
+    return this.#slots.counts;
+  }
+
+  /** Has to be told when a task may have ended, so that its place goes to the next. */
+  taskChanged(uid: string): void {
+    if (this.#slots.holds(uid) && !this.#options.tasks.view(uid)?.running) this.#slots.leave(uid);
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<ProcessResult> {
+    const cached = this.#options.caches.sessions.get(key);
+    const uid = this.#uids.get(key);
+    if (uid !== undefined && uid !== cached?.metadata.uid) this.#vanished(key, uid);
+    if (!cached?.metadata.uid) return undefined;
+
+    this.#uids.set(key, cached.metadata.uid);
+    const record = this.#records.get(cached.metadata.uid) ?? newRecord(cached);
+    this.#records.set(cached.metadata.uid, record);
+    const session = newest(record, cached);
+
+    const snapshot = this.#gather(session, record);
+    const decision = decide(snapshot);
+    switch (decision.do) {
+      case 'add-finalizer':
+        return this.#addFinalizer(session, record, key, signal);
+      case 'remove-finalizer':
+        return this.#removeFinalizer(session, record, decision.incomplete, signal);
+      case 'clean-up':
+        this.#cleanUp(session, record, key);
+        return { requeueAfterMs: CLEANUP_DEADLINE_MS };
+      case 'delete':
+        return this.#delete(session, decision.reason, signal);
+      case 'run':
+        this.#run(session, record, snapshot, decision.slot);
+        return this.#report(session, record, snapshot, undefined, undefined, signal);
+      case 'rest':
+        this.#rest(session, key, decision);
+        return this.#report(session, record, snapshot, decision.hold, decision.recheckInMs, signal);
+      default:
+        return decision satisfies never;
+    }
+  }
+
+  #gather(session: AgentSession, record: SessionRecord): Snapshot {
+    const { caches, tasks, maxRunning } = this.#options;
+    const uid = session.metadata.uid ?? '';
+    return {
+      session,
+      profiles: resolveSession(session, caches.profiles.list(session.metadata.namespace)),
+      view: tasks.view(uid),
+      handed: record.handed,
+      slotOpen: this.#slots.open(uid, rankOf(session)),
+      maxRunning,
+      cleanup: record.cleanup,
+      now: this.#clock.now(),
+    };
+  }
+
+  #run(session: AgentSession, record: SessionRecord, { profiles, now }: Snapshot, slot: boolean): void {
+    if (slot) this.#slots.take(session.metadata.uid ?? '');
+    record.handed = { generation: session.metadata.generation ?? 0, profiles: profiles.fingerprint, at: now };
+    this.#options.tasks.ensure(session);
+  }
+
+  #rest(session: AgentSession, key: string, decision: Decision & { do: 'rest' }): void {
+    const uid = session.metadata.uid ?? '';
+    if (decision.waitsForSlot) this.#slots.wait(uid, rankOf(session), () => this.#options.enqueue(key));
+    else if (!this.#options.tasks.view(uid)?.running) this.#slots.leave(uid);
+  }
+
+  /** Writes the status if there is something new to say and it may be said now. */
+  async #report(
+    session: AgentSession,
+    record: SessionRecord,
+    snapshot: Snapshot,
+    hold: Hold | undefined,
+    recheckInMs: number | undefined,
+    signal: AbortSignal,
+  ): Promise<ProcessResult> {
+    const recheck = recheckInMs === undefined ? undefined : { requeueAfterMs: recheckInMs };
+    const uid = session.metadata.uid ?? '';
+    // What the task did since the snapshot was taken belongs to this report already.
+    const view = this.#options.tasks.view(uid);
+    const known = view !== undefined && isLoaded(session, view);
+    if (session.metadata.deletionTimestamp || (!known && !hold && !view?.waiting)) return recheck;
+
+    const now = this.#clock.now();
+    const before: AgentSessionStatus = session.status ?? {};
+    const status = projectStatus(session, { view, profiles: snapshot.profiles, hold }, now);
+    if (mergePatchOf(withoutCounters(before), withoutCounters(status)) === undefined) {
+      if (mergePatchOf(before, status) === undefined) return recheck;
+      const left = record.writtenAt + this.#countersIntervalMs - now;
+      if (left > 0) return { requeueAfterMs: Math.min(left, recheckInMs ?? left) };
+    }
+    const { outcome, object } = await patchStatus(this.#options.client, RESOURCES.sessions, session, status, signal);
+    if (outcome === 'conflict') return CONFLICT;
+    if (outcome !== 'written') return recheck;
+    record.writtenAt = now;
+    wrote(record, session, object);
+    const reviews = known ? view.state.reviews : [];
+    // Reviews from before this process began were announced by the one that saw them.
+    const announced = record.reviews ?? (before.log ? reviews.length : 0);
+    for (const note of announcements(session, before, status, reviews.slice(announced)))
+      this.#options.events.record(object, note);
+    if (known) record.reviews = reviews.length;
+    return recheck;
+  }
+
+  async #addFinalizer(session: AgentSession, record: SessionRecord, key: string, signal: AbortSignal): Promise<ProcessResult> {
+    const finalizers = [...(session.metadata.finalizers ?? []), FINALIZER];
+    const result = await this.#patchFinalizers(session, finalizers, signal);
+    if (result === 'conflict') return CONFLICT;
+    if (result === 'gone') return undefined;
+    wrote(record, session, result);
+    return this.reconcile(key, signal);
+  }
+
+  async #removeFinalizer(
+    session: AgentSession,
+    record: SessionRecord,
+    incomplete: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ProcessResult> {
+    record.abortCleanup?.abort(new Error('the deadline for removing the session passed'));
+    const finalizers = (session.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
+    if (incomplete !== undefined) {
+      this.#options.logger.warn(incomplete, { session: keyOf(session), uid: session.metadata.uid });
+      this.#options.events.record(session, { type: 'Warning', reason: 'CleanupIncomplete', action: 'Delete', note: incomplete });
+    }
+    const result = await this.#patchFinalizers(session, finalizers, signal);
+    if (result === 'conflict') return CONFLICT;
+    // Nothing is left that the disappearance of the object would have to set off.
+    record.cleanup = { state: 'done' };
+    if (result !== 'gone') wrote(record, session, result);
+    return undefined;
+  }
+
+  async #patchFinalizers(
+    session: AgentSession,
+    finalizers: string[],
+    signal: AbortSignal,
+  ): Promise<AgentSession | 'conflict' | 'gone'> {
+    const { namespace, name, resourceVersion } = session.metadata;
+    try {
+      const patch = { metadata: { resourceVersion, finalizers } };
+      return await this.#options.client.mergePatch<AgentSession>(RESOURCES.sessions, namespace, name, patch, undefined, signal);
+    } catch (error) {
+      if (error instanceof KubeError && error.code === 409) return 'conflict';
+      if (error instanceof KubeError && error.code === 404) return 'gone';
+      throw error;
+    }
+  }
+
+  async #delete(session: AgentSession, reason: string, signal: AbortSignal): Promise<ProcessResult> {
+    const { namespace, name, uid } = session.metadata;
+    this.#options.logger.info(`deleting session ${keyOf(session)}: ${reason}`, { uid });
+    try {
+      const preconditions = uid === undefined ? {} : { preconditions: { uid } };
+      await this.#options.client.delete(RESOURCES.sessions, namespace, name, preconditions, signal);
+    } catch (error) {
+      if (!(error instanceof KubeError && (error.code === 404 || error.code === 409))) throw error;
+    }
+    return undefined;
+  }
+
+  /** Removes what belongs to the session, beside the reconciler: it may take a while. */
+  #cleanUp(session: AgentSession, record: SessionRecord, key: string): void {
+    const { tasks, logger, enqueue } = this.#options;
+    const now = this.#clock.now();
+    const since = record.cleanup.state === 'failed' ? record.cleanup.since : now;
+    const abort = new AbortController();
+    record.abortCleanup = abort;
+    record.cleanup = { state: 'running', since };
+    const cancel = this.#clock.after(since + CLEANUP_DEADLINE_MS - now, () =>
+      abort.abort(new Error('the deadline for removing the session passed')),
+    );
+    tasks
+      .cleanup(session, abort.signal)
+      .then(
+        () => {
+          record.cleanup = { state: 'done' };
+        },
+        (error: unknown) => {
+          const text = describeError(error);
+          if (record.cleanup.state === 'running') record.cleanup = { state: 'failed', since, at: this.#clock.now(), error: text };
+          logger.warn(`session ${key} cannot be removed whole: ${text}`, { uid: session.metadata.uid });
+        },
+      )
+      .finally(() => {
+        cancel();
+        this.#slots.leave(session.metadata.uid ?? '');
+        enqueue(key);
+      });
+  }
+
+  /** The object is gone without having waited for us: somebody took the finalizer away. */
+  #vanished(key: string, uid: string): void {
+    this.#uids.delete(key);
+    this.#slots.leave(uid);
+    const record = this.#records.get(uid);
+    this.#records.delete(uid);
+    if (record && record.cleanup.state === 'none') this.#cleanUp(record.session, record, key);
+  }
+}
