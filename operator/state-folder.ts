@@ -7,6 +7,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { sqliteFailure } from './engine/sqlite-file.ts';
 
 /** The folder cannot be used; the message names it and says what to do. */
 export class StateFolderError extends Error {
@@ -57,6 +58,9 @@ export class StateFolder implements Disposable {
   }
 }
 
+/** SQLite's result code for a lock that another process has. */
+const BUSY = 5;
+
 /** Says who holds the lock; only for the message, the lock itself is the proof. */
 const HOLDER = 'lock.pid';
 
@@ -77,7 +81,7 @@ function take(folder: string): DatabaseSync {
     return lock;
   } catch (error) {
     lock?.close();
-    if (isBusy(error)) {
+    if (sqliteFailure(error)?.primary === BUSY) {
       const pid = holder(folder);
       const who = pid === undefined ? 'another process' : `another process (pid ${pid})`;
       throw new StateFolderError(
@@ -87,10 +91,6 @@ function take(folder: string): DatabaseSync {
     }
     throw unusable(folder, error);
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'errcode' in error && error.errcode === 5; // SQLITE_BUSY
 }
 
 function holder(folder: string): number | undefined {

@@ -1,6 +1,7 @@
 /**
  * Generates operator/api/*.gen.* from crds/*.yaml: TypeScript types, and ajv validators compiled to plain code
- * so that nothing is compiled at start. With --check it only reports whether the files are stale (exit 1).
+ * so that nothing is compiled at start; and the table in docs/settings.md. With --check it only reports whether
+ * the files are stale (exit 1).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { Ajv } from 'ajv';
 import standalone from 'ajv/dist/standalone/index.js';
 import ajvFormats from 'ajv-formats';
 import { parse } from 'yaml';
+import { settingsTable } from '../operator/setting-names.ts';
 
 type Schema = {
   type?: string;
@@ -38,6 +40,7 @@ export function generate(): Map<string, string> {
       format('types.gen.ts', banner + crds.map(({ kind, schema }) => typesOf(kind, schema)).join('\n')),
     ],
     ['operator/api/validators.gen.js', validatorsOf(crds)],
+    ['docs/settings.md', withSettings(readFileSync(join(root, 'docs/settings.md'), 'utf8'))],
   ]);
 }
 
@@ -105,6 +108,14 @@ function closed(value: unknown, isSchema = true): unknown {
   return out;
 }
 
+/** The page with the table of settings put between its marks. */
+function withSettings(page: string): string {
+  const filled = page.replace(/(?<=<!-- settings -->\n).*(?=<!-- \/settings -->)/s, () => `\n${settingsTable()}\n\n`);
+  if (!filled.includes(settingsTable()))
+    throw new Error('docs/settings.md lacks the marks <!-- settings --> and <!-- /settings -->');
+  return filled;
+}
+
 function format(name: string, code: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'generate-'));
   try {
@@ -116,7 +127,7 @@ function format(name: string, code: string): string {
         .replace(', "!**/*.gen.ts", "!**/*.gen.js"', '')
         .replace(/"vcs".*\n/, ''),
     );
-    execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', file], {
+    execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--log-level=error', '--write', file], {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'inherit'],
     });

@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../error-code.ts';
 import { BlobMissingError, type BlobRef, type BlobStore, BlobUnavailableError } from './blob.ts';
 
 /** Blobs being written. No UID begins with a dot. */
@@ -58,7 +59,7 @@ export class FolderBlobStore implements BlobStore {
       bytes = await readFile(join(session, ref.blob), { signal });
     } catch (error) {
       signal?.throwIfAborted();
-      if (codeOf(error) === 'ENOENT')
+      if (errorCode(error) === 'ENOENT')
         throw new BlobMissingError(`session ${uid}: there is no blob ${ref.blob}`, { cause: error });
       throw unavailable('cannot read a blob', session, error);
     }
@@ -113,10 +114,5 @@ function nameOf(bytes: Uint8Array): string {
 }
 
 function unavailable(what: string, where: string, error: unknown): BlobUnavailableError {
-  return new BlobUnavailableError(`${where}: ${what} (${codeOf(error) ?? String(error)})`, { cause: error });
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  return new BlobUnavailableError(`${where}: ${what} (${errorCode(error) ?? String(error)})`, { cause: error });
 }

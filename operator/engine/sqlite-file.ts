@@ -2,6 +2,7 @@
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { errorCode } from '../error-code.ts';
 
 /** What is kept in the file. `applicationId` (a positive 32-bit integer) and `version` are stamped into it and checked. */
 export type SqliteLayout = { applicationId: number; version: number; schema: string };
@@ -53,8 +54,7 @@ export function openSqlite(path: string, layout: SqliteLayout, sync: boolean): D
 
 /** What SQLite said, or undefined when the error is not SQLite's. */
 export function sqliteFailure(error: unknown): SqliteFailure | undefined {
-  // Not `instanceof`: Node makes these errors outside the realm that a test runs in.
-  if (typeof error !== 'object' || error === null || !('code' in error) || error.code !== 'ERR_SQLITE_ERROR') return undefined;
+  if (typeof error !== 'object' || error === null || errorCode(error) !== 'ERR_SQLITE_ERROR') return undefined;
   const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : 0;
   const message = 'message' in error && typeof error.message === 'string' ? error.message : `SQLite error ${code}`;
   return { primary: code & 0xff, message };

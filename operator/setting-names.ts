@@ -1,0 +1,124 @@
+/** The table of all settings: the only place that names them, and the source of docs/settings.md. */
+
+export type Setting = {
+  /** What it is without being set, in words. */
+  default: string;
+  /** One sentence for people, in Markdown. */
+  meaning: string;
+  /** Taken out of the environment once it was read, and never shown. */
+  secret?: true;
+};
+
+export const SETTINGS = {
+  PORT: { default: '`8000`', meaning: 'Port of the API and the page; `0` takes a free one.' },
+  HOST: {
+    default: '`127.0.0.1`; `0.0.0.0` in a container',
+    meaning: 'Address to listen on.',
+  },
+  API_AUTH: {
+    default: '`none`; `token` when `API_TOKEN` is set',
+    meaning: 'Who may call the API: `none` (everybody who reaches it) or `token` (who sends `API_TOKEN` as a bearer token).',
+  },
+  API_TOKEN: { default: 'none', meaning: 'The bearer token for `API_AUTH=token`.', secret: true },
+  SWE_AGENT_STATE_DIR: {
+    default: '`.swe-agent`',
+    meaning: 'Folder of the state: objects, event log, blobs, kubeconfig. One process at a time uses it.',
+  },
+  SWE_AGENT_WORKSPACE: { default: '`./workspace`', meaning: "Folder under which each session's sandbox has its own directory." },
+  SWE_AGENT_IN_CONTAINER: {
+    default: 'found out',
+    meaning: '`true` or `false` where looking for `/.dockerenv` and `/run/.containerenv` finds the wrong answer.',
+  },
+  LOG_LEVEL: { default: '`info`', meaning: "How much the process's own log says: `error`, `warn`, `info` or `debug`." },
+  LOG_FORMAT: {
+    default: '`auto`',
+    meaning: '`text` (one line for people), `json` (one object a line), or `auto`: text on a terminal, else JSON.',
+  },
+  OPENAI_API_KEY: {
+    default: 'none',
+    meaning: 'Key for OpenAI, or for the server at `OPENAI_BASE_URL`. With it a profile for everybody is there from the start.',
+    secret: true,
+  },
+  OPENAI_BASE_URL: {
+    default: "OpenAI's own",
+    meaning: 'Address of a server that speaks the OpenAI chat completions API, for example `http://localhost:11434/v1`.',
+  },
+  GOOGLE_API_KEY: {
+    default: 'none',
+    meaning: 'Key for Google Gemini. Accepted; this build has no Gemini provider yet.',
+    secret: true,
+  },
+  MODEL_NAME: {
+    default: 'a model served today',
+    meaning: '`ops-4.5` (OpenAI GPT-4 family), `gemini-3.5` (Gemini Pro; not in this build), or any model name as it is.',
+  },
+  GIT_USERNAME: { default: '`swe-agent`', meaning: 'Author name of commits.' },
+  GIT_EMAIL: { default: '`swe-agent@localhost`', meaning: 'Author address of commits.' },
+  GIT_TOKEN: {
+    default: 'none',
+    meaning: 'Token to clone from and push to https repositories. It never enters a sandbox.',
+    secret: true,
+  },
+  GIT_TOKEN_HOSTS: {
+    default: '`github.com`',
+    meaning: 'Hosts that `GIT_TOKEN` may be sent to, separated by commas: `github.com,git.example.com:8443,.example.org`.',
+  },
+  SANDBOX_TYPE: {
+    default: '`local`',
+    meaning: 'Where commands run: `local` (this machine). `k8s` and `daytona` are refused: this build does not have them yet.',
+  },
+  K8S_NAMESPACE: { default: '`default`', meaning: 'Namespace of the sessions that REST makes.' },
+  WORKER_IMAGE: { default: 'none', meaning: 'Image of sandbox Pods. Accepted; used only with `SANDBOX_TYPE=k8s`.' },
+  DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
+  DAYTONA_SERVER_URL: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
+  DAYTONA_TARGET_IMAGE: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
+  REDIS_URL: {
+    default: 'none',
+    meaning: 'Refused: this build keeps its event log in the state folder. Leave it unset.',
+    secret: true,
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+export function isSetting(name: string): name is SettingName {
+  return Object.hasOwn(SETTINGS, name);
+}
+
+/** The table as Markdown. */
+export function settingsTable(): string {
+  const rows = Object.entries(SETTINGS).map(([name, setting]) => `| \`${name}\` | ${setting.default} | ${setting.meaning} |`);
+  return ['| Name | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** The setting that a name which is none was most likely meant to be. */
+export function nearestSetting(name: string): SettingName | undefined {
+  if (isSetting(name)) return undefined;
+  const plain = squeeze(name);
+  return Object.keys(SETTINGS)
+    .filter(isSetting)
+    .find((setting) => {
+      // Short names are near to too many others (HOST, POST).
+      const allowed = setting.length < 8 ? -1 : setting.length < 12 ? 1 : 2;
+      return squeeze(setting) === plain || distance(setting, name.toUpperCase(), allowed) <= allowed;
+    });
+}
+
+function squeeze(name: string): string {
+  return name.toUpperCase().replace(/[^A-Z0-9]/g, '');
+}
+
+/** Insertions, deletions and replacements from one to the other, or more than `limit`. */
+function distance(from: string, to: string, limit: number): number {
+  if (Math.abs(from.length - to.length) > limit) return limit + 1;
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [i, char] of [...from].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...to].entries()) {
+      const replaced = (row[j] ?? 0) + (char === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

@@ -1,0 +1,286 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SETTINGS, settingsTable } from './setting-names.ts';
+import { loadSettings, type Settings, SettingsError } from './settings.ts';
+
+const root = join(import.meta.dirname, '..');
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'settings-'));
+});
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+/** Settings from variables and the text of an .env file, outside a container. */
+function load(env: Record<string, string>, file?: string): Settings {
+  if (file !== undefined) writeFileSync(join(cwd, '.env'), file);
+  return loadSettings({ env, cwd, containerMarkers: [] });
+}
+
+function problemsOf(env: Record<string, string>, file?: string): string[] {
+  try {
+    load(env, file);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems.map(({ name, value, remedy }) => `${name}=${value}: ${remedy}`);
+    throw error;
+  }
+  return [];
+}
+
+const TASKS_GUIDE = `# LLM Configuration
+OPENAI_API_KEY=sk-your-openai-key
+GOOGLE_API_KEY=AIza-your-google-key
+MODEL_NAME=ops-4.5 # Options: ops-4.5 (GPT-4), gemini-3.5 (Gemini Pro 1.5)
+
+# Git Configuration (for the agent to commit/push)
+GIT_USERNAME=swe-agent-bot
+GIT_EMAIL=bot@example.com
+GIT_TOKEN=github_pat_... # Personal Access Token for HTTPS auth
+
+# Sandbox Configuration
+# 'local': Runs in ./workspace/{task_id}
+# 'k8s': Spawns a dedicated Pod for each task
+SANDBOX_TYPE=local
+# K8s Settings (Only if SANDBOX_TYPE=k8s)
+K8S_NAMESPACE=default
+WORKER_IMAGE=python:3.12-slim # The image used for the worker pods
+`;
+
+const SESSIONS_GUIDE = `# Infrastructure Configuration
+REDIS_URL=redis://localhost:6379/0
+
+# Sandbox Configuration
+# 'local': Runs in ./workspace/{session_id}
+# 'daytona': Runs in a remote Daytona environment
+SANDBOX_TYPE=daytona
+
+# Daytona Configuration (Only if SANDBOX_TYPE=daytona)
+DAYTONA_API_KEY=your-daytona-api-key
+DAYTONA_SERVER_URL=https://api.daytona.io # Optional
+DAYTONA_TARGET_IMAGE=ubuntu:22.04 # Image for the sandbox environment
+`;
+
+/** What `docker run --env-file` makes of the text: everything after the first = as it is. */
+function throughDocker(text: string): Record<string, string> {
+  const lines = text.split('\n').filter((line) => line.includes('=') && !line.startsWith('#'));
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+}
+
+describe('Settings', () => {
+  it('have defaults that need no configuration', () => {
+    expect(load({})).toEqual({
+      host: '127.0.0.1',
+      port: 8000,
+      stateFolder: join(cwd, '.swe-agent'),
+      workspace: join(cwd, 'workspace'),
+      inContainer: false,
+      api: { auth: 'none' },
+      log: { level: 'info', format: 'auto' },
+      model: {},
+      git: { username: 'swe-agent', email: 'swe-agent@localhost', tokenHosts: ['github.com'] },
+      sandbox: { type: 'local' },
+      namespace: 'default',
+      system: {},
+      secrets: [],
+      warnings: [],
+    });
+  });
+
+  it.each([
+    ['as an .env file', () => load({}, TASKS_GUIDE)],
+    ['through docker --env-file', () => load(throughDocker(TASKS_GUIDE))],
+  ])('take the example of the tasks guide as it stands, %s', (_, read) => {
+    const settings = read();
+    expect(settings.model.name).toBe('ops-4.5');
+    expect(settings.model.openaiApiKey?.reveal()).toBe('sk-your-openai-key');
+    expect(settings.model.googleApiKey?.reveal()).toBe('AIza-your-google-key');
+    expect(settings.git).toMatchObject({ username: 'swe-agent-bot', email: 'bot@example.com', tokenHosts: ['github.com'] });
+    expect(settings.git.token?.reveal()).toBe('github_pat_...');
+    expect(settings.warnings).toEqual([]);
+  });
+
+  it('take the Redis and Daytona example apart and say what this build does not have', () => {
+    expect(problemsOf({}, SESSIONS_GUIDE)).toEqual(problemsOf(throughDocker(SESSIONS_GUIDE)));
+    expect(problemsOf({}, SESSIONS_GUIDE)).toEqual([
+      'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set SANDBOX_TYPE=local, or remove it',
+      'REDIS_URL=redis://localhost:6379/0: this build does not have the Redis event log yet, it keeps the log in the state folder; remove REDIS_URL',
+    ]);
+    expect(load({ SANDBOX_TYPE: 'local', REDIS_URL: '' }, SESSIONS_GUIDE).warnings).toEqual([]);
+  });
+
+  it('prefer the environment over the file, also where it empties a value', () => {
+    const settings = load({ PORT: '9000', MODEL_NAME: '' }, 'PORT=7000\nMODEL_NAME=from-file\nGIT_EMAIL=file@example.com');
+    expect(settings.port).toBe(9000);
+    expect(settings.model.name).toBeUndefined();
+    expect(settings.git.email).toBe('file@example.com');
+  });
+
+  it('read every value', () => {
+    const settings = load({
+      HOST: '[::1]',
+      PORT: '0',
+      SWE_AGENT_STATE_DIR: '/var/lib/swe-agent',
+      SWE_AGENT_WORKSPACE: 'work',
+      SWE_AGENT_IN_CONTAINER: 'no',
+      API_AUTH: 'TOKEN',
+      API_TOKEN: '0123456789abcdef',
+      LOG_LEVEL: 'debug',
+      LOG_FORMAT: 'json',
+      OPENAI_BASE_URL: 'http://localhost:11434/v1',
+      GIT_TOKEN_HOSTS: 'GitHub.com, git.example.com:8443',
+      K8S_NAMESPACE: 'agents',
+      PATH: '/bin # not a comment',
+      UNRELATED: 'x',
+    });
+    expect(settings).toMatchObject({
+      host: '::1',
+      port: 0,
+      stateFolder: '/var/lib/swe-agent',
+      workspace: join(cwd, 'work'),
+      api: { auth: 'token' },
+      log: { level: 'debug', format: 'json' },
+      model: { openaiBaseUrl: 'http://localhost:11434/v1' },
+      git: { tokenHosts: ['github.com', 'git.example.com:8443'] },
+      namespace: 'agents',
+      system: { PATH: '/bin # not a comment' },
+    });
+  });
+
+  it('ask for the token as soon as there is one', () => {
+    const { api } = load({ API_TOKEN: '0123456789abcdef' });
+    expect(api.auth === 'token' && api.token.reveal()).toBe('0123456789abcdef');
+  });
+
+  it('listen on all addresses in a container, on loopback outside, and where told in both', () => {
+    const marker = join(cwd, '.dockerenv');
+    writeFileSync(marker, '');
+    const read = (env: Record<string, string>) => loadSettings({ env, cwd, containerMarkers: [marker] }).host;
+    expect(read({})).toBe('0.0.0.0');
+    expect(read({ SWE_AGENT_IN_CONTAINER: 'false' })).toBe('127.0.0.1');
+    expect(read({ HOST: '10.0.0.7' })).toBe('10.0.0.7');
+    expect(load({ SWE_AGENT_IN_CONTAINER: 'true' }).host).toBe('0.0.0.0');
+  });
+
+  it('list all problems at once, with name, value and what to do', () => {
+    expect(
+      problemsOf({
+        PORT: '80000',
+        HOST: 'http://localhost',
+        API_AUTH: 'password',
+        LOG_LEVEL: 'loud',
+        LOG_FORMAT: 'xml',
+        SWE_AGENT_IN_CONTAINER: 'maybe',
+        SANDBOX_TYPE: 'vm',
+        OPENAI_BASE_URL: 'localhost:11434',
+        MODEL_NAME: 'gpt 4',
+        GIT_EMAIL: 'nobody',
+        GIT_USERNAME: 'a <b>',
+        GIT_TOKEN_HOSTS: 'https://github.com',
+        K8S_NAMESPACE: 'No_Such',
+      }),
+    ).toEqual([
+      'SWE_AGENT_IN_CONTAINER=maybe: write true or false',
+      'SANDBOX_TYPE=vm: choose one of local, k8s, daytona',
+      'HOST=http://localhost: write an IP address or a host name, without scheme and port',
+      'PORT=80000: write a whole number from 0 to 65535',
+      'API_AUTH=password: choose one of none, token',
+      'LOG_LEVEL=loud: choose one of error, warn, info, debug',
+      'LOG_FORMAT=xml: choose one of auto, text, json',
+      'OPENAI_BASE_URL=localhost:11434: write an address that begins with http:// or https://, such as http://localhost:11434/v1',
+      'MODEL_NAME=gpt 4: write one model name, without spaces',
+      'GIT_USERNAME=a <b>: git allows no <, > and line break in a name',
+      'GIT_EMAIL=nobody: write one address, such as bot@example.com',
+      'GIT_TOKEN_HOSTS=https://github.com: GIT_TOKEN_HOSTS names "https://github.com", which is not a host: write github.com, git.example.com:8443 or .example.com',
+      'K8S_NAMESPACE=No_Such: a namespace has lower case letters, digits and -, at most 63',
+    ]);
+  });
+
+  it.each([
+    [{ SANDBOX_TYPE: 'k8s' }, 'SANDBOX_TYPE=k8s: this build does not have k8s sandboxes yet'],
+    [{ API_AUTH: 'kubernetes' }, 'API_AUTH=kubernetes: this build has no cluster'],
+    [{ API_AUTH: 'token' }, 'API_TOKEN=: API_AUTH=token needs it'],
+    [{ API_TOKEN: 'with a space in it' }, 'API_TOKEN=***: use printable ASCII characters'],
+    [{ GIT_TOKEN: 'two\nlines' }, 'GIT_TOKEN=***: the token'],
+    [{ REDIS_URL: 'redis://user:pass@host:6379/0' }, 'REDIS_URL=redis://***@host:6379/0: this build'],
+    [{ OPENAI_BASE_URL: 'https://user:key@host/v1' }, 'OPENAI_BASE_URL=https://***@host: put the key into OPENAI_API_KEY'],
+  ])('refuse %j without showing a secret', (env, beginning) => {
+    const problems = problemsOf(env);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.slice(0, beginning.length)).toBe(beginning);
+  });
+
+  it('name the lines of the file that cannot be read', () => {
+    expect(problemsOf({}, 'PORT=8000\nsk-lost-key')).toEqual([
+      `${join(cwd, '.env')} line 2=: is not of the form NAME=value; mend or remove it`,
+    ]);
+    rmSync(join(cwd, '.env'));
+    mkdirSync(join(cwd, '.env'));
+    expect(problemsOf({})).toEqual([`${join(cwd, '.env')}=: it cannot be read (EISDIR); make it a readable file`]);
+  });
+
+  it('warn of names that are near to a setting, and of unknown ones that are meant for us', () => {
+    const { warnings } = load(
+      { SWE_AGENT_WORKSPACES: 'x', SWE_AGENT_TURBO: '1', OPENAI_APIKEY: 'k', EDITOR: 'vi', POST: 'x', HOSTNAME: 'y' },
+      'GIT_TOKENS=secret\nOTHER=1',
+    );
+    expect(warnings.toSorted()).toEqual([
+      'GIT_TOKENS is no setting; did you mean GIT_TOKEN?',
+      'OPENAI_APIKEY is no setting; did you mean OPENAI_API_KEY?',
+      'SWE_AGENT_TURBO is no setting of this version; see docs/settings.md',
+      'SWE_AGENT_WORKSPACES is no setting; did you mean SWE_AGENT_WORKSPACE?',
+    ]);
+  });
+
+  it('warn of choices that are risky', () => {
+    expect(load({ HOST: '0.0.0.0' }).warnings).toEqual([expect.stringContaining('run commands on it; set API_TOKEN')]);
+    expect(load({ HOST: '0.0.0.0', API_TOKEN: 'short' }).warnings).toEqual([expect.stringContaining('less than 16 characters')]);
+    expect(load({ API_AUTH: 'none', API_TOKEN: '0123456789abcdef' }).warnings).toEqual([expect.stringContaining('not used')]);
+  });
+
+  it('show no secret when they are printed, inspected or made JSON', () => {
+    const settings = load({ OPENAI_API_KEY: 'key-abc', GIT_TOKEN: 'tok-abc', API_TOKEN: 'api-token-abcdefgh' });
+    for (const text of [inspect(settings, { depth: 9, showHidden: true }), JSON.stringify(settings), `${settings.git.token}`]) {
+      expect(text).toContain('***');
+      expect(text).not.toMatch(/abc/);
+    }
+    expect(settings.secrets.map((secret) => secret.reveal()).toSorted()).toEqual(['api-token-abcdefgh', 'key-abc', 'tok-abc']);
+  });
+
+  it('take secrets out of the environment, so that children do not inherit them', () => {
+    const script = `
+      import { execFileSync } from 'node:child_process';
+      import { loadSettings } from ${JSON.stringify(join(root, 'operator/settings.ts'))};
+      const settings = loadSettings({ containerMarkers: [] });
+      console.log(settings.git.token.reveal(), execFileSync('env', { encoding: 'utf8' }).includes('tok-abc'));`;
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, GIT_TOKEN: 'tok-abc', OPENAI_API_KEY: 'key' },
+    });
+    expect(output).toBe('tok-abc false\n');
+    const env = { REDIS_URL: 'redis://:pass@h', GIT_TOKEN: 't', PATH: '/bin' };
+    expect(() => load(env)).toThrow(SettingsError);
+    expect(env).toEqual({ PATH: '/bin' });
+  });
+});
+
+describe('docs/settings.md', () => {
+  it('has the table of all settings', () => {
+    expect(readFileSync(join(root, 'docs/settings.md'), 'utf8')).toContain(settingsTable());
+  });
+
+  it('names no other setting, and every name that the code reads is in the table', () => {
+    const names = [...readFileSync(join(root, 'docs/settings.md'), 'utf8').matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
+    expect(names).toEqual(Object.keys(SETTINGS));
+    const read = [
+      ...readFileSync(join(root, 'operator/settings.ts'), 'utf8').matchAll(
+        /reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g,
+      ),
+    ];
+    const unused = ['WORKER_IMAGE', 'DAYTONA_SERVER_URL', 'DAYTONA_TARGET_IMAGE'];
+    expect(new Set([...read.map((match) => match[1]), ...unused])).toEqual(new Set(names));
+  });
+});

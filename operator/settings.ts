@@ -1,0 +1,207 @@
+/**
+ * What a user configures, read once at the start: the only file that looks at the process's environment and at `.env`.
+ * The environment wins over the file. Secrets are wrapped, and leave the environment so that no child process inherits them.
+ */
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { credentialFromSettings } from './sandbox/git/credentials.ts';
+import type { SecretText } from './secret-text.ts';
+import { SettingsReader, type SystemVariable } from './settings-reader.ts';
+
+export { SettingsError, type SettingsProblem, type SystemVariable } from './settings-reader.ts';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export type LogFormat = 'auto' | 'text' | 'json';
+
+export type Settings = {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Absolute, as is `workspace`. */
+  readonly stateFolder: string;
+  readonly workspace: string;
+  readonly inContainer: boolean;
+  readonly api: { readonly auth: 'none' } | { readonly auth: 'token'; readonly token: SecretText };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly model: {
+    readonly openaiApiKey?: SecretText;
+    readonly openaiBaseUrl?: string;
+    readonly googleApiKey?: SecretText;
+    /** As the user wrote it. */
+    readonly name?: string;
+  };
+  readonly git: {
+    readonly username: string;
+    readonly email: string;
+    readonly token?: SecretText;
+    /** Host names, with a port where it is not 443; one that begins with a dot stands for all below it. */
+    readonly tokenHosts: readonly string[];
+  };
+  readonly sandbox: { readonly type: 'local' };
+  /** Of the sessions that REST makes. */
+  readonly namespace: string;
+  /** Variables of the machine that trusted child processes such as git need; none is a secret. */
+  readonly system: Readonly<Partial<Record<SystemVariable, string>>>;
+  /** Every secret that was read, for whoever must keep them out of what it writes. */
+  readonly secrets: readonly SecretText[];
+  /** For people: names that look misspelt, choices that are risky. */
+  readonly warnings: readonly string[];
+};
+
+export type SettingsSource = {
+  /** Variables by name; secrets are deleted from it. Default: the environment of this process. */
+  env?: NodeJS.ProcessEnv;
+  /** Default `.env` in `cwd`; it need not exist. */
+  envFile?: string;
+  /** What relative paths start from. Default: the working directory. */
+  cwd?: string;
+  /** Files that exist in a container only. */
+  containerMarkers?: readonly string[];
+};
+
+/** Reads the settings. @throws SettingsError that lists all problems at once */
+export function loadSettings(source: SettingsSource = {}): Settings {
+  const { env = process.env, cwd = process.cwd(), containerMarkers = ['/.dockerenv', '/run/.containerenv'] } = source;
+  const reader = new SettingsReader(env, resolve(cwd, source.envFile ?? '.env'));
+  const inContainer = reader.flag('SWE_AGENT_IN_CONTAINER') ?? containerMarkers.some((marker) => existsSync(marker));
+  refuseWhatIsMissing(reader);
+  const settings = {
+    host: host(reader, inContainer),
+    port: reader.integer('PORT', 8000, 0, 65_535),
+    stateFolder: resolve(cwd, reader.text('SWE_AGENT_STATE_DIR') ?? '.swe-agent'),
+    workspace: resolve(cwd, reader.text('SWE_AGENT_WORKSPACE') ?? 'workspace'),
+    inContainer,
+    api: access(reader),
+    log: {
+      level: reader.choice('LOG_LEVEL', ['error', 'warn', 'info', 'debug'], 'info'),
+      format: reader.choice('LOG_FORMAT', ['auto', 'text', 'json'], 'auto'),
+    },
+    model: model(reader),
+    git: git(reader),
+    sandbox: { type: 'local' as const },
+    namespace: namespace(reader),
+    system: reader.system(),
+  };
+  if (settings.api.auth === 'none' && !inContainer && !isLoopback(settings.host)) {
+    reader.warnings.push(
+      `HOST=${settings.host} with API_AUTH=none: whoever reaches this machine can run commands on it; set API_TOKEN`,
+    );
+  }
+  reader.finish();
+  return { ...settings, secrets: reader.secrets, warnings: reader.warnings };
+}
+
+function refuseWhatIsMissing(reader: SettingsReader): void {
+  const type = reader.choice('SANDBOX_TYPE', ['local', 'k8s', 'daytona'], 'local');
+  if (type !== 'local') {
+    reader.problem('SANDBOX_TYPE', `this build does not have ${type} sandboxes yet; set SANDBOX_TYPE=local, or remove it`);
+  }
+  const redis = reader.secret('REDIS_URL');
+  if (redis) {
+    const remedy = 'this build does not have the Redis event log yet, it keeps the log in the state folder; remove REDIS_URL';
+    reader.problem('REDIS_URL', remedy, redis.reveal().replace(/\/\/.*@/, '//***@'));
+  }
+  // Known, and kept out of children and logs, though nothing uses them.
+  reader.secret('DAYTONA_API_KEY');
+}
+
+function host(reader: SettingsReader, inContainer: boolean): string {
+  const value = reader.text('HOST') ?? (inContainer ? '0.0.0.0' : '127.0.0.1');
+  const plain = value.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(plain) === 0 && !/^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(plain)) {
+    reader.problem('HOST', 'write an IP address or a host name, without scheme and port');
+  }
+  return plain;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+function access(reader: SettingsReader): Settings['api'] {
+  const token = reader.secret('API_TOKEN');
+  if (reader.text('API_AUTH')?.toLowerCase() === 'kubernetes') {
+    reader.problem(
+      'API_AUTH',
+      'this build has no cluster whose tokens it could ask about; set API_AUTH=token and API_TOKEN, or API_AUTH=none',
+    );
+    return { auth: 'none' };
+  }
+  const auth = reader.choice('API_AUTH', ['none', 'token'], token ? 'token' : 'none');
+  if (auth === 'none') {
+    if (token) reader.warnings.push('API_TOKEN is not used with API_AUTH=none; remove one of them');
+    return { auth };
+  }
+  if (!token) {
+    reader.problem('API_TOKEN', 'API_AUTH=token needs it; set it to a long random value, for example from: openssl rand -hex 32');
+    return { auth: 'none' };
+  }
+  if (!/^[\x21-\x7e]+$/.test(token.reveal())) reader.problem('API_TOKEN', 'use printable ASCII characters without spaces');
+  if (token.reveal().length < 16)
+    reader.warnings.push('API_TOKEN has less than 16 characters and can be guessed; use a longer one');
+  return { auth, token };
+}
+
+function model(reader: SettingsReader): Settings['model'] {
+  const openaiApiKey = reader.secret('OPENAI_API_KEY');
+  const googleApiKey = reader.secret('GOOGLE_API_KEY');
+  const openaiBaseUrl = baseUrl(reader);
+  const name = reader.text('MODEL_NAME');
+  if (name !== undefined && !/^[\x21-\x7e]{1,200}$/.test(name))
+    reader.problem('MODEL_NAME', 'write one model name, without spaces');
+  return {
+    ...(openaiApiKey && { openaiApiKey }),
+    ...(openaiBaseUrl !== undefined && { openaiBaseUrl }),
+    ...(googleApiKey && { googleApiKey }),
+    ...(name !== undefined && { name }),
+  };
+}
+
+function baseUrl(reader: SettingsReader): string | undefined {
+  const value = reader.text('OPENAI_BASE_URL');
+  if (value === undefined) return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && (url.username !== '' || url.password !== '')) {
+    reader.problem(
+      'OPENAI_BASE_URL',
+      'put the key into OPENAI_API_KEY, not into the address',
+      `${url.protocol}//***@${url.host}`,
+    );
+    return undefined;
+  }
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    reader.problem('OPENAI_BASE_URL', 'write an address that begins with http:// or https://, such as http://localhost:11434/v1');
+    return undefined;
+  }
+  return value;
+}
+
+function git(reader: SettingsReader): Settings['git'] {
+  const username = reader.text('GIT_USERNAME') ?? 'swe-agent';
+  const email = reader.text('GIT_EMAIL') ?? 'swe-agent@localhost';
+  if (/[<>\n\r\0]/.test(username)) reader.problem('GIT_USERNAME', 'git allows no <, > and line break in a name');
+  if (!/^[^\s<>@]+@[^\s<>@]+$/.test(email)) reader.problem('GIT_EMAIL', 'write one address, such as bot@example.com');
+  const token = reader.secret('GIT_TOKEN');
+  const hosts = reader.text('GIT_TOKEN_HOSTS') ?? 'github.com';
+  return { username, email, ...(token && { token }), tokenHosts: tokenHosts(reader, token, hosts) };
+}
+
+/** The rules of credentials decide, so that a setting that is accepted here is accepted there. */
+function tokenHosts(reader: SettingsReader, token: SecretText | undefined, hosts: string): readonly string[] {
+  try {
+    return credentialFromSettings({ token: token?.reveal() ?? 'none', hosts })?.hosts ?? [];
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    reader.problem(message.includes('GIT_TOKEN_HOSTS') ? 'GIT_TOKEN_HOSTS' : 'GIT_TOKEN', message);
+    return [];
+  }
+}
+
+function namespace(reader: SettingsReader): string {
+  const value = reader.text('K8S_NAMESPACE') ?? 'default';
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)) {
+    reader.problem('K8S_NAMESPACE', 'a namespace has lower case letters, digits and -, at most 63');
+  }
+  return value;
+}
