@@ -127,9 +127,9 @@ function format(name: string, code: string): string {
         .replace(', "!**/*.gen.ts", "!**/*.gen.js"', '')
         .replace(/"vcs".*\n/, ''),
     );
-    execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--log-level=error', '--write', file], {
+    execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', file], {
       cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: 'pipe',
     });
     return readFileSync(file, 'utf8');
   } finally {
