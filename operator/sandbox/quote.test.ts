@@ -10,7 +10,7 @@ describe('shell quoting', () => {
       'two words',
       "it's",
       '"double"',
-      '$HOME `id` $(id) ${x}',
+      '$HOME `id` $(id) $x',
       'back\\slash',
       'line\nbreak\n',
       '\ttab',

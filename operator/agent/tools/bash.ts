@@ -1,0 +1,118 @@
+/** The bash tool: a command in the worktree, run under the operation id of the call. */
+import type { CommandResult, Output } from '../../sandbox/sandbox.ts';
+import { shown, summaryLine } from './answer.ts';
+import { hintFor } from './command-hints.ts';
+import { screenText } from './terminal-text.ts';
+import type { SandboxTool, ToolContext, ToolResult } from './tool.ts';
+import { byteLength, type Excerpt, formatSize, OUTPUT_LIMITS, truncate } from './truncate.ts';
+
+const DEFAULT_TIMEOUT_SECONDS = 120;
+
+/** Durations below this are not worth a token. */
+const LONG_MS = 5_000;
+
+/** More than is shown: colours and redrawn lines are taken out before the output is cut. */
+const KEEP_BYTES = 48 * 1024;
+
+/** Programs that would open an editor or ask for a password get an answer instead of a wait. */
+const ENVIRONMENT = { GIT_EDITOR: 'true', GIT_TERMINAL_PROMPT: '0', PAGER: 'cat' };
+
+export const bash: SandboxTool = {
+  spec: {
+    name: 'bash',
+    description: `Run a shell command and get its output (stdout and stderr together) and exit code. For running tests, builds, git and programs. Every call starts anew in the repository root: cd and variables do not last, so write "cd sub && command". Standard input is empty: nothing can be answered, use flags such as --yes. A long output keeps its beginning and end; the rest stays in a file that the result names. Without timeout_seconds a command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds. Start servers in the background with their output in a file: "server > /tmp/server.log 2>&1 &". To look at files use read_file and search, to change them the editing tools.`,
+    parameters: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['command'],
+      properties: {
+        command: { type: 'string', description: 'The command line; several lines make a script.' },
+        timeout_seconds: {
+          type: 'integer',
+          description: `Ends the command after this many seconds; default ${DEFAULT_TIMEOUT_SECONDS}. Give more for a long build or test run.`,
+        },
+      },
+    },
+  },
+  effect: 'command',
+  summary(args) {
+    return summaryLine(`$ ${shown(args.command)}`);
+  },
+  run(args, context) {
+    const asked =
+      typeof args.timeout_seconds === 'number' && args.timeout_seconds > 0 ? args.timeout_seconds : DEFAULT_TIMEOUT_SECONDS;
+    return execute(String(args.command), Math.ceil(asked), context);
+  },
+};
+
+async function execute(command: string, asked: number, context: ToolContext): Promise<ToolResult> {
+  if (command.trim() === '') return { outcome: 'error', text: 'The command is empty.' };
+  if (command.includes('\0'))
+    return { outcome: 'error', text: "The command holds a NUL character; use printf '\\000' to make one." };
+  const timeoutSeconds = Math.min(asked, context.maxTimeoutSeconds);
+  // After a crash the same operation id finds the same command: it is attached to, never started again.
+  const result = await context.sandbox.run(
+    context.op,
+    { command, env: ENVIRONMENT, timeoutSeconds },
+    { signal: context.signal, keepBytes: KEEP_BYTES, ...(context.onOutput ? { onOutput: context.onOutput } : {}) },
+  );
+  const output = visible(result.output);
+  if (result.state === 'unknown') {
+    return {
+      outcome: 'lost',
+      text: [
+        ...(output === '' ? [] : [output]),
+        `[lost: ${result.reason}. How the command ended is not known: it may have done all, some or none of its work. Look at the state (git status, the files it writes, its processes) before you run it again.]`,
+      ].join('\n'),
+    };
+  }
+  const notes = [ending(result, timeoutSeconds, asked), ...hintFor(command, result, output).map((hint) => `[${hint}]`)];
+  const outcome = result.endedBy === 'cancel' ? 'interrupted' : result.endedBy ? 'error' : 'ok';
+  return { outcome, text: [output === '' ? '(no output)' : output, ...notes].join('\n'), exitCode: result.exitCode };
+}
+
+/** The output as it is shown: cleaned, and cut with a word on where all of it is. */
+function visible(output: Output): string {
+  const where = `all ${formatSize(output.bytes)} are in ${output.path}, which bash can read (grep, sed -n '100,200p')`;
+  const head = screenText(output.head);
+  if (output.omitted === 0) return truncate(head.trimEnd(), OUTPUT_LIMITS, where).text;
+  const tail = screenText(output.tail).trimEnd();
+  const excerpt: Excerpt = { head, tail, omitted: output.omitted, bytes: output.omitted + byteLength(head) + byteLength(tail) };
+  return truncate(excerpt, OUTPUT_LIMITS, where).text;
+}
+
+function ending(result: CommandResult & { state: 'exited' }, timeoutSeconds: number, asked: number): string {
+  const seconds = `${(result.durationMs / 1000).toFixed(1)} s`;
+  switch (result.endedBy) {
+    case 'timeout': {
+      const more =
+        asked > timeoutSeconds || timeoutSeconds > DEFAULT_TIMEOUT_SECONDS
+          ? 'Run less at once, or in the background with the output in a file.'
+          : 'If it needs longer, set timeout_seconds; if it waits for something or serves, run it in the background with its output in a file.';
+      return `[ended after ${timeoutSeconds} s: timeout. The output so far is above. ${more}]`;
+    }
+    case 'cancel':
+      return `[ended after ${seconds}: interrupted]`;
+    case 'output-limit':
+      return `[ended after ${seconds}: it wrote too much output (${formatSize(result.output.bytes)}). Send the output to a file or filter it.]`;
+    default: {
+      const duration = result.durationMs >= LONG_MS ? `, ${seconds}` : '';
+      return `[exit code ${result.exitCode}${signalName(result.exitCode)}${duration}]`;
+    }
+  }
+}
+
+function signalName(exitCode: number): string {
+  const names: Record<number, string> = {
+    130: 'SIGINT',
+    132: 'SIGILL',
+    134: 'SIGABRT',
+    136: 'SIGFPE',
+    137: 'SIGKILL',
+    139: 'SIGSEGV',
+    141: 'SIGPIPE',
+    143: 'SIGTERM',
+  };
+  const name = names[exitCode];
+  return name ? ` (${name})` : '';
+}
