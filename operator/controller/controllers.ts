@@ -10,7 +10,6 @@ import { describeError, type Logger } from '../logger.ts';
 import type { Caches } from './caches.ts';
 import { isSettled } from './policies.ts';
 import { ProfileReconciler } from './profile-reconciler.ts';
-import type { Provider } from './profile-status.ts';
 import { SessionReconciler } from './session-reconciler.ts';
 import { compareRanks, rankOf } from './slots.ts';
 
@@ -22,8 +21,6 @@ export type ControllersOptions = {
   logger: Logger;
   /** Sessions that may run at the same time. */
   maxRunning: number;
-  /** Providers that this build has. */
-  providers: ReadonlySet<Provider>;
   /** Counters and recent log lines are written at most this often, in milliseconds. Default: 10 s. */
   countersIntervalMs?: number;
   clock?: Clock;
@@ -43,7 +40,7 @@ export class Controllers {
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(options: ControllersOptions) {
-    const { client, caches, tasks, events, logger, maxRunning, providers, clock } = options;
+    const { client, caches, tasks, events, logger, maxRunning, clock } = options;
     this.#options = options;
     this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
     const timing = clock ? { clock } : {};
@@ -58,7 +55,7 @@ export class Controllers {
       countersIntervalMs: this.#countersIntervalMs,
       ...timing,
     });
-    this.#profiles = new ProfileReconciler({ client, caches, events, supported: providers, ...timing });
+    this.#profiles = new ProfileReconciler({ client, caches, events, ...timing });
     const onError = (kind: string) => (key: string, error: unknown, retryInMs: number) =>
       logger.warn(`${kind} ${key} could not be reconciled: ${describeError(error)}; trying again in ${retryInMs} ms`);
     this.#sessionQueue = new WorkQueue({

@@ -1,5 +1,5 @@
 /** AIProfile: looks at the profile and the Secret that it names, and says in its status whether it can be used. */
-import { type AIProfile, type Condition, CREDENTIAL_LABEL, RESOURCES, type Secret } from '../api/resources.ts';
+import { type AIProfile, type Condition, CREDENTIAL_LABEL, HOSTS_ANNOTATION, RESOURCES, type Secret } from '../api/resources.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type KubeClient, KubeError } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -7,14 +7,12 @@ import { splitKey } from '../kube/key.ts';
 import { patchStatus } from '../kube/patch-status.ts';
 import type { ProcessResult } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
-import { DEFAULT_SECRET_KEY, type Provider, projectProfileStatus, type SecretFinding } from './profile-status.ts';
+import { DEFAULT_SECRET_KEY, projectProfileStatus, type SecretFinding } from './profile-status.ts';
 
 export type ProfileReconcilerOptions = {
   client: KubeClient;
   caches: Pick<Caches, 'profiles' | 'secrets'>;
   events: Pick<EventRecorder, 'record'>;
-  /** Providers that this build has. */
-  supported: ReadonlySet<Provider>;
   clock?: Clock;
 };
 
@@ -32,11 +30,11 @@ export class ProfileReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ProcessResult> {
-    const { client, caches, supported } = this.#options;
+    const { client, caches } = this.#options;
     const profile = caches.profiles.get(key);
     if (!profile || profile.metadata.deletionTimestamp) return undefined;
     const secret = await this.#find(profile, signal);
-    const status = projectProfileStatus(profile, secret, supported, this.#clock.now());
+    const status = projectProfileStatus(profile, secret, this.#clock.now());
     const { outcome } = await patchStatus(client, RESOURCES.profiles, profile, status, signal);
     if (outcome === 'conflict') return { requeueAfterMs: CONFLICT_MS };
     if (outcome === 'written') this.#announce(profile, status.conditions ?? []);
@@ -83,7 +81,8 @@ export class ProfileReconciler {
   }
 }
 
-function findingOf({ data }: Secret, key = DEFAULT_SECRET_KEY): SecretFinding {
+function findingOf({ data, metadata }: Secret, key = DEFAULT_SECRET_KEY): SecretFinding {
   const value = data?.[key];
-  return { state: 'found', key: value === undefined ? 'missing' : value === '' ? 'empty' : 'present' };
+  const hosts = metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim());
+  return { state: 'found', key: value === undefined ? 'missing' : value === '' ? 'empty' : 'present', hosts };
 }

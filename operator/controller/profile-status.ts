@@ -1,40 +1,35 @@
 /** What there is to say about an AIProfile without asking its provider. Pure. */
 import { type NewCondition, replaceConditions } from '../api/conditions.ts';
-import { type AIProfile, CREDENTIAL_LABEL } from '../api/resources.ts';
-import type { AIProfileSpec, AIProfileStatus } from '../api/types.gen.ts';
-
-export type Provider = AIProfileSpec['provider'];
+import { type AIProfile, CREDENTIAL_LABEL, HOSTS_ANNOTATION } from '../api/resources.ts';
+import type { AIProfileStatus } from '../api/types.gen.ts';
+import { acceptProfile, ProfileError } from '../llm/profiles.ts';
 
 /** What was found of the Secret that a profile names; never its content. */
 export type SecretFinding =
   | { state: 'missing' }
   | { state: 'unlabelled' }
-  | { state: 'found'; key: 'present' | 'missing' | 'empty' };
+  /** `hosts`: the only ones that the credential may be sent to, when the Secret names any. */
+  | { state: 'found'; key: 'present' | 'missing' | 'empty'; hosts: readonly string[] | undefined };
 
 /** Key within the Secret when the profile does not name one. */
 export const DEFAULT_SECRET_KEY = 'apiKey';
 
 /** @param now ms since 1970. `secret` is undefined when the profile names none. */
-export function projectProfileStatus(
-  profile: AIProfile,
-  secret: SecretFinding | undefined,
-  supported: ReadonlySet<Provider>,
-  now: number,
-): AIProfileStatus {
+export function projectProfileStatus(profile: AIProfile, secret: SecretFinding | undefined, now: number): AIProfileStatus {
   const generation = profile.metadata.generation ?? 0;
-  const found = [accepted(profile, supported), credentials(profile, secret)];
+  const found = [accepted(profile), credentials(profile, secret)];
   const conditions = replaceConditions(profile.status?.conditions ?? [], [...found, ready(found)], now, generation);
   const { contextWindow } = profile.spec;
   return { observedGeneration: generation, conditions, ...(contextWindow !== undefined && { contextWindow }) };
 }
 
-function accepted({ metadata, spec }: AIProfile, supported: ReadonlySet<Provider>): NewCondition {
+function accepted({ metadata, spec }: AIProfile): NewCondition {
   const no = (reason: string, message: string): NewCondition => ({ type: 'Accepted', status: 'False', reason, message });
-  if (!supported.has(spec.provider)) {
-    return no('ProviderNotAvailable', `This build has no provider ${spec.provider}; it has ${[...supported].join(', ')}.`);
-  }
-  if (spec.baseUrl !== undefined && !URL.canParse(spec.baseUrl)) {
-    return no('InvalidBaseUrl', `spec.baseUrl ${spec.baseUrl} is not a URL; write it like https://api.example.com/v1.`);
+  try {
+    acceptProfile(spec);
+  } catch (error) {
+    if (!(error instanceof ProfileError)) throw error;
+    return no(error.reason === 'UnsupportedProvider' ? 'ProviderNotAvailable' : error.reason, error.message);
   }
   if (spec.fallbackRef?.name === metadata.name) {
     return no('InvalidFallback', 'spec.fallbackRef names the profile itself; name another one or leave it out.');
@@ -56,7 +51,21 @@ function credentials({ metadata, spec }: AIProfile, secret: SecretFinding | unde
   }
   if (secret.key === 'missing') return no('SecretKeyNotFound', `${name} has no key ${key} (spec.credentialSecretRef.key).`);
   if (secret.key === 'empty') return no('SecretKeyEmpty', `The key ${key} of ${name} is empty.`);
+  const url = addressOf(spec);
+  if (url && secret.hosts && !secret.hosts.includes(url.host) && !secret.hosts.includes(url.hostname)) {
+    const message = `${name} is for ${secret.hosts.join(', ')} (annotation ${HOSTS_ANNOTATION}) and is not sent to ${url.host}.`;
+    return no('CredentialNotForHost', message);
+  }
   return { type, status: 'True', reason: 'SecretFound', message: `${name} has the key ${key}.` };
+}
+
+/** Where the key would be sent; undefined when that cannot be told. */
+function addressOf(spec: AIProfile['spec']): URL | undefined {
+  try {
+    return new URL(acceptProfile(spec));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Nobody has asked the provider yet, so more than "not impossible" is not claimed. */

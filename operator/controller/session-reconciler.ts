@@ -123,7 +123,9 @@ export class SessionReconciler {
   #rest(session: AgentSession, key: string, decision: Decision & { do: 'rest' }): void {
     const uid = session.metadata.uid ?? '';
     if (decision.waitsForSlot) this.#slots.wait(uid, rankOf(session), () => this.#options.enqueue(key));
-    else if (!this.#options.tasks.view(uid)?.running) this.#slots.leave(uid);
+    // The engine may have started it again by itself.
+    else if (this.#options.tasks.view(uid)?.running) this.#slots.take(uid);
+    else this.#slots.leave(uid);
   }
 
   /** Writes the status if there is something new to say and it may be said now. */

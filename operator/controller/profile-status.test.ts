@@ -1,0 +1,79 @@
+import { describe, expect, it } from '@jest/globals';
+import { aProfile } from '../../test/support/objects.ts';
+import type { AIProfileSpec } from '../api/types.gen.ts';
+import { validateAIProfile } from '../api/validators.gen.js';
+import { projectProfileStatus, type SecretFinding } from './profile-status.ts';
+
+const NOW = Date.parse('2030-01-01T00:00:00Z');
+const key = { credentialSecretRef: { name: 'k', key: 'apiKey' } };
+const found: SecretFinding = { state: 'found', key: 'present', hosts: undefined };
+
+function look(spec: Partial<AIProfileSpec>, secret?: SecretFinding) {
+  const profile = aProfile('p', spec, {}, { generation: 4 });
+  const status = projectProfileStatus(profile, secret, NOW);
+  expect(validateAIProfile({ ...profile, status }) ? [] : validateAIProfile.errors).toEqual([]);
+  expect(status.observedGeneration).toBe(4);
+  const conditions = status.conditions ?? [];
+  return {
+    told: conditions.map(({ type, status: holds, reason }) => `${type}=${holds} ${reason}`),
+    message: conditions.find(({ status: holds }) => holds === 'False')?.message,
+  };
+}
+
+describe('the status of a profile', () => {
+  it('accepts a profile whose provider and key are there, and does not claim that the model answers', () => {
+    expect(look(key, found).told).toEqual([
+      'Accepted=True Accepted',
+      'CredentialsResolved=True SecretFound',
+      'Ready=Unknown NotProbed',
+    ]);
+  });
+
+  it('needs no key where the profile names none', () => {
+    const { told } = look({ provider: 'openai-compatible', baseUrl: 'http://localhost:11434/v1' });
+    expect(told).toEqual(['Accepted=True Accepted', 'CredentialsResolved=True NotNeeded', 'Ready=Unknown NotProbed']);
+  });
+
+  it.each(['gemini', 'azure', 'anthropic', 'ollama'] as const)('says plainly that this build has no provider %s', (provider) => {
+    const { told, message } = look({ ...key, provider }, found);
+    expect(told[0]).toBe('Accepted=False ProviderNotAvailable');
+    expect(told[2]).toBe('Ready=False ProviderNotAvailable');
+    expect(message).toContain(`this build has no provider ${provider}; it has openai and openai-compatible`);
+  });
+
+  it.each<[string, Partial<AIProfileSpec>, SecretFinding, string, RegExp]>([
+    ['the Secret is missing', key, { state: 'missing' }, 'SecretNotFound', /^Secret k does not exist in namespace ns\.$/],
+    [
+      'the Secret has no label',
+      key,
+      { state: 'unlabelled' },
+      'SecretNotLabelled',
+      /kubectl label secret k -n ns sweagent\.dev\/credential=true$/,
+    ],
+    ['the key is missing', key, { ...found, key: 'missing' }, 'SecretKeyNotFound', /^Secret k has no key apiKey/],
+    ['the key is empty', key, { ...found, key: 'empty' }, 'SecretKeyEmpty', /^The key apiKey of Secret k is empty/],
+    [
+      'the key is for another host',
+      { ...key, baseUrl: 'https://evil.example/v1' },
+      { ...found, hosts: ['api.openai.com'] },
+      'CredentialNotForHost',
+      /^Secret k is for api\.openai\.com .* is not sent to evil\.example\.$/,
+    ],
+  ])('says plainly that %s', (_, spec, secret, reason, message) => {
+    const looked = look(spec, secret);
+    expect(looked.told).toEqual(['Accepted=True Accepted', `CredentialsResolved=False ${reason}`, `Ready=False ${reason}`]);
+    expect(looked.message).toMatch(message);
+  });
+
+  it('lets a key go to a host that its Secret names, with or without the port', () => {
+    const spec = { ...key, baseUrl: 'http://models.local:8080/v1', provider: 'openai-compatible' as const };
+    for (const host of ['models.local', 'models.local:8080']) {
+      expect(look(spec, { ...found, hosts: ['other', host] }).told[1]).toBe('CredentialsResolved=True SecretFound');
+    }
+  });
+
+  it('refuses an address that is none and a fallback to itself', () => {
+    expect(look({ ...key, baseUrl: 'https://host:99999/v1' }, found).told[0]).toBe('Accepted=False InvalidBaseUrl');
+    expect(look({ ...key, fallbackRef: { name: 'p' } }, found).told[0]).toBe('Accepted=False InvalidFallback');
+  });
+});
