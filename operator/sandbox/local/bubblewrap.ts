@@ -1,0 +1,174 @@
+/**
+ * Isolation by bubblewrap: the whole file system read-only, the session's folder writable, and what belongs to the user
+ * or the operator not there at all. Its own process ids, so that nothing outside can be seen or signalled and the end of
+ * the first process is the end of all. Never --die-with-parent: commands outlive a crashed operator.
+ */
+import { execFile } from 'node:child_process';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
+import type { Isolation } from '../transport.ts';
+import type { Isolator, RunnerStart, SandboxPlace } from './isolation.ts';
+import { awaitGone, killAll, MARK, type MarkedProcesses, type ProcessId, signal } from './processes.ts';
+import { code } from './tree.ts';
+
+/** Under the home directory, read-only: compilers, runtimes and their package caches. Credentials among them are masked. */
+const TOOLCHAINS = [
+  '.asdf',
+  '.bun',
+  '.cargo/bin',
+  '.cargo/env',
+  '.deno/bin',
+  '.fnm',
+  '.ghcup',
+  '.juliaup',
+  '.local/bin',
+  '.local/lib',
+  '.local/pipx',
+  '.local/share/fnm',
+  '.local/share/mise',
+  '.local/share/pipx',
+  '.local/share/pnpm',
+  '.local/share/uv',
+  '.nodenv',
+  '.nvm',
+  '.pyenv',
+  '.rbenv',
+  '.rustup',
+  '.sdkman',
+  '.swiftly',
+  '.volta',
+  'anaconda3',
+  'go/bin',
+  'mambaforge',
+  'miniconda3',
+  'miniforge3',
+];
+
+/** What only root may read on the host, and what an operator that is root would otherwise show. */
+const ROOT_ONLY = [
+  '/etc/shadow',
+  '/etc/shadow-',
+  '/etc/gshadow',
+  '/etc/gshadow-',
+  '/etc/sudoers',
+  '/etc/sudoers.d',
+  '/etc/ssh',
+  '/etc/kubernetes',
+  '/var/lib/docker',
+  '/var/lib/kubelet',
+  '/var/spool/cron',
+];
+
+export type BubblewrapOptions = {
+  /** The program, a name or a path. */
+  program: string;
+  /** The operator's home directory. */
+  home: string;
+  /** PATH of the commands: directories on it stay visible. */
+  path: string;
+  /** Parent of all sessions' folders. */
+  workspaceDir: string;
+  /** Files and directories that commands must not see. */
+  hidden: readonly string[];
+};
+
+export class BubblewrapIsolator implements Isolator {
+  readonly isolation: Isolation = {
+    isolated: true,
+    method: 'bubblewrap',
+    message:
+      "Commands run under bubblewrap: they can write only to the session's folder, and see neither home directories nor other sessions, processes or the operator's files. The network is shared with this machine.",
+  };
+  readonly #options: BubblewrapOptions;
+  readonly #marked: MarkedProcesses;
+
+  constructor(options: BubblewrapOptions, marked: MarkedProcesses) {
+    this.#options = options;
+    this.#marked = marked;
+  }
+
+  /** Why it does not work here; undefined when it does. */
+  async problem(place: SandboxPlace): Promise<string | undefined> {
+    const args = [...this.#mounts(place), '--', '/bin/sh', '-c', 'exit 0'];
+    try {
+      await promisify(execFile)(this.#options.program, args, { env: { PATH: this.#options.path }, timeout: 10_000 });
+      return undefined;
+    } catch (error) {
+      if (code(error) === 'ENOENT') return 'bubblewrap (bwrap) is not installed; install it with the package manager';
+      const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+      return `bubblewrap does not work here (${said.split('\n')[0]})`;
+    }
+  }
+
+  start(place: SandboxPlace, shell: readonly string[], env: Readonly<Record<string, string>>): RunnerStart {
+    // bubblewrap itself runs outside: a session's LD_PRELOAD must reach only what runs inside.
+    const variables = Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]);
+    const args = ['--info-fd', '3', ...this.#mounts(place), ...variables, '--', ...shell];
+    return { file: this.#options.program, args, env: { PATH: this.#options.path, [MARK]: place.sandboxUid }, infoFd: true };
+  }
+
+  async endProcesses(place: SandboxPlace, runner: ProcessId | undefined): Promise<boolean> {
+    if (runner) {
+      // The first process of the namespace: the kernel ends the others with it.
+      if (await awaitGone([runner], 0)) return true;
+      signal(runner.pid, 'SIGKILL');
+      if (await awaitGone([runner], 2000)) return true;
+    }
+    return killAll(() => this.#marked.find(place.sandboxUid), 2000);
+  }
+
+  #mounts(place: SandboxPlace): string[] {
+    const { home, workspaceDir, hidden, path } = this.#options;
+    const empty = unique(['/run', '/var/run', '/home', '/root', home, workspaceDir].flatMap(realDirectory)).filter(
+      (dir) => dir !== '/',
+    );
+    const kept = [...TOOLCHAINS.map((name) => `${home}/${name}`), ...path.split(':').flatMap(toolDirectory), '/etc/resolv.conf']
+      .flatMap(real)
+      .filter((path) => empty.some((dir) => path.startsWith(`${dir}/`)));
+    const masked = unique([...hidden, ...(process.getuid?.() === 0 ? ROOT_ONLY : [])].flatMap(real));
+    return [
+      ...['--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
+      ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
+      ...empty.flatMap((dir) => ['--tmpfs', dir]),
+      ...['/tmp', '/var/tmp'].flatMap(realDirectory).flatMap((dir) => ['--bind', `${place.root}/tmp`, dir]),
+      ...unique(kept).flatMap((path) => ['--ro-bind', path, path]),
+      ...masked.flatMap((path) => (isDirectory(path) ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path])),
+      ...['--bind', place.root, place.root, '--ro-bind', place.marker, place.marker],
+      ...['--chdir', '/'],
+    ];
+  }
+}
+
+/** A directory of PATH, and with `bin` the `lib` and the like beside it, unless that is all of a home directory. */
+function toolDirectory(path: string): string[] {
+  if (!path.startsWith('/')) return [];
+  const parent = dirname(path);
+  const depth = parent.split('/').length - 1;
+  return basename(path) === 'bin' && depth > 3 ? [parent] : [path];
+}
+
+function real(path: string): string[] {
+  try {
+    return [realpathSync(path)];
+  } catch {
+    return [];
+  }
+}
+
+function realDirectory(path: string): string[] {
+  try {
+    // A link (/var/run) leads to a directory that is named itself.
+    return lstatSync(path).isSymbolicLink() ? real(path).filter(isDirectory) : isDirectory(path) ? real(path) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function unique(paths: readonly string[]): string[] {
+  return [...new Set(paths)];
+}

@@ -1,0 +1,106 @@
+/** Which way of isolating commands is used: the best one that works here, or the one that was asked for. */
+import { join } from 'node:path';
+import { SandboxUnavailableError } from '../transport.ts';
+import { BubblewrapIsolator } from './bubblewrap.ts';
+import { commandPath } from './environment.ts';
+import type { IsolationMethod, Isolator, SandboxPlace } from './isolation.ts';
+import { NoIsolation } from './no-isolation.ts';
+import { MarkedProcesses } from './processes.ts';
+import { SecondUserIsolator } from './second-user.ts';
+import type { FileOwner } from './tree.ts';
+
+export type IsolatorOptions = {
+  isolation: 'auto' | IsolationMethod;
+  hidden: readonly string[];
+  hostEnvironment: Readonly<Record<string, string | undefined>>;
+  home: string;
+  users?: { first: number; count: number };
+  bubblewrap?: string;
+};
+
+export class Isolators {
+  /** What may be used for a new sandbox, the best first. */
+  readonly candidates: readonly IsolationMethod[];
+  readonly #wanted: 'auto' | IsolationMethod;
+  readonly #users: { first: number; count: number };
+  readonly #marked = new MarkedProcesses();
+  readonly #bubblewrap: BubblewrapIsolator;
+  readonly #user: SecondUserIsolator;
+  /** Whether bubblewrap works does not change while the operator runs. */
+  #bubblewrapProblem: Promise<string | undefined> | undefined;
+  readonly #problems = new Map<IsolationMethod, string>();
+
+  constructor(options: IsolatorOptions, workspaceDir: string) {
+    const hidden = [...options.hidden, join(workspaceDir, '.sandboxes')];
+    this.#wanted = options.isolation;
+    this.candidates = options.isolation === 'auto' ? ['bubblewrap', 'user', 'none'] : [options.isolation];
+    this.#users = options.users ?? { first: 52_000, count: 2000 };
+    this.#user = new SecondUserIsolator(hidden);
+    this.#bubblewrap = new BubblewrapIsolator(
+      {
+        program: options.bubblewrap ?? 'bwrap',
+        home: options.home,
+        path: commandPath(options.hostEnvironment),
+        workspaceDir,
+        hidden,
+      },
+      this.#marked,
+    );
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+      this.#problems.set('user', 'running commands as a user of their own needs Linux and root');
+    }
+  }
+
+  of(method: IsolationMethod): Isolator {
+    if (method === 'bubblewrap') return this.#bubblewrap;
+    if (method === 'user') return this.#user;
+    const why =
+      this.#wanted === 'none'
+        ? 'Isolation is switched off in the settings.'
+        : `Nothing better works: ${[...this.#problems.values()].join('; ')}.`;
+    return new NoIsolation(why, this.#marked);
+  }
+
+  /**
+   * For a sandbox that was made with the method. Its files belong to that method's user; the two methods that have none
+   * of their own can take each other's place.
+   * @throws SandboxUnavailableError
+   */
+  async forExisting(made: IsolationMethod, place: SandboxPlace): Promise<Isolator> {
+    const method = made === 'user' || this.#wanted === 'auto' || this.#wanted === 'user' ? made : this.#wanted;
+    const problem = await this.problem(method, place);
+    if (!problem) return this.of(method);
+    if (method === 'bubblewrap' && this.#wanted === 'auto') return this.of('none');
+    throw new SandboxUnavailableError(
+      'IsolationUnavailable',
+      `the session's isolation (${method}) does not work now: ${problem}`,
+      {
+        permanent: false,
+      },
+    );
+  }
+
+  /** Why a method does not work on this machine, as far as that is known already. */
+  knownProblem(method: IsolationMethod): string | undefined {
+    return this.#problems.get(method);
+  }
+
+  /** Why a method does not work for the sandbox; undefined when it does. */
+  async problem(method: IsolationMethod, place: SandboxPlace): Promise<string | undefined> {
+    if (method === 'none') return undefined;
+    if (method === 'bubblewrap') this.#bubblewrapProblem ??= this.#bubblewrap.problem(place);
+    const problem =
+      this.#problems.get(method) ?? (await (method === 'user' ? this.#user.problem(place) : this.#bubblewrapProblem));
+    if (problem) this.#problems.set(method, problem);
+    return problem;
+  }
+
+  /** A user number that no sandbox has; undefined when all are taken. */
+  freeUser(records: readonly { user?: FileOwner }[]): FileOwner | undefined {
+    const taken = new Set(records.map(({ user }) => user?.uid));
+    for (let uid = this.#users.first; uid < this.#users.first + this.#users.count; uid++) {
+      if (!taken.has(uid)) return { uid, gid: uid };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Isolation by a user of the session's own, for an operator that is root where bubblewrap does not work (a container):
+ * file permissions keep it from the operator's and other sessions' files, and /proc from their environments.
+ */
+import { execFile } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { Isolation } from '../transport.ts';
+import type { Isolator, RunnerStart, SandboxPlace } from './isolation.ts';
+import { killAll, type ProcessId, processes } from './processes.ts';
+import type { FileOwner } from './tree.ts';
+
+/** Directories where every user may leave files. */
+const SHARED = ['/tmp', '/var/tmp', '/dev/shm'];
+
+export class SecondUserIsolator implements Isolator {
+  readonly isolation: Isolation = {
+    isolated: true,
+    method: 'user',
+    message:
+      "Commands run as a user of their own that can read neither the operator's files, environment and processes nor other sessions' files. They can read what every user of this machine can, and the network is shared with it.",
+  };
+  readonly #hidden: readonly string[];
+
+  /** @param hidden files and directories that commands must not be able to read. */
+  constructor(hidden: readonly string[]) {
+    this.#hidden = hidden;
+  }
+
+  start(place: SandboxPlace, shell: readonly string[], env: Readonly<Record<string, string>>): RunnerStart {
+    const [file = '/bin/sh', ...args] = shell;
+    return { file, args, env, user: owner(place) };
+  }
+
+  /** Why this user would not be kept out, or could not work; undefined when all is well. */
+  async problem(place: SandboxPlace): Promise<string | undefined> {
+    const script = 'cd -- "$0" || exit 1; for path; do if [ -r "$path" ]; then printf "%s" "$path"; exit 2; fi; done';
+    try {
+      await promisify(execFile)('/bin/sh', ['-c', script, place.root, ...this.#hidden], {
+        ...owner(place),
+        timeout: 10_000,
+        env: {},
+      });
+      return undefined;
+    } catch (error) {
+      const status = error instanceof Error && 'code' in error ? error.code : undefined;
+      const shown = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
+      if (status === 2) return `every user of this machine can read ${shown}; make it readable by its owner only (chmod go-rwx)`;
+      return `a user without rights cannot enter ${place.root}; move the workspace or open the folders above it (chmod o+x)`;
+    }
+  }
+
+  async endProcesses(place: SandboxPlace, _runner: ProcessId | undefined): Promise<boolean> {
+    const user = owner(place);
+    const find = async (): Promise<number[]> => processes().filter((pid) => userOf(pid) === user.uid);
+    if ((await find()).length === 0) return true;
+    // The kernel reaches all of a user's processes in one go, also those that fork faster than a list can be read.
+    await promisify(execFile)('/bin/sh', ['-c', 'kill -9 -1'], { ...user, timeout: 10_000, env: {} }).catch(() => undefined);
+    return killAll(find, 2000);
+  }
+}
+
+/** Removes what a user left in the directories that all users share: the number will be somebody else's. */
+export async function removeFilesOf(uid: number): Promise<void> {
+  for (const directory of SHARED) {
+    for (const name of list(directory)) {
+      const path = `${directory}/${name}`;
+      if (lstatSync(path, { throwIfNoEntry: false })?.uid === uid) await rm(path, { recursive: true, force: true });
+    }
+  }
+}
+
+function owner(place: SandboxPlace): FileOwner {
+  if (!place.user) throw new Error(`the sandbox in ${place.root} was made without a user of its own`);
+  return place.user;
+}
+
+function userOf(pid: number): number | undefined {
+  try {
+    return Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,231 @@
+/** Sandboxes that are folders on this machine, each `<workspaceDir>/<session name>`. */
+import { randomUUID } from 'node:crypto';
+import { chownSync, closeSync, constants, mkdirSync, realpathSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type SandboxHandle,
+  type SandboxOwner,
+  type SandboxSpec,
+  type SandboxTransport,
+  SandboxUnavailableError,
+} from '../transport.ts';
+import { commandEnvironment } from './environment.ts';
+import { LocalHandle } from './handle.ts';
+import type { IsolationMethod, SandboxPlace } from './isolation.ts';
+import { Isolators } from './isolators.ts';
+import { awaitGone } from './processes.ts';
+import { occupied, Records, type SandboxRecord } from './records.ts';
+import { removeTree } from './remove.ts';
+import { removeFilesOf } from './second-user.ts';
+import { Tree } from './tree.ts';
+
+export type LocalTransportOptions = {
+  /** Parent of the sessions' folders; made when it is not there. */
+  workspaceDir: string;
+  /** auto takes the best that works; anything else is taken or refused. */
+  isolation: 'auto' | IsolationMethod;
+  /** Files and directories that commands must not see: the state folder, `.env`. Absolute paths. */
+  hidden: readonly string[];
+  /** The operator's environment, of which commands get a few harmless variables. */
+  hostEnvironment: Readonly<Record<string, string | undefined>>;
+  /** The operator's home directory. */
+  home: string;
+  /** Numbers for the users of the method `user`; nobody else on the machine may have them. Default 52000–53999. */
+  users?: { first: number; count: number };
+  /** The shell that runs the runner; default /bin/sh. */
+  shell?: readonly string[];
+  /** Name or path of bubblewrap; default bwrap. */
+  bubblewrap?: string;
+  /** A runner that nobody listens to and that runs no command ends after two of these; default 60. */
+  tickSeconds?: number;
+};
+
+const FOLDERS = ['repo', '.run', 'home', 'tmp'];
+
+export class LocalTransport implements SandboxTransport {
+  readonly type = 'local';
+  readonly #options: LocalTransportOptions;
+  readonly #queues = new Map<string, Promise<unknown>>();
+  #opened: { records: Records; isolators: Isolators } | undefined;
+
+  constructor(options: LocalTransportOptions) {
+    this.#options = options;
+  }
+
+  async provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle> {
+    signal.throwIfAborted();
+    const name = folderName(owner);
+    return this.#exclusive(name, async () => {
+      const { records } = this.#open();
+      let record = records.read(name);
+      if (record && (record.owner.uid !== owner.uid || records.folderState(record) === 'absent')) {
+        // A name is only used again after its object is gone: what was there belongs to nobody any more.
+        await this.#remove(record);
+        record = undefined;
+      }
+      if (record && records.folderState(record) === 'foreign') throw occupied(records.root(name));
+      if (!record && records.exists(name)) throw occupied(records.root(name));
+      return this.#handle(record ?? (await this.#create(owner, name)), spec);
+    });
+  }
+
+  async find(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined> {
+    signal.throwIfAborted();
+    const { records } = this.#open();
+    const record = records.read(folderName(owner));
+    if (record?.owner.uid !== owner.uid || records.folderState(record) !== 'ours') return undefined;
+    return this.#handle(record, spec);
+  }
+
+  async dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const name = folderName(owner);
+    await this.#exclusive(name, async () => {
+      const record = this.#open().records.read(name);
+      if (record?.owner.uid === owner.uid) await this.#remove(record);
+    });
+  }
+
+  async quiesce(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { records } = this.#open();
+    const record = records.read(folderName(owner));
+    if (record?.owner.uid !== owner.uid || records.folderState(record) !== 'ours') return;
+    const runner = records.readRunner(record.name);
+    const place = this.#place(record);
+    if (runner) {
+      // The runner ends the commands, so that each is recorded as ended by the platform, and then itself.
+      tell(place, 'Q TERM');
+      if (!(await awaitGone([runner], 1000))) tell(place, 'Q KILL');
+      await awaitGone([runner], 400);
+    }
+    await this.#endProcesses(record, place);
+  }
+
+  async listOrphans(known: ReadonlySet<string>, signal: AbortSignal): Promise<SandboxOwner[]> {
+    signal.throwIfAborted();
+    return this.#open()
+      .records.list()
+      .flatMap(({ owner }) => (known.has(owner.uid) ? [] : [owner]));
+  }
+
+  /** Opens the workspace when it is first needed, and removes what a crash left half made or half removed. */
+  #open(): { records: Records; isolators: Isolators } {
+    if (this.#opened) return this.#opened;
+    mkdirSync(this.#options.workspaceDir, { recursive: true });
+    const workspaceDir = realpathSync(this.#options.workspaceDir);
+    const records = new Records(workspaceDir);
+    for (const path of records.leftovers()) void removeTree(path).catch(() => {});
+    this.#opened = { records, isolators: new Isolators(this.#options, workspaceDir) };
+    return this.#opened;
+  }
+
+  async #create(owner: SandboxOwner, name: string): Promise<SandboxRecord> {
+    const { records, isolators } = this.#open();
+    const problems: string[] = [];
+    for (const method of isolators.candidates) {
+      const user = method === 'user' ? isolators.freeUser(records.list()) : undefined;
+      const known = isolators.knownProblem(method) ?? (method === 'user' && !user ? 'no free user number is left' : undefined);
+      if (known) {
+        problems.push(known);
+        continue;
+      }
+      const record = records.create({ owner, sandboxUid: randomUUID(), name, method, ...(user ? { user } : {}) }, (folder) => {
+        for (const part of FOLDERS) {
+          mkdirSync(join(folder, part), { mode: part === 'repo' ? 0o755 : 0o700 });
+          if (user) chownSync(join(folder, part), user.uid, user.gid);
+        }
+      });
+      const problem = await isolators.problem(method, this.#place(record));
+      if (!problem) return record;
+      problems.push(problem);
+      await this.#remove(record);
+    }
+    throw unavailable(`no isolation that was asked for works: ${problems.join('; ')}`);
+  }
+
+  async #handle(record: SandboxRecord, spec: SandboxSpec): Promise<SandboxHandle> {
+    const { records, isolators } = this.#open();
+    const { hostEnvironment, home, shell, tickSeconds } = this.#options;
+    const place = this.#place(record);
+    return new LocalHandle({
+      record,
+      records,
+      place,
+      isolator: await isolators.forExisting(record.method, place),
+      env: commandEnvironment(hostEnvironment, home, { root: place.root, uid: record.sandboxUid }, spec),
+      shell: shell ?? ['/bin/sh'],
+      tickSeconds: tickSeconds ?? 60,
+      exclusive: (work) => this.#exclusive(record.name, work),
+    });
+  }
+
+  async #remove(record: SandboxRecord): Promise<void> {
+    const { records } = this.#open();
+    const place = this.#place(record);
+    await this.#endProcesses(record, place);
+    const trash = records.discard(record);
+    if (trash) await removeTree(trash);
+    if (record.user) await removeFilesOf(record.user.uid);
+  }
+
+  async #endProcesses(record: SandboxRecord, place: SandboxPlace): Promise<void> {
+    const { records, isolators } = this.#open();
+    if (await isolators.of(record.method).endProcesses(place, records.readRunner(record.name))) return;
+    throw unavailable(`some processes of the sandbox in ${place.root} cannot be ended`);
+  }
+
+  #place(record: SandboxRecord): SandboxPlace {
+    const { records } = this.#open();
+    return {
+      root: records.root(record.name),
+      marker: records.marker(record.name),
+      sandboxUid: record.sandboxUid,
+      ...(record.user ? { user: record.user } : {}),
+    };
+  }
+
+  /** Runs work on a folder after all work on it that was asked for before. */
+  #exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(name) ?? Promise.resolve();
+    const result = before.then(work, work);
+    const settled = result.then(
+      () => {},
+      () => {},
+    );
+    this.#queues.set(name, settled);
+    void settled.then(() => {
+      if (this.#queues.get(name) === settled) this.#queues.delete(name);
+    });
+    return result;
+  }
+}
+
+/** `_` cannot be in a Kubernetes name, so that no two sessions share a folder. */
+function folderName({ name, namespace }: SandboxOwner): string {
+  for (const part of [name, namespace]) {
+    if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(part)) {
+      throw new SandboxUnavailableError('InvalidName', `${JSON.stringify(part)} cannot be part of a folder's name`, {
+        permanent: true,
+      });
+    }
+  }
+  return namespace === 'default' ? name : `${namespace}_${name}`;
+}
+
+/** Tells the runner something, if one is there to listen. */
+function tell(place: SandboxPlace, line: string): void {
+  const fd = new Tree(place.root).openFifo(`${place.root}/.run/in.1`, constants.O_WRONLY);
+  if (fd === undefined) return;
+  try {
+    writeSync(fd, `\n${line}\n`);
+  } catch {
+    // It does not read: the caller ends it otherwise.
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function unavailable(message: string): SandboxUnavailableError {
+  return new SandboxUnavailableError('IsolationUnavailable', message, { permanent: false });
+}

@@ -1,0 +1,181 @@
+/** The conversation with the runner in a sandbox: requests with answers, events, and a new connection when one is lost. */
+import { EventEmitter } from 'node:events';
+import { withDeadline } from './deadline.ts';
+import { encodeRequest, MAX_LINE_BYTES, parseLine, type RunnerEvent } from './protocol.ts';
+import { SandboxFencedError } from './sandbox.ts';
+import { type Channel, ChannelClosedError, type SandboxHandle, SandboxUnavailableError } from './transport.ts';
+
+const CONNECT_MS = 20_000;
+const ANSWER_MS = 30_000;
+const RETRY_DELAYS_MS = [0, 50, 250, 1000];
+
+export type Reply = { word: string; rest: string };
+
+type Connection = {
+  channel: Channel;
+  tools: ReadonlySet<string>;
+  waiting: Map<number, { resolve(reply: Reply): void; reject(error: unknown): void }>;
+};
+
+/**
+ * Invariant: at most one connection; whatever waited for an answer on a lost one is sent again on the next. That is safe
+ * because every request means the same the second time: a command is claimed before it starts.
+ */
+export class Runner {
+  readonly #handle: SandboxHandle;
+  readonly #epoch: number;
+  readonly #events = new EventEmitter<{ event: [RunnerEvent]; disconnect: [] }>();
+  #connection: Promise<Connection> | undefined;
+  #lastId = 0;
+  #closed = false;
+
+  constructor(handle: SandboxHandle, epoch: number) {
+    this.#handle = handle;
+    this.#epoch = epoch;
+    this.#events.setMaxListeners(0);
+  }
+
+  /** Calls `listener` for what happens to the operation, and with undefined when the connection was lost and events may be missing. */
+  watch(op: string, listener: (event: RunnerEvent | undefined) => void): Disposable {
+    const onEvent = (event: RunnerEvent): void => {
+      if (event.op === op) listener(event);
+    };
+    const onDisconnect = (): void => listener(undefined);
+    this.#events.on('event', onEvent).on('disconnect', onDisconnect);
+    return { [Symbol.dispose]: () => void this.#events.off('event', onEvent).off('disconnect', onDisconnect) };
+  }
+
+  /** Names of the tools that the sandbox has. */
+  async tools(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return (await this.#connected(signal)).tools;
+  }
+
+  /** Whether a request with these fields fits in a line. */
+  fits(verb: string, fields: readonly string[]): boolean {
+    const line = encodeRequest(Number.MAX_SAFE_INTEGER, this.#epoch, verb, fields);
+    return line !== undefined && Buffer.byteLength(line) < MAX_LINE_BYTES;
+  }
+
+  /**
+   * Sends a request and waits for its answer.
+   * @throws SandboxFencedError | SandboxLostError | SandboxUnavailableError | the signal's reason
+   */
+  async request(verb: string, fields: readonly string[], signal: AbortSignal): Promise<Reply> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const connection = await this.#connected(signal);
+        return this.#checked(await this.#ask(connection, verb, fields, signal));
+      } catch (error) {
+        if (!(error instanceof ChannelClosedError) || this.#closed) throw error;
+        const delay = RETRY_DELAYS_MS[attempt];
+        if (delay === undefined) {
+          throw new SandboxUnavailableError('ConnectionLost', 'the connection to the sandbox was lost again and again', {
+            permanent: false,
+            cause: error,
+          });
+        }
+        await withDeadline(new Promise<void>((resolve) => setTimeout(resolve, delay)), { signal });
+      }
+    }
+  }
+
+  /** Closes the connection; commands go on. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connection = await this.#connection?.catch(() => undefined);
+    await connection?.channel.close();
+  }
+
+  #checked(reply: Reply): Reply {
+    if (reply.word === 'fenced') {
+      throw new SandboxFencedError(
+        `the sandbox obeys epoch ${reply.rest}, and this owner's is ${this.#epoch}: somebody else took the session over`,
+      );
+    }
+    if (reply.word === 'full') throw storageFull();
+    if (reply.word === 'stopping') {
+      throw new SandboxUnavailableError('Stopping', 'the sandbox is being stopped and takes no new command', {
+        permanent: false,
+      });
+    }
+    return reply;
+  }
+
+  async #ask(connection: Connection, verb: string, fields: readonly string[], signal: AbortSignal): Promise<Reply> {
+    signal.throwIfAborted();
+    const id = ++this.#lastId;
+    const line = encodeRequest(id, this.#epoch, verb, fields);
+    if (line === undefined)
+      throw new RangeError(`a field of the ${verb} request holds a character that the protocol needs for itself`);
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    connection.waiting.set(id, { resolve, reject });
+    try {
+      void connection.channel.send(line).catch(reject);
+      return await withDeadline(promise, {
+        signal,
+        ms: ANSWER_MS,
+        late: () => {
+          // A runner that does not answer is of no use; the next request looks for it anew.
+          void connection.channel.close().catch(() => {});
+          return new ChannelClosedError(`the sandbox did not answer a ${verb} request within ${ANSWER_MS / 1000} s`);
+        },
+      });
+    } finally {
+      connection.waiting.delete(id);
+    }
+  }
+
+  async #connected(signal: AbortSignal): Promise<Connection> {
+    signal.throwIfAborted();
+    if (this.#closed) throw new ChannelClosedError('the sandbox was closed');
+    this.#connection ??= this.#connect().catch((error: unknown) => {
+      this.#connection = undefined;
+      throw error;
+    });
+    // Whoever gives up waiting leaves the connecting to the others.
+    return withDeadline(this.#connection, { signal });
+  }
+
+  async #connect(): Promise<Connection> {
+    const deadline = AbortSignal.timeout(CONNECT_MS);
+    const channel = await this.#handle.open(deadline);
+    const connection: Connection = { channel, tools: new Set(), waiting: new Map() };
+    const ended = this.#listen(connection);
+    try {
+      const hello = this.#checked(await this.#ask(connection, 'hello', [], deadline));
+      connection.tools = new Set(hello.rest.split(',').filter(Boolean));
+      void ended.then(() => this.#lost(connection));
+      return connection;
+    } catch (error) {
+      await channel.close();
+      throw error;
+    }
+  }
+
+  async #listen(connection: Connection): Promise<void> {
+    try {
+      for await (const text of connection.channel.lines()) {
+        const line = parseLine(text);
+        if (line.type === 'event') this.#events.emit('event', line.event);
+        else if (line.type === 'reply') connection.waiting.get(line.id)?.resolve({ word: line.word, rest: line.rest });
+      }
+    } catch {
+      // How a connection ended says nothing about the commands; what matters is that it did.
+    }
+    const error = new ChannelClosedError('the connection to the sandbox was lost');
+    for (const { reject } of connection.waiting.values()) reject(error);
+  }
+
+  async #lost(connection: Connection): Promise<void> {
+    this.#connection = undefined;
+    await connection.channel.close().catch(() => {});
+    this.#events.emit('disconnect');
+  }
+}
+
+export function storageFull(cause?: unknown): SandboxUnavailableError {
+  return new SandboxUnavailableError('StorageFull', 'the disk that holds the workspace is full; free some space and try again', {
+    permanent: false,
+    cause,
+  });
+}
