@@ -1,0 +1,35 @@
+/** Mutual exclusion by key within the process, first come, first served. */
+export class KeyedLock {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  /** Runs the work alone among all work of the key. Waiting ends with the signal's reason when it is aborted. */
+  async hold<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const { promise: mine, resolve: release } = Promise.withResolvers<void>();
+    // One who gives up waiting still leaves everybody behind it waiting for those in front.
+    const tail = before
+      .then(() => mine)
+      .finally(() => {
+        if (this.#tails.get(key) === tail) this.#tails.delete(key);
+      });
+    this.#tails.set(key, tail);
+    try {
+      await orAborted(before, signal);
+      return await work();
+    } finally {
+      release();
+    }
+  }
+}
+
+async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
