@@ -60,12 +60,55 @@ function mend(text: string): string {
 }
 
 function describe(message: string, text: string): string {
-  const found = /at position (\d+)/.exec(message);
-  const cutOff = /Unexpected end|Unterminated/.test(message);
-  if (cutOff) {
-    return `they end in the middle (after ${JSON.stringify(text.slice(-60))}). They were probably cut off by the length limit: make the call smaller, for a large file in several calls`;
+  if (/Unexpected end|Unterminated/.test(message)) {
+    return `they end in the middle (after ${JSON.stringify(text.slice(-60))}). They were probably cut off by the length limit: make the call smaller, a large file in several calls`;
   }
-  const at = found ? Number(found[1]) : 0;
-  const reason = message.replace(/,? (in JSON )?(at position .*|"[\s\S]*" is not valid JSON)$/, '').replace(/\s+in JSON$/, '');
-  return `${reason} at character ${at + 1}, here: ${JSON.stringify(text.slice(Math.max(0, at - 40), at))} >>> ${JSON.stringify(text.slice(at, at + 40))}`;
+  const at = brokenAt(text);
+  return `it breaks at character ${at + 1}, between ${JSON.stringify(text.slice(Math.max(0, at - 40), at))} and ${JSON.stringify(text.slice(at, at + 40))}`;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings hold no control characters
+const STRING = /"(?:[^"\\\u0000-\u001F]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+
+type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | 'rest';
+
+/** Index of the first character that no JSON text that begins like this can have; JSON.parse does not always tell. */
+function brokenAt(text: string): number {
+  const open: ('{' | '[')[] = [];
+  let expected: Expected = 'value';
+  let at = 0;
+  for (;;) {
+    while (/\s/.test(text.charAt(at))) at++;
+    const character = text.charAt(at);
+    const token = (pattern: RegExp): number => {
+      pattern.lastIndex = at;
+      return pattern.exec(text)?.[0].length ?? 0;
+    };
+    let length = 1;
+    if (expected === ':') {
+      if (character !== ':') return at;
+      expected = 'value';
+    } else if ((character === '}' && expected === 'key or }') || (character === ']' && expected === 'value or ]')) {
+      open.pop();
+      expected = 'rest';
+    } else if (expected === 'key' || expected === 'key or }') {
+      length = token(STRING);
+      expected = ':';
+    } else if (expected === 'rest') {
+      const inside = open.at(-1);
+      if (inside === undefined) return at;
+      if (character === ',') expected = inside === '{' ? 'key' : 'value';
+      else if (character === (inside === '{' ? '}' : ']')) open.pop();
+      else return at;
+    } else if (character === '{' || character === '[') {
+      open.push(character);
+      expected = character === '{' ? 'key or }' : 'value or ]';
+    } else {
+      length = token(STRING) || token(SCALAR);
+      expected = 'rest';
+    }
+    if (length === 0 || at >= text.length) return at;
+    at += length;
+  }
 }

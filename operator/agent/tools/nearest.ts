@@ -14,7 +14,12 @@ export function nearestRegion(lines: readonly string[], block: readonly string[]
     .sort((a, b) => b.likeness - a.likeness || a.at - b.at);
   const best = candidates[0];
   if (!best || best.likeness < 0.4) return undefined;
-  return { ...best, length: Math.min(wanted.length, lines.length - best.at) };
+  // A line that is missing or too many makes its neighbours about as good: the first of them begins where the block does.
+  const first = candidates.filter(
+    ({ at, likeness }) => best.at - at >= 0 && best.at - at <= 2 && likeness >= best.likeness - 0.12,
+  );
+  const at = Math.min(...first.map((candidate) => candidate.at));
+  return { ...best, at, length: Math.min(wanted.length, lines.length - at) };
 }
 
 /** Comparing costs time on the operator's only thread; a longer file is searched this far. */

@@ -43,7 +43,7 @@ export function similarPaths(wanted: string, present: readonly string[], limit =
   const folders = new Set(posix.dirname(wanted).toLowerCase().split('/'));
   const scored = present.flatMap((path) => {
     const likeness = nameLikeness(name, posix.basename(path).toLowerCase());
-    if (likeness < 0.6) return [];
+    if (likeness < 0.65) return [];
     const shared = posix
       .dirname(path)
       .toLowerCase()
