@@ -70,10 +70,9 @@ export class HttpTransport {
     resolve: (response: Response) => void,
     reject: (error: unknown) => void,
   ): void {
-    const watch = new Watch(this.#deadlines, (error) => request.destroy(error));
+    const watch = new Watch(this.#deadlines, () => request.destroy());
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options);
-    const abort = () =>
-      request.destroy(signal?.reason instanceof Error ? signal.reason : new DOMException('aborted', 'AbortError'));
+    const abort = () => request.destroy(new DOMException('aborted', 'AbortError'));
     const settle = () => {
       watch.stop();
       signal?.removeEventListener('abort', abort);
@@ -92,10 +91,10 @@ export class HttpTransport {
       settle();
       if (answered) return;
       // The server closed an idle connection in the moment it was used again: it has not seen this request.
-      if (mayRepeat && request.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted) {
+      if (mayRepeat && request.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted && !watch.expired) {
         this.#send(url, options, body, signal, false, resolve, reject);
       } else {
-        reject(error);
+        reject(watch.expired ?? error);
       }
     });
     request.once('close', settle);
@@ -110,34 +109,40 @@ export class HttpTransport {
 
 /** Looks after the deadlines of one call with one timer. */
 class Watch {
+  /** Why the call was ended, once a deadline has passed. */
+  expired: DeadlineError | undefined;
   readonly #deadlines: Deadlines;
-  readonly #expire: (error: DeadlineError) => void;
+  readonly #end: () => void;
   readonly #started = performance.now();
   #timer: NodeJS.Timeout;
 
-  constructor(deadlines: Deadlines, expire: (error: DeadlineError) => void) {
+  constructor(deadlines: Deadlines, end: () => void) {
     this.#deadlines = deadlines;
-    this.#expire = expire;
+    this.#end = end;
     const { firstByteMs } = deadlines;
-    this.#timer = setTimeout(() => expire(new DeadlineError(`no answer began within ${seconds(firstByteMs)}`)), firstByteMs);
+    this.#timer = setTimeout(() => this.#expire(`no answer began within ${seconds(firstByteMs)}`), firstByteMs);
   }
 
   /** The first bytes have come. */
   begin(): void {
     clearTimeout(this.#timer);
     const { idleMs } = this.#deadlines;
-    this.#timer = setTimeout(() => this.#expire(new DeadlineError(`the answer stopped for ${seconds(idleMs)}`)), idleMs);
+    this.#timer = setTimeout(() => this.#expire(`the answer stopped for ${seconds(idleMs)}`), idleMs);
   }
 
   progress(): void {
     this.#timer.refresh();
     const { answerMs } = this.#deadlines;
-    if (performance.now() - this.#started > answerMs)
-      this.#expire(new DeadlineError(`the answer was not complete within ${seconds(answerMs)}`));
+    if (performance.now() - this.#started > answerMs) this.#expire(`the answer was not complete within ${seconds(answerMs)}`);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
+  }
+
+  #expire(message: string): void {
+    this.expired ??= new DeadlineError(message);
+    this.#end();
   }
 }
 
@@ -161,7 +166,7 @@ function asResponse(incoming: IncomingMessage, watch: Watch): Response {
         if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
       });
       incoming.once('end', () => controller.close());
-      incoming.once('error', (error) => controller.error(error));
+      incoming.once('error', (error) => controller.error(watch.expired ?? error));
     },
     pull() {
       incoming.resume();

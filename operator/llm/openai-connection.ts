@@ -175,7 +175,7 @@ export class OpenAIConnection {
       new ModelError(cls, this.#tidy(message), { cause: this.#safeCause(error) });
     if (cause instanceof DeadlineError) return describe('transient', `the model ${at}: ${cause.message}`);
     if (error instanceof CutOffError) return describe('transient', `the model ${at}: ${error.message}`);
-    if (error instanceof SyntaxError) return describe('transient', `the model ${at} sent broken JSON`);
+    if (Error.isError(error) && error.name === 'SyntaxError') return describe('transient', `the model ${at} sent broken JSON`);
     if (code === 'ENOTFOUND')
       return describe('transient', `no host named ${this.host} was found; check the address and the network`);
     if (code !== undefined)
@@ -253,20 +253,22 @@ type SdkError = Error & { status: number | undefined; headers: Headers | undefin
 
 /** The SDK's APIError by its shape, so that the SDK need not be loaded to look at an error. */
 function isSdkError(error: unknown): error is SdkError {
-  return error instanceof Error && 'status' in error && 'headers' in error && 'error' in error && 'requestID' in error;
+  return Error.isError(error) && 'status' in error && 'headers' in error && 'error' in error && 'requestID' in error;
 }
 
 function rootCause(error: unknown): unknown {
   let cause = error;
-  for (let depth = 0; depth < 8 && cause instanceof Error && cause.cause !== undefined; depth++) cause = cause.cause;
+  for (let depth = 0; depth < 8 && Error.isError(cause) && cause.cause !== undefined; depth++) cause = cause.cause;
   // Happy Eyeballs reports one error for each address tried.
-  return cause instanceof AggregateError && cause.errors.length ? cause.errors[0] : cause;
+  return Error.isError(cause) && 'errors' in cause && Array.isArray(cause.errors) && cause.errors.length
+    ? cause.errors[0]
+    : cause;
 }
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return Error.isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return Error.isError(error) ? error.message : String(error);
 }

@@ -124,11 +124,12 @@ export class ResponsesAssembly {
     const text = partsOf(item.content, 'text').join('');
     this.#spoken = false;
     if (text === '') return;
-    const piece = this.#text === '' ? text : SEPARATOR + text;
-    this.#text += piece;
+    if (this.#text !== '') this.#text += SEPARATOR;
+    const from = this.#text.length;
+    this.#text += text;
     const { phase } = item;
     const known = phase === 'commentary' || phase === 'final_answer' ? phase : undefined;
-    this.#items.push({ type: 'text', length: piece.length, ...(known && { phase: known }) });
+    this.#items.push({ type: 'text', from, length: text.length, ...(known && { phase: known }) });
   }
 
   #addCall(item: Item): void {

@@ -11,8 +11,8 @@ type Phase = 'commentary' | 'final_answer';
 
 export type ResponsesStateItem =
   | { type: 'reasoning'; id: string; encrypted: string; summary: string[] }
-  /** `length` characters of the message's text, from where the last such item ended. */
-  | { type: 'text'; length: number; phase?: Phase }
+  /** One of the messages that the text was put together from. */
+  | { type: 'text'; from: number; length: number; phase?: Phase }
   | { type: 'call'; id: string };
 
 /** The assistant's message as input items. Without items of the provider's own, text comes before calls. */
@@ -33,8 +33,8 @@ export function replay(message: AssistantMessage, stored: readonly unknown[]): I
         summary: item.summary.map((text) => ({ type: 'summary_text', text })),
       });
     } else if (item.type === 'text') {
-      say(message.text.slice(said, said + item.length), item.phase);
-      said += item.length;
+      said = item.from + item.length;
+      say(message.text.slice(item.from, said), item.phase);
     } else {
       const call = left.get(item.id);
       if (call) out.push(callItem(call));
@@ -59,13 +59,13 @@ function withoutLooseReasoning(items: InputItem[]): InputItem[] {
 
 function asItem(value: unknown): ResponsesStateItem | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { type, id, encrypted, summary, length, phase }: Partial<Record<string, unknown>> = { ...value };
+  const { type, id, encrypted, summary, from, length, phase }: Partial<Record<string, unknown>> = { ...value };
   if (type === 'reasoning' && typeof id === 'string' && typeof encrypted === 'string') {
     const texts = Array.isArray(summary) ? summary.filter((text) => typeof text === 'string') : [];
     return { type, id, encrypted, summary: texts };
   }
-  if (type === 'text' && typeof length === 'number') {
-    return { type, length, ...((phase === 'commentary' || phase === 'final_answer') && { phase }) };
+  if (type === 'text' && typeof from === 'number' && typeof length === 'number') {
+    return { type, from, length, ...((phase === 'commentary' || phase === 'final_answer') && { phase }) };
   }
   if (type === 'call' && typeof id === 'string') return { type, id };
   return undefined;

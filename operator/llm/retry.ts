@@ -23,6 +23,6 @@ export function nextRetry(
   const jittered = Math.round(backoff * (0.5 + random() / 2));
   if (error.retryAfterMs === undefined) return jittered;
   if (error.retryAfterMs > LONGEST_RETRY_AFTER_MS) return undefined;
-  // Never earlier than asked; the jitter comes on top.
-  return Math.round(error.retryAfterMs + FIRST_DELAY_MS * random()) || jittered;
+  // Never earlier than asked, and never faster than without being asked.
+  return Math.max(jittered, Math.round(error.retryAfterMs + FIRST_DELAY_MS * random()));
 }

@@ -189,7 +189,7 @@ describe('the scripted model server', () => {
       code: 'context_length_exceeded',
     });
     const stranger = client.withOptions({ apiKey: 'wrong' });
-    await expect(stranger.models.list()).resolves.toBeDefined();
+    await expect(stranger.models.list()).rejects.toMatchObject({ status: 401 });
     await expect(stranger.responses.create({ model: 'm', input: 'hi' })).rejects.toMatchObject({
       status: 401,
       code: 'invalid_api_key',

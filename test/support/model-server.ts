@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chatErrorFrame, chatFrames, chatWhole } from './model-server/chat-wire.ts';
-import { refusalOf, type ServerRules, standardError } from './model-server/refusals.ts';
+import { keyRefusal, refusalOf, type ServerRules, standardError } from './model-server/refusals.ts';
 import { type Fault, type FullReply, fullReply, type ModelReply } from './model-server/reply.ts';
 import { responsesErrorFrame, responsesFrames, responsesWhole } from './model-server/responses-wire.ts';
 import { SeenRequest } from './model-server/seen-request.ts';
@@ -57,8 +57,11 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const path = (incoming.url ?? '').replace(/\?.*/, '').replace(/^\/v1/, '');
     const raw = await read(incoming);
-    if (incoming.method === 'GET' && path.startsWith('/models'))
+    if (incoming.method === 'GET' && path.startsWith('/models')) {
+      const refusal = keyRefusal(incoming.headers, options);
+      if (refusal) return sendJson(outgoing, refusal.status, { error: refusal.error });
       return listModels(outgoing, path, options.models ?? ['scripted']);
+    }
     const api = path === '/chat/completions' ? 'chat' : path === '/responses' ? 'responses' : undefined;
     if (incoming.method !== 'POST' || !api) {
       return sendJson(outgoing, 404, {

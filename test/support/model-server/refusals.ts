@@ -1,4 +1,5 @@
 /** What the real API refuses, in its words: a client that passes here does not fail there for the form of its requests. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { ENCRYPTED_PREFIX } from './responses-wire.ts';
 import { chatCalls, objects, type SeenRequest, text } from './seen-request.ts';
 
@@ -16,16 +17,18 @@ export type ServerRules = {
   unsupported?: string[];
 };
 
+/** What a request is refused for whose key is not the right one. */
+export function keyRefusal(headers: IncomingHttpHeaders, rules: ServerRules): ApiRefusal | undefined {
+  const key = headers.authorization?.replace(/^Bearer /, '') ?? '';
+  if (rules.apiKey === undefined || key === rules.apiKey) return undefined;
+  const shown = key.length > 8 ? `${key.slice(0, 8)}***${key.slice(-4)}` : key;
+  const where = 'You can find your API key at https://platform.openai.com/account/api-keys.';
+  return refuse(401, 'invalid_api_key', `Incorrect API key provided: ${shown}. ${where}`);
+}
+
 export function refusalOf(request: SeenRequest, rules: ServerRules): ApiRefusal | undefined {
-  const key = request.headers.authorization?.replace(/^Bearer /, '') ?? '';
-  if (rules.apiKey !== undefined && key !== rules.apiKey) {
-    const shown = key.length > 8 ? `${key.slice(0, 8)}***${key.slice(-4)}` : key;
-    return refuse(
-      401,
-      'invalid_api_key',
-      `Incorrect API key provided: ${shown}. You can find your API key at https://platform.openai.com/account/api-keys.`,
-    );
-  }
+  const wrongKey = keyRefusal(request.headers, rules);
+  if (wrongKey) return wrongKey;
   const { body } = request;
   if (!request.model) return refuse(400, 'missing_required_parameter', "Missing required parameter: 'model'.", 'model');
   if (rules.models && !rules.models.includes(request.model)) {
