@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import { describeError } from '../operator/logger.ts';
 import { createLogger } from '../operator/logging.ts';
+import { Redactor } from '../operator/redactor.ts';
 import { loadSettings, type Settings, SettingsError } from '../operator/settings.ts';
 import { StateFolderError } from '../operator/state-folder.ts';
 import { type LocalSystem, startLocal } from './start.ts';
@@ -10,7 +11,7 @@ import { type LocalSystem, startLocal } from './start.ts';
 const STOP_DEADLINE_MS = 2_900;
 
 const settings = readSettings();
-const logger = createLogger({ ...settings.log, secrets: settings.secrets });
+const logger = createLogger({ ...settings.log, redactor: new Redactor(settings.secrets) });
 for (const warning of settings.warnings) logger.warn(warning);
 const system = await startLocal(settings, logger).catch((error: unknown) => {
   // What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack.

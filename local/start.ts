@@ -1,7 +1,7 @@
 /** The whole system in one process: embedded Kubernetes API, operator, gateway. Built here and nowhere else. */
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { createGateway } from '../api-gateway/gateway.ts';
@@ -87,8 +87,10 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
 
   const transport = new LocalTransport({
     workspaceDir: settings.workspace,
-    stateDir: folder.file('sandboxes'),
+    isolation: 'auto',
     hidden: [folder.path, join(process.cwd(), '.env')],
+    hostEnvironment: settings.system,
+    home: homedir(),
   });
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: true, environment: settings.system });
   const operator = new Operator({

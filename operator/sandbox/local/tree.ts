@@ -6,6 +6,7 @@
  * Everything that is small is done synchronously: the files are in the page cache, and four trips through the thread
  * pool would cost a step more than the command itself.
  */
+
 import { randomUUID } from 'node:crypto';
 import {
   constants as c,
@@ -28,6 +29,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { errorCode } from '../../error-code.ts';
 import { storageFull } from '../runner.ts';
 import { PathError } from '../sandbox.ts';
 import { SandboxLostError } from '../transport.ts';
@@ -254,5 +256,5 @@ function isDirectory(path: string): boolean {
 }
 
 export function code(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return errorCode(error);
 }
