@@ -12,7 +12,7 @@ const MOST_ADJUSTMENTS = 6;
 /** Above every deadline of the transport, which has its own. */
 const SDK_TIMEOUT_MS = 24 * 3_600_000;
 /** Certificates and protocols do not mend themselves. */
-const MISCONFIGURED = /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO|ERR_INVALID_URL|ERR_INVALID_CHAR)/;
+const MISCONFIGURED = /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_INVALID_URL|ERR_INVALID_CHAR)/;
 
 export type ConnectionSettings = {
   baseUrl: string;
@@ -178,6 +178,8 @@ export class OpenAIConnection {
     if (Error.isError(error) && error.name === 'SyntaxError') return describe('transient', `the model ${at} sent broken JSON`);
     if (code === 'ENOTFOUND')
       return describe('transient', `no host named ${this.host} was found; check the address and the network`);
+    if (code === 'EPROTO')
+      return describe('access', `the server ${at} does not speak TLS; should the address begin with http://?`);
     if (code !== undefined)
       return describe(MISCONFIGURED.test(code) ? 'access' : 'transient', `no connection to the model ${at}: ${messageOf(cause)}`);
     if (isSdkError(error)) return describe('transient', `no connection to the model ${at}: ${messageOf(cause)}`);

@@ -109,6 +109,15 @@ describe('a profile that cannot be used', () => {
   });
 });
 
+it('says when an address with https meets a server without it', async () => {
+  const baseUrl = (await server()).baseUrl.replace('http:', 'https:');
+  const made = providers().providerFor({ provider: 'openai-compatible', model: 'm', baseUrl }, KEY, { version: '1' });
+  await expect(made.probe(new AbortController().signal)).rejects.toMatchObject({
+    class: 'access',
+    message: expect.stringContaining('does not speak TLS'),
+  });
+});
+
 describe('the probe of a profile', () => {
   const probe = (baseUrl: string, model: string, key = KEY) =>
     providers()
