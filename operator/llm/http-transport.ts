@@ -22,6 +22,16 @@ export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
 }
 
+/** The connection failed; `code` is the system's or TLS's name for it. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  readonly code: string;
+  constructor(cause: NodeJS.ErrnoException) {
+    super(cause.message, { cause });
+    this.code = cause.code ?? '';
+  }
+}
+
 /** Nothing else leaves: the SDK would add headers about this machine and from its own environment variables. */
 const HEADERS_SENT = new Set(['accept', 'authorization', 'content-type', 'user-agent']);
 const KEEP_ALIVE_MS = 60_000;
@@ -94,7 +104,7 @@ export class HttpTransport {
       if (mayRepeat && request.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted && !watch.expired) {
         this.#send(url, options, body, signal, false, resolve, reject);
       } else {
-        reject(watch.expired ?? error);
+        reject(watch.expired ?? new ConnectionError(error));
       }
     });
     request.once('close', settle);
@@ -166,7 +176,7 @@ function asResponse(incoming: IncomingMessage, watch: Watch): Response {
         if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
       });
       incoming.once('end', () => controller.close());
-      incoming.once('error', (error) => controller.error(watch.expired ?? error));
+      incoming.once('error', (error) => controller.error(watch.expired ?? new ConnectionError(error)));
     },
     pull() {
       incoming.resume();
