@@ -150,9 +150,10 @@ function typedBuiltIn(resource: Resource, apiVersion: string, input: JsonObject)
 function unmarshalProblem(error: FieldError, kind: Kind): string {
   if (error.type !== 'typeInvalid') return `${error.field}: ${error.detail ?? error.type}`;
   const [, expected = 'object'] = /must be of type ([\w-]+):/.exec(error.detail ?? '') ?? [];
-  if (expected === 'date-time') {
+  if (expected === 'date-time' || expected === 'micro-time') {
     const text = JSON.stringify(error.value);
-    return `parsing time ${text} as "2006-01-02T15:04:05Z07:00": cannot parse ${text} as "2006"`;
+    const fraction = expected === 'micro-time' ? '.000000' : '';
+    return `parsing time ${text} as "2006-01-02T15:04:05${fraction}Z07:00": cannot parse ${text}`;
   }
   if (expected === 'byte') return 'illegal base64 data at input byte 0';
   const goTypes: Record<string, string> = {

@@ -5,6 +5,8 @@ const date = /^\d{4}-\d\d-\d\d$/;
 
 const checks: Record<string, (text: string) => boolean> = {
   'date-time': (text) => dateTime.test(text) && !Number.isNaN(Date.parse(text.replace(' ', 'T').toUpperCase())),
+  // As Go writes it: exactly six digits. A cluster refuses what Date.toISOString() gives.
+  'micro-time': (text) => /\.\d{6}(Z|[+-]\d\d:\d\d)$/.test(text) && dateTime.test(text) && !Number.isNaN(Date.parse(text)),
   date: (text) => date.test(text) && !Number.isNaN(Date.parse(text)),
   byte: isBase64,
   uuid: (text) => /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i.test(text),

@@ -38,10 +38,16 @@ export type HandlerParts = {
 };
 
 /** What is compatible with this server's answers, for clients that decide by it. */
-const version = { major: '1', minor: '32', gitVersion: 'v1.32.0+swe-agent', platform: `${process.platform}/${process.arch}` };
+const version = {
+  major: '1',
+  minor: '32',
+  gitVersion: 'v1.32.0+swe-agent',
+  platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+};
 
 const defaultWatchMs = 30 * 60 * 1000;
-const yamlIndent = 2;
+/** As kube-apiserver writes it: sorted, and times quoted so that YAML 1.1 readers take them for text. */
+const yamlStyle = { version: '1.1', sortMapEntries: true, indentSeq: false, lineWidth: 0 } as const;
 
 export class Handler {
   readonly #parts: HandlerParts;
@@ -317,7 +323,7 @@ async function send({ response }: Exchange, code: number, value: unknown, form?:
   response.statusCode = code;
   if (form?.as === 'object' && form.encoding === 'yaml') {
     const { stringify } = await import('yaml');
-    sendText(response, 'application/yaml', stringify(value, { indent: yamlIndent }));
+    sendText(response, 'application/yaml', stringify(value, yamlStyle));
   } else sendText(response, form ? contentTypeOf(form) : 'application/json', JSON.stringify(value));
 }
 

@@ -66,9 +66,6 @@ const subdomain = `${label}(\\.${label})*`;
 const qualifiedName = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const labelValue = `(${qualifiedName})?`;
 const maxAnnotations = 256 * 1024;
-/** Finalizers without a domain that Kubernetes itself uses. */
-const standardFinalizers = new Set(['foregroundDeletion', 'orphan', 'kubernetes']);
-
 export type NameRule = 'subdomain' | 'label';
 
 /** Problems of the metadata of a new object, or of any object before and after an update. */
@@ -88,11 +85,6 @@ export function checkMetadata(meta: ObjectMeta, nameRule: NameRule): FieldError[
   errors.push(...ownerErrors(meta.ownerReferences ?? []));
   for (const finalizer of meta.finalizers ?? []) {
     errors.push(...keyProblems(finalizer).map((why) => invalid('metadata.finalizers', finalizer, why)));
-    if (!finalizer.includes('/') && !standardFinalizers.has(finalizer)) {
-      errors.push(
-        invalid('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
-      );
-    }
   }
   return errors;
 }

@@ -121,7 +121,7 @@ export class Objects {
     if (finalizers.size) object.metadata.finalizers = [...finalizers];
     if (!object.metadata.deletionTimestamp) {
       object.metadata.deletionTimestamp = this.#timestamp();
-      object.metadata.deletionGracePeriodSeconds = 0;
+      if (kind !== namespaceKind) object.metadata.deletionGracePeriodSeconds = 0;
       if (object.metadata.generation) object.metadata.generation++;
     }
     if (!options.dryRun && !deepEqual(object, before)) this.#put(kind, key, object);

@@ -125,9 +125,11 @@ function published(schema: unknown, form: 'v2' | 'v3'): unknown {
   return Object.fromEntries(
     Object.entries(schema)
       .filter(([name, value]) => !hidden.includes(name) || (typeof value === 'object') === (name === 'nullable'))
-      .map(([name, value]) => [name, name === 'default' || name === 'enum' ? value : published(value, form)]),
+      .map(([name, value]) => [name, keep.has(name) ? value : value === 'micro-time' ? 'date-time' : published(value, form)]),
   );
 }
+
+const keep = new Set(['default', 'enum', 'description', 'pattern']);
 
 function modelName({ resource }: Kind): string {
   const { group, version, kind } = resource;

@@ -15,7 +15,7 @@ const reference: Schema = {
 };
 const source: Schema = { type: 'object', properties: { component: { type: 'string' }, host: { type: 'string' } } };
 const common: Record<string, Schema> = {
-  eventTime: { ...time, description: 'When the event was first seen.' },
+  eventTime: { ...time, format: 'micro-time', description: 'When the event was first seen.' },
   action: { type: 'string', description: 'What was done.' },
   reason: { type: 'string', description: 'Why, in one word for programs.' },
   type: { type: 'string', description: 'Normal or Warning.' },
@@ -24,7 +24,7 @@ const common: Record<string, Schema> = {
   series: {
     type: 'object',
     description: 'How often the event was seen.',
-    properties: { count: { type: 'integer', format: 'int32' }, lastObservedTime: { type: 'string', format: 'date-time' } },
+    properties: { count: { type: 'integer', format: 'int32' }, lastObservedTime: { type: 'string', format: 'micro-time' } },
   },
 };
 

@@ -17,8 +17,8 @@ export const leaseKind: Kind = {
       properties: {
         holderIdentity: { type: 'string', description: 'Who holds the lease.' },
         leaseDurationSeconds: { type: 'integer', format: 'int32', description: 'How long after renewTime others have to wait.' },
-        acquireTime: { type: 'string', format: 'date-time', description: 'When the holder took the lease.' },
-        renewTime: { type: 'string', format: 'date-time', description: 'When the holder last renewed it.' },
+        acquireTime: { type: 'string', format: 'micro-time', description: 'When the holder took the lease.' },
+        renewTime: { type: 'string', format: 'micro-time', description: 'When the holder last renewed it.' },
         leaseTransitions: { type: 'integer', format: 'int32', description: 'How often the holder changed.' },
         strategy: { type: 'string', description: 'How a leader is chosen in coordinated election.' },
         preferredHolder: { type: 'string', description: 'Who should take the lease next.' },

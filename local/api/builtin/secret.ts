@@ -97,12 +97,27 @@ function contentErrors(object: ApiObject): FieldError[] {
     size += Buffer.byteLength(String(value), 'base64');
   }
   if (size > maxSize) errors.push(tooLong('data', maxSize));
+  for (const key of ['.dockerconfigjson', '.dockercfg']) {
+    const value = data[key];
+    if (String(object.type).startsWith('kubernetes.io/docker') && typeof value === 'string' && !isJson(value)) {
+      errors.push(invalid(`data[${key}]`, '<secret contents redacted>', 'it is no JSON'));
+    }
+  }
   for (const keys of requiredKeys[String(object.type)] ?? []) {
     const alternatives = typeof keys === 'string' ? [keys] : keys;
     if (!alternatives.some((key) => Object.hasOwn(data, key)))
       errors.push(...alternatives.map((key) => required(`data[${key}]`)));
   }
   return errors;
+}
+
+function isJson(base64: string): boolean {
+  try {
+    JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function changeErrors(object: ApiObject, old: ApiObject): FieldError[] {
