@@ -35,7 +35,8 @@ function profile(before: AgentSessionStatus, after: AgentSessionStatus): EventNo
   const is = conditionOf(after, 'ProfileResolved');
   if (!is || (was?.status === is.status && was.reason === is.reason)) return [];
   if (is.status === 'True') return [normal('ProfileResolved', 'ResolveProfile', is.message)];
-  return [warning(is.reason, 'ResolveProfile', is.message)];
+  // A new profile is looked at within moments.
+  return is.reason === 'ProfileNotChecked' ? [] : [warning(is.reason, 'ResolveProfile', is.message)];
 }
 
 function started(before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {

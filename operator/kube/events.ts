@@ -62,6 +62,8 @@ export class EventRecorder {
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
   #tail: Promise<void> = Promise.resolve();
   #backlog = 0;
+  /** Time of the last event in microseconds since 1970, so that what was said first is shown first. */
+  #lastMicros = 0;
   #stopped = false;
 
   constructor(options: EventRecorderOptions) {
@@ -115,7 +117,7 @@ export class EventRecorder {
     line.cancelWrite?.();
     line.cancelWrite = undefined;
     line.lastWritten = this.#clock.now();
-    const series = { count: line.count, lastObservedTime: microTime(line.lastSeen) };
+    const series = { count: line.count, lastObservedTime: microTime(line.lastSeen * 1000) };
     const { event } = line;
     this.#enqueue(event, async () => {
       try {
@@ -153,7 +155,7 @@ export class EventRecorder {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
       metadata: { name: `${name.slice(0, 220).replace(/[^a-z0-9]+$/, '')}.${randomUUID().slice(0, 18)}`, namespace },
-      eventTime: microTime(now),
+      eventTime: microTime(this.#nextMicros(now)),
       reportingController: this.#options.controller,
       reportingInstance: this.#options.instance,
       action: note.action,
@@ -169,6 +171,11 @@ export class EventRecorder {
       note: cut(note.note, MAX_NOTE),
       type: note.type,
     };
+  }
+
+  #nextMicros(now: number): number {
+    this.#lastMicros = Math.max(now * 1000, this.#lastMicros + 1);
+    return this.#lastMicros;
   }
 
   #take(subject: string, now: number): boolean {
@@ -189,7 +196,8 @@ export class EventRecorder {
   }
 }
 
-/** The time as metav1.MicroTime has it. */
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z');
+/** Microseconds since 1970 as metav1.MicroTime. */
+function microTime(micros: number): string {
+  const rest = String(micros % 1000).padStart(3, '0');
+  return new Date(Math.floor(micros / 1000)).toISOString().replace('Z', `${rest}Z`);
 }

@@ -168,6 +168,26 @@ describe('HttpKubeClient', () => {
       expect(server.requests).toHaveLength(4);
     });
 
+    it('a write that does the same twice as once, when the server had given up the connection kept for it', async () => {
+      server.put(PROFILES, profile('a'));
+      const kube = client();
+      const lost = async (write: () => Promise<unknown>) => {
+        await kube.get(RESOURCES.profiles, 'ns', 'a');
+        let broken = 0;
+        server.script = () => {
+          if (broken++ > 0) return undefined;
+          server.breakConnections();
+          return 'never';
+        };
+        await write();
+        server.script = undefined;
+        return broken;
+      };
+      expect(await lost(() => kube.mergePatch(RESOURCES.profiles, 'ns', 'a', { spec: { model: 'n' } }))).toBe(2);
+      await expect(lost(() => kube.create(RESOURCES.profiles, profile('b')))).rejects.toMatchObject({ kind: 'connection' });
+      await expect(lost(() => kube.jsonPatch(RESOURCES.profiles, 'ns', 'a', []))).rejects.toMatchObject({ kind: 'connection' });
+    });
+
     it('a write that found nobody listening, until somebody does', async () => {
       await server.stop();
       let attempts = 0;

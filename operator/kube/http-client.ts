@@ -84,7 +84,7 @@ export class HttpKubeClient implements KubeClient {
 
   async replace<T extends KubeObject>(resource: Resource, object: T, subresource?: 'status', signal?: AbortSignal): Promise<T> {
     const path = objectPath(resource, namespaceOf(resource, object), object.metadata.name, subresource);
-    return this.#object<T>(resource, { method: 'PUT', path, body: json('application/json', object) }, signal);
+    return this.#object<T>(resource, { method: 'PUT', path, body: json('application/json', object), repeatable: true }, signal);
   }
 
   async mergePatch<T extends KubeObject>(
@@ -96,7 +96,11 @@ export class HttpKubeClient implements KubeClient {
     signal?: AbortSignal,
   ): Promise<T> {
     const path = objectPath(resource, namespace, name, subresource);
-    return this.#object<T>(resource, { method: 'PATCH', path, body: json('application/merge-patch+json', patch) }, signal);
+    return this.#object<T>(
+      resource,
+      { method: 'PATCH', path, body: json('application/merge-patch+json', patch), repeatable: true },
+      signal,
+    );
   }
 
   async jsonPatch<T extends KubeObject>(
@@ -119,7 +123,8 @@ export class HttpKubeClient implements KubeClient {
     signal?: AbortSignal,
   ): Promise<void> {
     const body = json('application/json', { apiVersion: 'v1', kind: 'DeleteOptions', ...options });
-    await this.#transport.send({ method: 'DELETE', path: objectPath(resource, namespace, name), body }, this.#headers, signal);
+    const path = objectPath(resource, namespace, name);
+    await this.#transport.send({ method: 'DELETE', path, body, repeatable: true }, this.#headers, signal);
   }
 
   async *watch<T extends KubeObject>(

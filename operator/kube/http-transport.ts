@@ -28,10 +28,17 @@ export class KubeUnreachableError extends Error {
   readonly kind: 'deadline' | 'idle' | 'connection';
   /** Whether the request may have reached the server. */
   readonly sent: boolean;
-  constructor(kind: 'deadline' | 'idle' | 'connection', message: string, options: { sent: boolean; cause?: unknown }) {
+  /** Whether the connection was an older one, which the server may have given up just then. */
+  readonly reused: boolean;
+  constructor(
+    kind: 'deadline' | 'idle' | 'connection',
+    message: string,
+    options: { sent: boolean; reused?: boolean; cause?: unknown },
+  ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.sent = options.sent;
+    this.reused = options.reused ?? false;
   }
 }
 
@@ -40,6 +47,8 @@ export type KubeRequest = {
   /** Path and query, below baseUrl. */
   path: string;
   body?: { type: string; text: string };
+  /** Whether doing it twice does the same as doing it once. Reads are always so. */
+  repeatable?: boolean;
 };
 
 export type TransportTimes = {
@@ -161,7 +170,7 @@ export class HttpTransport {
       req.on('error', (cause: NodeJS.ErrnoException) => {
         const sent = !(cause.code !== undefined && NOT_SENT.has(cause.code));
         const message = `${method} ${this.#base.origin}${prefix}${path.split('?', 1)[0]}: ${cause.message || cause.code || 'connection failed'}`;
-        reject(new KubeUnreachableError('connection', message, { sent, cause }));
+        reject(new KubeUnreachableError('connection', message, { sent, reused: req.reusedSocket, cause }));
       });
       req.once('response', resolve);
       req.end(body?.text);
@@ -171,7 +180,10 @@ export class HttpTransport {
   /** Milliseconds until the next try; undefined when trying again is not safe or not useful. */
   #retryWait(request: KubeRequest, error: unknown, attempt: number): number | undefined {
     const own = backoffMs(attempt, this.#times.retryBackoff, Math.random);
-    if (error instanceof KubeUnreachableError) return request.method === 'GET' || !error.sent ? own : undefined;
+    if (error instanceof KubeUnreachableError) {
+      const harmless = request.method === 'GET' || !error.sent || (request.repeatable && error.reused);
+      return harmless ? own : undefined;
+    }
     if (!(error instanceof KubeError)) return undefined;
     const named = error.retryAfterSeconds === undefined ? undefined : error.retryAfterSeconds * 1000;
     // A server that says 429 with a time to come back did nothing with the request, whatever it was.

@@ -1,0 +1,528 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type EmbeddedApi, startEmbeddedApi } from '../../local/api/server.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { KeepingLogger } from '../../test/support/keeping-logger.ts';
+import { ScriptedTasks } from '../../test/support/scripted-tasks.ts';
+import type { SessionScript } from '../../test/support/session-script.ts';
+import {
+  type AgentSession,
+  type AIProfile,
+  API_VERSION,
+  CREDENTIAL_LABEL,
+  FINALIZER,
+  type KubeObject,
+  RESOURCES,
+  type Secret,
+} from '../api/resources.ts';
+import type { AgentSessionSpec, AIProfileSpec } from '../api/types.gen.ts';
+import type { Clock } from '../clock.ts';
+import { KubeError } from '../kube/client.ts';
+import { EventRecorder } from '../kube/events.ts';
+import { HttpKubeClient } from '../kube/http-client.ts';
+import { Caches } from './caches.ts';
+import { Controllers, type ControllersOptions } from './controllers.ts';
+
+/** A minute passes in 0.3 s. */
+const FAST = 200;
+const began = Date.now();
+const fastClock: Clock = {
+  now: () => began + (Date.now() - began) * FAST,
+  after(ms, fn) {
+    const timer = setTimeout(fn, ms / FAST);
+    return () => clearTimeout(timer);
+  },
+};
+
+let folder: string;
+let api: EmbeddedApi;
+let client: HttpKubeClient;
+const closing = new AbortController();
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'controllers-'));
+  const crds = ['agentsession', 'aiprofile'].map((name) => join(import.meta.dirname, '../../crds', `${name}.yaml`));
+  api = await startEmbeddedApi({
+    stateDir: join(folder, 'state'),
+    kubeconfigPath: join(folder, 'kubeconfig'),
+    crds,
+    user: 'ada',
+  });
+  client = new HttpKubeClient({
+    baseUrl: api.url,
+    ca: api.caPem,
+    headers: async () => ({ authorization: `Bearer ${api.token}` }),
+    signal: closing.signal,
+  });
+});
+afterAll(async () => {
+  closing.abort();
+  await api.close();
+  await rm(folder, { recursive: true });
+});
+
+let namespace: string;
+let count = 0;
+const operators: { stop(): Promise<void> }[] = [];
+beforeEach(async () => {
+  namespace = `ns${++count}`;
+  await client.create(RESOURCES.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+});
+afterEach(async () => {
+  for (const operator of operators.splice(0)) await operator.stop();
+});
+
+async function startOperator(options: Partial<ControllersOptions> & { logs?: Map<string, SessionScript> } = {}) {
+  const { logs, ...rest } = options;
+  const stop = new AbortController();
+  const logger = new KeepingLogger();
+  const caches = new Caches({ client, namespace, logger });
+  const running = caches.run(stop.signal);
+  const tasks = new ScriptedTasks(logs);
+  const events = new EventRecorder({ client, controller: 'sweagent.dev/operator', instance: 'test', logger });
+  const controllers = new Controllers({
+    client,
+    caches,
+    tasks,
+    events,
+    logger,
+    maxRunning: 10,
+    countersIntervalMs: 60_000,
+    ...rest,
+  });
+  await controllers.start();
+  const operator = {
+    tasks,
+    controllers,
+    logger,
+    async stop() {
+      await controllers.stop(1_000);
+      await events.stop(AbortSignal.timeout(1_000));
+      stop.abort();
+      await running;
+    },
+  };
+  operators.push(operator);
+  return operator;
+}
+
+async function createSession(name: string, spec: Partial<AgentSessionSpec> = {}): Promise<string> {
+  const session = await client.create<AgentSession>(RESOURCES.sessions, {
+    apiVersion: API_VERSION,
+    kind: 'AgentSession',
+    metadata: { name, namespace },
+    spec: { goal: 'Mend the sum', repository: { url: 'https://github.com/acme/sum.git' }, ...spec },
+  });
+  return session.metadata.uid ?? '';
+}
+
+async function createProfile(name: string, spec: Partial<AIProfileSpec> = {}): Promise<void> {
+  const profile = {
+    provider: 'openai-compatible' as const,
+    model: 'm',
+    baseUrl: 'http://127.0.0.1:1/v1',
+    default: true,
+    ...spec,
+  };
+  await client.create<AIProfile>(RESOURCES.profiles, {
+    apiVersion: API_VERSION,
+    kind: 'AIProfile',
+    metadata: { name, namespace },
+    spec: profile,
+  });
+}
+
+async function createSecret(name: string, labels: Record<string, string>): Promise<void> {
+  const data = { apiKey: Buffer.from('sk-test').toString('base64') };
+  await client.create<Secret>(RESOURCES.secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace, labels },
+    data,
+  });
+}
+
+const get = (name: string) => client.get<AgentSession>(RESOURCES.sessions, namespace, name);
+const patch = (name: string, spec: Partial<AgentSessionSpec>) =>
+  client.mergePatch<AgentSession>(RESOURCES.sessions, namespace, name, { spec });
+const conditionOf = (object: AgentSession | AIProfile, type: string) =>
+  object.status?.conditions?.find((one) => one.type === type);
+const inPhase = (name: string, phase: string) =>
+  eventually(`${name} in ${phase}`, async () => {
+    const session = await get(name);
+    return session.status?.phase === phase ? session : undefined;
+  });
+const isGone = (name: string) =>
+  eventually(`${name} to be gone`, () =>
+    get(name).then(
+      () => false,
+      (error: unknown) => error instanceof KubeError && error.code === 404,
+    ),
+  );
+const saidOf = async (name: string) => {
+  type Said = KubeObject & { reason: string; eventTime: string; regarding: { name: string } };
+  const { items } = await client.list<Said>(RESOURCES.events, { namespace });
+  return items
+    .filter(({ regarding }) => regarding.name === name)
+    .toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1))
+    .map(({ reason }) => reason);
+};
+
+describe('a session that nobody but kubectl made', () => {
+  it('waits for a profile, starts by itself when one appears, and is told to its end', async () => {
+    const { tasks } = await startOperator();
+    const uid = await createSession('s');
+    const queued = await inPhase('s', 'Queued');
+    expect(conditionOf(queued, 'ProfileResolved')).toMatchObject({ status: 'False', reason: 'NoProfile' });
+    expect(conditionOf(queued, 'Progressing')).toMatchObject({ status: 'False', reason: 'NoProfile' });
+    expect(queued.metadata.finalizers).toEqual([FINALIZER]);
+    expect(tasks.ensured).toEqual([]);
+
+    await createProfile('main');
+    const started = await inPhase('s', 'Provisioning');
+    expect(conditionOf(started, 'ProfileResolved')).toMatchObject({ status: 'True' });
+    tasks.until(uid, 'Completed');
+    const done = await inPhase('s', 'Completed');
+    expect(done.status).toMatchObject({ observedGeneration: 1, result: { branch: 'swe-agent/x', verified: true } });
+    await eventually('all events', async () => (await saidOf('s')).includes('Completed'));
+    expect(await saidOf('s')).toEqual([
+      'NoProfile',
+      'ProfileResolved',
+      'Started',
+      'SandboxReady',
+      'PlanReady',
+      'ReviewApproved',
+      'Published',
+      'Completed',
+    ]);
+  });
+
+  it('has the finalizer before the engine gets it', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
+    expect(tasks.ensured[0]?.metadata.finalizers).toContain(FINALIZER);
+  });
+
+  it('hands every change of its object to the engine, once', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    const uid = await createSession('s', { mode: 'review' });
+    await inPhase('s', 'Provisioning');
+    tasks.until(uid, 'WaitingForUser');
+    const waiting = await inPhase('s', 'WaitingForUser');
+    expect(waiting.status?.plan?.revision).toBe(1);
+    expect(tasks.running).toEqual([]);
+    const before = tasks.ensured.length;
+    await patch('s', { approvedPlan: 1 });
+    const approved = await inPhase('s', 'Programming');
+    expect(approved.status?.observedGeneration).toBe(2);
+    await patch('s', { suspend: true });
+    await inPhase('s', 'Paused');
+    await patch('s', { suspend: false });
+    await inPhase('s', 'Programming');
+    await patch('s', { cancelled: true });
+    const over = await inPhase('s', 'Cancelled');
+    expect(conditionOf(over, 'Finished')).toMatchObject({ status: 'True', reason: 'Cancelled' });
+    expect(tasks.ensured.slice(before).map(({ metadata }) => metadata.generation)).toEqual([2, 3, 4, 5]);
+  });
+
+  it('can be cancelled while it waits for a profile', async () => {
+    await startOperator();
+    await createSession('s');
+    await inPhase('s', 'Queued');
+    await patch('s', { cancelled: true });
+    await inPhase('s', 'Cancelled');
+  });
+
+  it('says what the engine waits for, and that it goes on', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.trouble(uid, { reason: 'LogUnavailable', message: 'the disk is full' });
+    await eventually('the reason', async () => conditionOf(await get('s'), 'Progressing')?.reason === 'LogUnavailable');
+    tasks.trouble(uid, undefined);
+    await eventually('the end of it', async () => conditionOf(await get('s'), 'Progressing')?.status === 'True');
+  });
+
+  it('is started again after its task gave up, but not without pause', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator({ clock: fastClock });
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.trouble(uid, { reason: 'EngineError', message: 'the log is damaged' }, true);
+    await eventually('the reason', async () => conditionOf(await get('s'), 'Progressing')?.reason === 'EngineError');
+    expect(tasks.ensured).toHaveLength(1);
+    await eventually('another try', () => tasks.ensured.length === 2);
+    await eventually('work again', async () => conditionOf(await get('s'), 'Progressing')?.status === 'True');
+  });
+});
+
+describe('the status', () => {
+  it('is written at once for a transition, now and then for counters, and not at all when nothing changed', async () => {
+    await createProfile('main');
+    const { tasks, controllers } = await startOperator({ countersIntervalMs: 300 });
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.until(uid, 'Programming');
+    const before = await inPhase('s', 'Programming');
+    let versions = 0;
+    const watching = new AbortController();
+    const watch = (async () => {
+      const options = { namespace, resourceVersion: before.metadata.resourceVersion ?? '' };
+      for await (const event of client.watch<AgentSession>(RESOURCES.sessions, options, watching.signal))
+        if (event.type === 'MODIFIED') versions++;
+    })().catch(() => undefined);
+    tasks.work(uid, 40);
+    const steps = await eventually('all counters', async () => {
+      const { status } = await get('s');
+      return (status?.steps ?? 0) >= 40 ? status?.steps : undefined;
+    });
+    expect(steps).toBeGreaterThanOrEqual(40);
+    expect(versions).toBeLessThanOrEqual(2);
+    const quiet = (await get('s')).metadata.resourceVersion;
+    tasks.trouble(uid, undefined);
+    await eventually('nothing to do', () => controllers.load.queue.ready === 0 && controllers.load.queue.processing === 0);
+    expect((await get('s')).metadata.resourceVersion).toBe(quiet);
+    watching.abort();
+    await watch;
+  });
+
+  it('does not undo what somebody else wrote meanwhile', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    for (let i = 0; i < 5; i++) {
+      const labelled = client.mergePatch(RESOURCES.sessions, namespace, 's', { metadata: { labels: { [`l${i}`]: 'x' } } });
+      if (i === 2) tasks.until(uid, 'Programming');
+      await labelled;
+    }
+    const session = await inPhase('s', 'Programming');
+    expect(Object.keys((await get('s')).metadata.labels ?? {})).toEqual(['l0', 'l1', 'l2', 'l3', 'l4']);
+    expect(session.metadata.finalizers).toEqual([FINALIZER]);
+  });
+});
+
+describe('sessions beyond the limit', () => {
+  it('wait in Queued with a reason and start in the order of their priority', async () => {
+    await createProfile('main');
+    const { tasks, controllers } = await startOperator({ maxRunning: 1 });
+    const first = await createSession('first');
+    await inPhase('first', 'Provisioning');
+    const low = await createSession('low', { priority: 1 });
+    const high = await createSession('high', { priority: 9 });
+    for (const name of ['low', 'high']) {
+      const waiting = await inPhase(name, 'Queued');
+      expect(conditionOf(waiting, 'Progressing')).toMatchObject({ status: 'False', reason: 'WaitingForSlot' });
+    }
+    expect(tasks.running).toEqual([first]);
+    expect(controllers.load.slots).toEqual({ max: 1, held: 1, waiting: 2 });
+    tasks.until(first, 'Completed');
+    await inPhase('high', 'Provisioning');
+    expect(tasks.running).toEqual([high]);
+    tasks.until(high, 'Completed');
+    await inPhase('low', 'Provisioning');
+    expect(tasks.running).toEqual([low]);
+  });
+
+  it('give way when a session waits for its user, and stand aside when they are deleted', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator({ maxRunning: 1 });
+    const first = await createSession('first', { mode: 'review' });
+    await inPhase('first', 'Provisioning');
+    await createSession('second', { priority: 5 });
+    const third = await createSession('third');
+    await inPhase('second', 'Queued');
+    await inPhase('third', 'Queued');
+    await client.delete(RESOURCES.sessions, namespace, 'second');
+    await isGone('second');
+    tasks.until(first, 'WaitingForUser');
+    await inPhase('third', 'Provisioning');
+    expect(tasks.running).toEqual([third]);
+  });
+});
+
+describe('a session that is deleted', () => {
+  it('leaves nothing behind, whether it runs or rests', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    const running = await createSession('running');
+    const resting = await createSession('resting');
+    await inPhase('running', 'Provisioning');
+    await inPhase('resting', 'Provisioning');
+    tasks.until(resting, 'Completed');
+    await inPhase('resting', 'Completed');
+    for (const name of ['running', 'resting']) await client.delete(RESOURCES.sessions, namespace, name);
+    await isGone('running');
+    await isGone('resting');
+    expect(tasks.cleaned.toSorted()).toEqual([running, resting].toSorted());
+  });
+
+  it('stays until what belongs to it is removed, and a removal that fails is tried again', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator({ clock: fastClock });
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
+    let tries = 0;
+    tasks.removal = async () => {
+      if (++tries < 3) throw new Error('the sandbox is busy');
+    };
+    await client.delete(RESOURCES.sessions, namespace, 's');
+    await eventually('the first try', () => tries === 1);
+    expect((await get('s')).metadata.deletionTimestamp).toBeDefined();
+    await isGone('s');
+    expect(tries).toBe(3);
+  });
+
+  it('is let go with a warning when its removal does not come to an end', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator({ clock: fastClock });
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
+    let aborted = false;
+    tasks.removal = (_, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          aborted = true;
+          reject(signal.reason);
+        });
+      });
+    await client.delete(RESOURCES.sessions, namespace, 's');
+    await isGone('s');
+    expect(aborted).toBe(true);
+    await eventually('the warning', async () => (await saidOf('s')).includes('CleanupIncomplete'));
+  });
+
+  it('is cleaned up as well when its finalizer was taken away, also when the name is used again', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    const old = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    await client.mergePatch(RESOURCES.sessions, namespace, 's', { metadata: { finalizers: null } });
+    await client.delete(RESOURCES.sessions, namespace, 's').catch(() => undefined);
+    await eventually('the removal', () => tasks.cleaned.includes(old));
+    await eventually('the name to be free', async () => {
+      try {
+        return await createSession('s');
+      } catch {
+        return undefined;
+      }
+    });
+    await inPhase('s', 'Provisioning');
+    expect((await get('s')).metadata.uid).not.toBe(old);
+    expect(tasks.cleaned).toEqual([old]);
+  });
+
+  it('is deleted by the operator when it finished and its time is over', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator();
+    const uid = await createSession('s', { ttlSecondsAfterFinished: 1 });
+    await inPhase('s', 'Provisioning');
+    // The script's clock stands long before now.
+    tasks.until(uid, 'Completed');
+    await isGone('s');
+    expect(tasks.cleaned).toEqual([uid]);
+  });
+});
+
+describe('an operator that starts', () => {
+  it('takes up every session that is not at rest, and does not touch the others', async () => {
+    await createProfile('main');
+    const logs = new Map<string, SessionScript>();
+    const first = await startOperator({ logs });
+    const working = await createSession('working');
+    const waiting = await createSession('waiting', { mode: 'review' });
+    const done = await createSession('done');
+    for (const name of ['working', 'waiting', 'done']) await inPhase(name, 'Provisioning');
+    first.tasks.until(working, 'Programming');
+    first.tasks.until(waiting, 'WaitingForUser');
+    first.tasks.until(done, 'Completed');
+    await inPhase('working', 'Programming');
+    await inPhase('waiting', 'WaitingForUser');
+    const before = await inPhase('done', 'Completed');
+    await first.stop();
+    await createSession('new');
+
+    const second = await startOperator({ logs });
+    await inPhase('new', 'Provisioning');
+    await eventually('the session that worked', () => second.tasks.running.includes(working));
+    expect(second.tasks.ensured.map(({ metadata }) => metadata.name).toSorted()).toEqual(['new', 'working']);
+    expect((await get('done')).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
+    await patch('waiting', { approvedPlan: 1 });
+    await inPhase('waiting', 'Programming');
+  });
+
+  it('gives places to begun work first and then by priority', async () => {
+    await createProfile('main');
+    const logs = new Map<string, SessionScript>();
+    const first = await startOperator({ logs, maxRunning: 1 });
+    const begun = await createSession('begun');
+    await inPhase('begun', 'Provisioning');
+    await createSession('a-low');
+    await createSession('z-high', { priority: 7 });
+    await inPhase('a-low', 'Queued');
+    await inPhase('z-high', 'Queued');
+    await first.stop();
+    const second = await startOperator({ logs, maxRunning: 2 });
+    await eventually('two sessions', () => second.tasks.running.length === 2);
+    expect(second.tasks.running[0]).toBe(begun);
+    await inPhase('z-high', 'Provisioning');
+    expect((await get('a-low')).status?.phase).toBe('Queued');
+  });
+
+  it('does not say the same verdicts again', async () => {
+    await createProfile('main');
+    const logs = new Map<string, SessionScript>();
+    const first = await startOperator({ logs });
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    first.tasks.until(uid, 'Publishing');
+    await inPhase('s', 'Publishing');
+    await first.stop();
+    const second = await startOperator({ logs });
+    await eventually('the session', () => second.tasks.running.includes(uid));
+    second.tasks.until(uid, 'Completed');
+    await inPhase('s', 'Completed');
+    await eventually('the end', async () => (await saidOf('s')).includes('Completed'));
+    expect((await saidOf('s')).filter((reason) => reason === 'ReviewApproved')).toHaveLength(1);
+  });
+});
+
+describe('a profile', () => {
+  const profile = (name: string) => client.get<AIProfile>(RESOURCES.profiles, namespace, name);
+  const credentials = (name: string, reason: string) =>
+    eventually(`${name}: ${reason}`, async () => conditionOf(await profile(name), 'CredentialsResolved')?.reason === reason);
+  const openai = { provider: 'openai' as const, credentialSecretRef: { name: 'key' } };
+
+  it('is followed as its Secret appears, gets its label and goes, and so is the session that waits for it', async () => {
+    await startOperator({ clock: fastClock });
+    await createProfile('main', openai);
+    await createSession('s');
+    await credentials('main', 'SecretNotFound');
+    await eventually('the reason', async () => conditionOf(await get('s'), 'ProfileResolved')?.reason === 'SecretNotFound');
+    await createSecret('key', {});
+    await credentials('main', 'SecretNotLabelled');
+    await client.mergePatch(RESOURCES.secrets, namespace, 'key', { metadata: { labels: { [CREDENTIAL_LABEL]: 'true' } } });
+    await credentials('main', 'SecretFound');
+    await inPhase('s', 'Provisioning');
+    expect(conditionOf(await profile('main'), 'Ready')).toMatchObject({ status: 'Unknown', reason: 'NotProbed' });
+    await client.delete(RESOURCES.secrets, namespace, 'key');
+    await credentials('main', 'SecretNotFound');
+  });
+
+  it('of a provider that this build does not have is refused, and says so also at the session', async () => {
+    await createSecret('key', { [CREDENTIAL_LABEL]: 'true' });
+    await createProfile('main', { ...openai, provider: 'gemini' });
+    await startOperator();
+    await createSession('s');
+    const queued = await inPhase('s', 'Queued');
+    await eventually('the reason', async () => conditionOf(await get('s'), 'ProfileResolved')?.reason === 'ProviderNotAvailable');
+    expect(queued.status?.phase).toBe('Queued');
+    expect(conditionOf(await profile('main'), 'Accepted')).toMatchObject({ status: 'False', reason: 'ProviderNotAvailable' });
+    await eventually('the event', async () => (await saidOf('main')).includes('ProviderNotAvailable'));
+  });
+});

@@ -1,0 +1,108 @@
+/** The engine as the controllers see it, without effects: real decisions and a real fold over events that a test makes happen. */
+import type { AgentSession, Phase } from '../../operator/api/resources.ts';
+import { intentOf } from '../../operator/engine/intent.ts';
+import type { SessionKey, SessionTasks, SessionView } from '../../operator/engine/session-tasks.ts';
+import { SessionScript } from './session-script.ts';
+
+type Task = { key: SessionKey; script: SessionScript; running: boolean; waiting: SessionView['waiting']; generation: number };
+
+const PROFILES = { planner: ['main'], programmer: ['main'], reviewer: ['main'] };
+
+export class ScriptedTasks implements SessionTasks {
+  /** Objects that were given, in order. */
+  readonly ensured: AgentSession[] = [];
+  readonly cleaned: string[] = [];
+  /** Does what a removal does; a test may let it take long or fail. */
+  removal: (session: AgentSession, signal: AbortSignal) => Promise<void> = async () => undefined;
+  readonly #logs: Map<string, SessionScript>;
+  readonly #tasks = new Map<string, Task>();
+  readonly #listeners: ((key: SessionKey, urgent: boolean) => void)[] = [];
+
+  /** `logs` outlive the operator: given to another one they are where its sessions go on. */
+  constructor(logs: Map<string, SessionScript> = new Map()) {
+    this.#logs = logs;
+  }
+
+  view(uid: string): SessionView | undefined {
+    const task = this.#tasks.get(uid);
+    if (!task) return undefined;
+    return { state: task.script.state, running: task.running, waiting: task.waiting, observedGeneration: task.generation };
+  }
+
+  ensure(session: AgentSession): void {
+    this.ensured.push(session);
+    const { uid = '', name, namespace = '', generation = 0 } = session.metadata;
+    const script = this.#logs.get(uid) ?? new SessionScript();
+    this.#logs.set(uid, script);
+    const task = { key: { uid, name, namespace }, script, running: true, waiting: undefined, generation };
+    this.#tasks.set(uid, task);
+    queueMicrotask(() => {
+      script.wants(intentOf(session, PROFILES, script.intent.now));
+      this.#settle(task);
+    });
+  }
+
+  async stop(uid: string): Promise<void> {
+    const task = this.#tasks.get(uid);
+    if (task) task.running = false;
+  }
+
+  async cleanup(session: AgentSession, signal: AbortSignal): Promise<void> {
+    const { uid = '' } = session.metadata;
+    await this.stop(uid);
+    this.cleaned.push(uid);
+    await this.removal(session, signal);
+    this.#tasks.delete(uid);
+    this.#logs.delete(uid);
+  }
+
+  onChange(listener: (key: SessionKey, urgent: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** UIDs of the sessions that are at work. */
+  get running(): string[] {
+    return [...this.#tasks].filter(([, { running }]) => running).map(([uid]) => uid);
+  }
+
+  /** Lets a session work until it comes to a phase. */
+  until(uid: string, phase: Phase): void {
+    const task = this.#task(uid);
+    task.script.until(phase);
+    this.#settle(task);
+  }
+
+  /** Lets a session do steps that change nothing but counters and log lines. */
+  work(uid: string, steps: number): void {
+    const task = this.#task(uid);
+    for (let step = 0; step < steps; step++) {
+      if (task.script.next().do === 'open-conversation') task.script.go();
+      task.script.go([{ name: 'bash', args: { command: `echo ${task.script.state.steps}` } }]);
+      task.script.go();
+      this.#tell(task, false);
+    }
+  }
+
+  /** Has a session wait for something outside, or not any more; `ended`: its task gave up. */
+  trouble(uid: string, waiting: SessionView['waiting'], ended = false): void {
+    const task = this.#task(uid);
+    task.waiting = waiting;
+    if (ended) task.running = false;
+    this.#tell(task, true);
+  }
+
+  #settle(task: Task): void {
+    if (task.script.next().do === 'idle') task.running = false;
+    this.#tell(task, true);
+  }
+
+  #tell(task: Task, urgent: boolean): void {
+    for (const listener of this.#listeners) listener(task.key, urgent);
+  }
+
+  #task(uid: string): Task {
+    const task = this.#tasks.get(uid);
+    if (!task) throw new Error(`session ${uid} was never given to the engine`);
+    return task;
+  }
+}
