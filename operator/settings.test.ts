@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -264,6 +264,18 @@ describe('Settings', () => {
     const env = { REDIS_URL: 'redis://:pass@h', GIT_TOKEN: 't', PATH: '/bin' };
     expect(() => load(env)).toThrow(SettingsError);
     expect(env).toEqual({ PATH: '/bin' });
+  });
+});
+
+describe('The environment', () => {
+  it('is read in settings.ts only', () => {
+    const readers = ['operator', 'api-gateway', 'local'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+        .map((file) => join(folder, file))
+        .filter((file) => /\bprocess\.env\b/.test(readFileSync(join(root, file), 'utf8'))),
+    );
+    expect(readers).toEqual(['operator/settings.ts']);
   });
 });
 
