@@ -19,6 +19,8 @@ export type ProfileReconcilerOptions = {
 /** A Secret without the label is not watched; whether it was made or removed is looked up at this interval. */
 const RECHECK_MS = 30_000;
 const CONFLICT_MS = 20;
+/** Until a labelled Secret that is there has come to the cache, which calls for the profile anyway. */
+const ARRIVING_MS = 200;
 
 export class ProfileReconciler {
   readonly #options: ProfileReconcilerOptions;
@@ -34,6 +36,7 @@ export class ProfileReconciler {
     const profile = caches.profiles.get(key);
     if (!profile || profile.metadata.deletionTimestamp) return undefined;
     const secret = await this.#find(profile, signal);
+    if (secret === 'arriving') return { requeueAfterMs: ARRIVING_MS };
     const status = projectProfileStatus(profile, secret, this.#clock.now());
     const { outcome } = await patchStatus(client, RESOURCES.profiles, profile, status, signal);
     if (outcome === 'conflict') return { requeueAfterMs: CONFLICT_MS };
@@ -50,16 +53,16 @@ export class ProfileReconciler {
       .map(({ metadata }) => `${namespace}/${metadata.name}`);
   }
 
-  async #find({ metadata, spec }: AIProfile, signal: AbortSignal): Promise<SecretFinding | undefined> {
+  async #find({ metadata, spec }: AIProfile, signal: AbortSignal): Promise<SecretFinding | 'arriving' | undefined> {
     const ref = spec.credentialSecretRef;
     if (!ref) return undefined;
     const { client, caches } = this.#options;
     const cached = caches.secrets.get(`${metadata.namespace}/${ref.name}`);
     if (cached) return findingOf(cached, ref.key);
     try {
-      // Of a Secret without the label nothing is looked at but that it is there.
-      const secret = await client.get<Secret>(RESOURCES.secrets, metadata.namespace, ref.name, signal);
-      return secret.metadata.labels?.[CREDENTIAL_LABEL] === undefined ? { state: 'unlabelled' } : findingOf(secret, ref.key);
+      // Nothing of it is looked at but the label: who calls the model takes the key from the cache as well.
+      const { metadata: found } = await client.get<Secret>(RESOURCES.secrets, metadata.namespace, ref.name, signal);
+      return found.labels?.[CREDENTIAL_LABEL] === undefined ? { state: 'unlabelled' } : 'arriving';
     } catch (error) {
       // Where the operator may only list labelled Secrets, the others do not exist for it.
       if (error instanceof KubeError && (error.code === 404 || error.code === 403)) return { state: 'missing' };
