@@ -1,0 +1,193 @@
+/**
+ * The REST door. It holds no state and never acts on a sandbox: it writes what users want into AgentSession objects, and
+ * shows the objects and the event log.
+ */
+import type { Server } from 'node:http';
+import { createServer } from 'node:http';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { Registry } from 'prom-client';
+import type { BlobStore } from '../operator/engine/blob.ts';
+import type { EventLog } from '../operator/engine/log.ts';
+import type { KubeClient } from '../operator/kube/client.ts';
+import { describeError, type Logger } from '../operator/logger.ts';
+import { only } from './actions.ts';
+import { sendFirstPage } from './first-page.ts';
+import { readiness } from './health.ts';
+import { Authenticator, type GatewayAuth } from './http/auth.ts';
+import { bodyOf, readBody } from './http/body.ts';
+import { guard, isLoopbackName } from './http/guard.ts';
+import { securityHeaders } from './http/headers.ts';
+import { Problem, problemOf, sendProblem } from './http/problem.ts';
+import { mount } from './http/routes.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { openApi } from './openapi.ts';
+import { Pictures } from './picture.ts';
+import { sessionSchema } from './schema/crd.ts';
+import { requestFieldOf } from './session-request.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { Sessions } from './sessions.ts';
+
+export type GatewayDeps = {
+  kube: KubeClient;
+  log: EventLog;
+  blobs: BlobStore;
+  auth: GatewayAuth;
+  /** Who asks for work, where callers do not say who they are: the user that the server runs as. */
+  author: () => string;
+  /** Namespace of all sessions. */
+  namespace: string;
+  /** Where metrics go, and whose content /metrics shows. */
+  metrics: Registry;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  logger: Logger;
+  /** Whether file URLs and plain paths are taken as repositories: only on the user's own machine. */
+  allowLocalRepositories: boolean;
+  /** Names under which the gateway is reached besides localhost, addresses and cluster names; `.example.com` allows all below it. */
+  allowedHosts?: readonly string[];
+};
+
+export type Gateway = {
+  /** For a server of one's own; only names of this machine are then taken as Host. */
+  handler: Express;
+  /**
+   * Listens; port 0 takes a free one. Closing ends event streams and gives running requests a second.
+   * @throws Error that says what to do when the port is in use or may not be used
+   */
+  listen(host: string, port: number): Promise<{ url: string; close(): Promise<void> }>;
+};
+
+/** How long running requests may go on when the gateway closes, in milliseconds. */
+const CLOSE_GRACE_MS = 800;
+
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { auth, log, logger, now } = deps;
+  const sessions = new Sessions(deps.kube, deps.namespace);
+  const metrics = new GatewayMetrics(deps.metrics, sessions);
+  const authenticator = new Authenticator(auth, now);
+  const closing = new AbortController();
+  let loopback = true;
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.use(metrics.middleware, securityHeaders);
+  app.use(guard({ loopback: () => loopback, allowedHosts: deps.allowedHosts ?? [] }));
+
+  mount(app, {
+    '/': { get: (request, response) => sendFirstPage(request, response, auth.mode) },
+    '/openapi.json': { get: (_request, response) => void response.json(openApi()) },
+    '/healthz': { get: (_request, response) => void response.json({ status: 'ok' }) },
+    '/readyz': {
+      get: async (_request, response) => {
+        const { ready, checks } = await readiness(sessions, log);
+        response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', checks });
+      },
+    },
+  });
+  mount(
+    app,
+    {
+      '/login': {
+        post: (request, response) => {
+          const body = bodyOf(request);
+          only(body, ['token']);
+          authenticator.login(body.token, request, response);
+          response.status(204).end();
+        },
+      },
+      '/logout': {
+        post: (request, response) => {
+          authenticator.logout(request, response);
+          response.status(204).end();
+        },
+      },
+    },
+    readBody,
+  );
+  mount(
+    app,
+    {
+      '/metrics': {
+        get: async (_request, response) => {
+          const { type, body } = await metrics.text();
+          response.set('Content-Type', type).send(body);
+        },
+      },
+    },
+    authenticator.require,
+  );
+  const pictures = new Pictures(log);
+  for (const noun of ['session', 'task'] as const) {
+    const routes = sessionRoutes(noun, { ...deps, sessions, pictures, metrics, closing: closing.signal });
+    mount(app, routes, authenticator.require, readBody);
+  }
+  app.use((request: Request) => {
+    const detail = `There is no ${request.path.slice(0, 200)} here. GET /openapi.json lists what there is.`;
+    throw new Problem(404, 'no-such-route', detail);
+  });
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const problem = problemOf(error, requestFieldOf);
+    if (problem.status >= 500) {
+      logger.error('a request failed', { method: request.method, path: request.path, error: describeError(error) });
+    }
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, problem);
+  });
+
+  return {
+    handler: app,
+    async listen(host, port) {
+      loopback = isLoopbackName(host);
+      const server = createServer(app);
+      await bind(server, host, port);
+      // Readiness does not wait for the schema, and neither shall the first request.
+      setImmediate(warmUp, logger);
+      return {
+        url: urlOf(server, host),
+        close: () => close(server, closing, metrics),
+      };
+    },
+  };
+}
+
+function warmUp(logger: Logger): void {
+  try {
+    sessionSchema();
+  } catch (error) {
+    logger.error('the schema of AgentSession cannot be read', { error: describeError(error) });
+  }
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `port ${port} on ${host}`;
+      const why: Record<string, string> = {
+        EADDRINUSE: `${where} is in use: stop what listens there, or choose another port with PORT`,
+        EACCES: `${where} may not be used by this user: choose a port above 1023 with PORT`,
+        EADDRNOTAVAIL: `${host} is no address of this machine: set HOST to one that is`,
+      };
+      reject(new Error(why[error.code ?? ''] ?? `cannot listen at ${where}: ${error.message}`, { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const name = host === '0.0.0.0' || host === '::' || isLoopbackName(host) ? 'localhost' : host;
+  return `http://${name === 'localhost' && host === '127.0.0.1' ? '127.0.0.1' : name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+async function close(server: Server, closing: AbortController, metrics: GatewayMetrics): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  closing.abort(new Error('the gateway is closing'));
+  server.closeIdleConnections();
+  const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  await closed;
+  clearTimeout(grace);
+  metrics.close();
+}

@@ -1,0 +1,88 @@
+/** The schema of AgentSession, from the one place where it is written. REST's fields, checks and document follow from it. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+/** What the gateway needs of a structural schema. */
+export type Schema = {
+  type?: string;
+  description?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  /** Keys are the user's own. */
+  additionalProperties?: Schema;
+  /** Not described any further. */
+  open: boolean;
+  intOrString: boolean;
+  /** enum, default, bounds, pattern and format as they are. */
+  keywords: Record<string, unknown>;
+};
+
+export type SessionSchema = { spec: Schema; status: Schema };
+
+const KEYWORDS = [
+  'enum',
+  'default',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'maxProperties',
+  'pattern',
+];
+
+let loaded: SessionSchema | undefined;
+
+/** Reads crds/agentsession.yaml, the first time that it is asked for. */
+export function sessionSchema(): SessionSchema {
+  loaded ??= load(new URL('../../crds/agentsession.yaml', import.meta.url));
+  return loaded;
+}
+
+function load(file: URL): SessionSchema {
+  // Loaded only now: parsing YAML is nothing that a start should wait for.
+  const yaml: { parse(text: string): unknown } = createRequire(import.meta.url)('yaml');
+  const crd = yaml.parse(readFileSync(file, 'utf8'));
+  const root = schemaOf(at(crd, 'spec', 'versions', '0', 'schema', 'openAPIV3Schema'));
+  const { spec, status } = root.properties ?? {};
+  if (!spec || !status) throw new Error(`${file.pathname} describes no spec and status`);
+  return { spec, status };
+}
+
+function schemaOf(value: unknown): Schema {
+  const from = record(value);
+  const schema: Schema = {
+    open: from['x-kubernetes-preserve-unknown-fields'] === true,
+    intOrString: from['x-kubernetes-int-or-string'] === true,
+    keywords: Object.fromEntries(KEYWORDS.flatMap((name) => (name in from ? [[name, from[name]]] : []))),
+  };
+  if (typeof from.type === 'string') schema.type = from.type;
+  if (typeof from.description === 'string') schema.description = from.description;
+  if (from.format === 'date-time') schema.keywords.format = 'date-time';
+  if (from.properties) {
+    schema.properties = Object.fromEntries(Object.entries(record(from.properties)).map(([name, one]) => [name, schemaOf(one)]));
+  }
+  if (Array.isArray(from.required)) schema.required = from.required.filter((one) => typeof one === 'string');
+  if (from.items) schema.items = schemaOf(from.items);
+  if (from.additionalProperties) schema.additionalProperties = schemaOf(from.additionalProperties);
+  return schema;
+}
+
+function at(value: unknown, ...path: string[]): unknown {
+  return path.reduce((inner, name) => (Array.isArray(inner) ? inner[Number(name)] : record(inner)[name]), value);
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** The schema of a part, such as repository.url. */
+export function partOf(schema: Schema, ...path: string[]): Schema {
+  return path.reduce((inner, name) => {
+    const part = inner.properties?.[name];
+    if (!part) throw new Error(`the schema has no ${path.join('.')}`);
+    return part;
+  }, schema);
+}

@@ -1,0 +1,184 @@
+/** The routes of one family, /agent/sessions or /agent/tasks: the same objects under two names. */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Request } from 'express';
+import { type AgentSession, RESOURCES } from '../operator/api/resources.ts';
+import type { BlobStore } from '../operator/engine/blob.ts';
+import type { EventLog } from '../operator/engine/log.ts';
+import type { Noun } from '../operator/engine/log-lines.ts';
+import { KubeError } from '../operator/kube/client.ts';
+import { addInput, approvalOf, approve, cancel, changeLimits, type Decision, inputOf, only, resume, suspend } from './actions.ts';
+import { bodyOf } from './http/body.ts';
+import { invalid, Problem } from './http/problem.ts';
+import { param, type RouteTable } from './http/routes.ts';
+import { listSessions } from './listing.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { Picture, Pictures } from './picture.ts';
+import { streamEvents } from './session-events.ts';
+import { sessionOf } from './session-request.ts';
+import { sendBlob, sendBundle, sendDiff } from './session-results.ts';
+import { planOf, viewOf } from './session-view.ts';
+import type { Sessions } from './sessions.ts';
+
+export type SessionDoor = {
+  sessions: Sessions;
+  pictures: Pictures;
+  metrics: GatewayMetrics;
+  log: EventLog;
+  blobs: BlobStore;
+  author: () => string;
+  namespace: string;
+  now: () => number;
+  allowLocalRepositories: boolean;
+  /** Aborts when the gateway closes. */
+  closing: AbortSignal;
+};
+
+export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
+  const { sessions, pictures, log, blobs } = door;
+  const base = `/agent/${noun}s`;
+
+  async function picture(request: Request, signal: AbortSignal): Promise<Picture> {
+    return pictures.of(await sessions.get(param(request, 'id'), signal));
+  }
+
+  /** Decides on the newest picture, writes, and answers with what was decided and where the session is now. */
+  async function act<T extends object>(
+    request: Request,
+    signal: AbortSignal,
+    decide: (picture: Picture) => Decision<T>,
+  ): Promise<{ id: string; status: string } & T> {
+    const id = param(request, 'id');
+    const { session, answer } = await sessions.change(id, async (found) => decide(await pictures.of(found)), signal);
+    return { id, status: (await pictures.of(session)).status, ...answer };
+  }
+
+  return {
+    [base]: {
+      async post(request, response, signal) {
+        const { session, created } = await create(request, noun, door, signal);
+        const { name } = session.metadata;
+        response
+          .status(created ? 201 : 200)
+          .location(`${base}/${name}`)
+          .json({ [`${noun}_id`]: name });
+      },
+      async get(request, response, signal) {
+        response.json(await listSessions(sessions, request, noun, signal));
+      },
+    },
+    [`${base}/:id`]: {
+      async get(request, response, signal) {
+        response.json(viewOf(await picture(request, signal), noun));
+      },
+      async delete(request, response, signal) {
+        await sessions.delete(param(request, 'id'), signal);
+        response.status(204).end();
+      },
+    },
+    [`${base}/:id/approve`]: {
+      async post(request, response, signal) {
+        const revision = approvalOf(bodyOf(request));
+        response.json(await act(request, signal, (at) => approve(at, revision)));
+      },
+    },
+    [`${base}/:id/input`]: {
+      async post(request, response, signal) {
+        const given = { key: idempotencyKey(request), author: door.author(), now: door.now(), newId: randomUUID };
+        const input = inputOf(bodyOf(request), given);
+        response.status(202).json(await act(request, signal, (at) => addInput(at, input)));
+      },
+    },
+    [`${base}/:id/cancel`]: {
+      async post(request, response, signal) {
+        only(bodyOf(request), []);
+        response.json(await act(request, signal, cancel));
+      },
+    },
+    [`${base}/:id/suspend`]: {
+      async post(request, response, signal) {
+        only(bodyOf(request), []);
+        response.json(await act(request, signal, suspend));
+      },
+    },
+    [`${base}/:id/resume`]: {
+      async post(request, response, signal) {
+        only(bodyOf(request), []);
+        response.json(await act(request, signal, resume));
+      },
+    },
+    [`${base}/:id/limits`]: {
+      async patch(request, response, signal) {
+        const body = bodyOf(request);
+        response.json(await act(request, signal, (at) => changeLimits(at, body)));
+      },
+    },
+    [`${base}/:id/plan`]: {
+      async get(request, response, signal) {
+        const plan = planOf(await picture(request, signal));
+        if (!plan) throw new Problem(404, 'not-there-yet', 'The session has no plan yet.');
+        response.json(plan);
+      },
+    },
+    [`${base}/:id/diff`]: {
+      async get(request, response, signal) {
+        await sendDiff(blobs, await picture(request, signal), response, signal);
+      },
+    },
+    [`${base}/:id/bundle`]: {
+      async get(request, response, signal) {
+        await sendBundle(blobs, await picture(request, signal), response, signal);
+      },
+    },
+    [`${base}/:id/blobs/:ref`]: {
+      async get(request, response, signal) {
+        const { metadata } = await sessions.get(param(request, 'id'), signal);
+        await sendBlob(blobs, metadata.uid ?? '', param(request, 'ref'), response, signal);
+      },
+    },
+    [`${base}/:id/events`]: {
+      async get(request, response, signal) {
+        const { metadata } = await sessions.get(param(request, 'id'), signal);
+        door.metrics.streamOpened(response);
+        await streamEvents(log, metadata.uid ?? '', request, response, door.closing);
+      },
+    },
+  };
+}
+
+/** Creates the object and nothing else: what the repository is like is found out later, by the operator. */
+async function create(
+  request: Request,
+  noun: Noun,
+  door: SessionDoor,
+  signal: AbortSignal,
+): Promise<{ session: AgentSession; created: boolean }> {
+  const key = idempotencyKey(request);
+  const author = door.author();
+  const name = key === undefined ? randomUUID() : uuidOf(`${door.namespace}\n${author}\n${key}`);
+  const wanted = sessionOf(bodyOf(request), { ...door, name, author, door: `${noun}s`, now: door.now(), newId: randomUUID });
+  try {
+    const session = await door.sessions.kube.create<AgentSession>(RESOURCES.sessions, wanted, signal);
+    return { session, created: true };
+  } catch (error) {
+    if (key === undefined || !(error instanceof KubeError) || error.reason !== 'AlreadyExists') throw error;
+    const session = await door.sessions.get(name, signal);
+    const same = session.spec.goal === wanted.spec.goal && session.spec.repository.url === wanted.spec.repository.url;
+    if (same) return { session, created: false };
+    throw new Problem(409, 'id-in-use', 'Another request was sent with this Idempotency-Key. Use a new key for a new request.');
+  }
+}
+
+/** The caller's own name for a request, under which it may be sent again. */
+function idempotencyKey(request: Request): string | undefined {
+  const key = request.get('idempotency-key');
+  if (key === undefined || /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(key)) return key;
+  const message = 'must have 1 to 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends';
+  throw invalid([{ field: 'Idempotency-Key', message }]);
+}
+
+/** A UUID (version 8) that is always the same for the same text. */
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
