@@ -1,8 +1,8 @@
 /** The sandbox above any transport: commands under operation ids, attached to again after whatever happened in between. */
-import { Files } from './files.ts';
+import { Files, isFull } from './files.ts';
 import { readOutput, readTail } from './output.ts';
 import { type ExitRecord, parseExit, type RunnerEvent } from './protocol.ts';
-import { Runner } from './runner.ts';
+import { Runner, storageFull } from './runner.ts';
 import type { CommandResult, CommandSpec, FileChange, OperationState, RunOptions, Sandbox } from './sandbox.ts';
 import { type SandboxHandle, SandboxUnavailableError } from './transport.ts';
 
@@ -161,9 +161,8 @@ class CommandSandbox implements Sandbox {
       const end = await wait.end(options, reply.word === 'exists' ? await this.#look(op, options.signal) : undefined);
       if (end !== 'fail') return this.#result(op, end, wait.elapsedMs, options);
       if (attempt === START_ATTEMPTS) {
-        throw new SandboxUnavailableError('CommandNotStarted', 'the sandbox could not start a command; its disk may be full', {
-          permanent: false,
-        });
+        if (await isFull(this.#handle, options.signal)) throw storageFull();
+        throw new SandboxUnavailableError('CommandNotStarted', 'the sandbox could not start a command', { permanent: false });
       }
     }
   }

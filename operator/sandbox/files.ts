@@ -5,7 +5,7 @@
 import { canCarry, encodeManifest } from './protocol.ts';
 import { type Runner, storageFull } from './runner.ts';
 import { type FileChange, PathError } from './sandbox.ts';
-import type { SandboxHandle } from './transport.ts';
+import { type SandboxHandle, SandboxUnavailableError } from './transport.ts';
 
 const DEFAULT_MODE = 0o644;
 
@@ -123,18 +123,8 @@ export class Files {
     if (word === 'applied' || word === 'absent') return word;
     if (word !== 'refused') throw new Error(`the sandbox answered ${word} to a change of files`);
     const [entry, kind = ''] = rest.split(' ');
-    if (kind === 'failed' && (await this.#full(signal))) throw storageFull();
+    if (kind === 'failed' && (await isFull(this.#handle, signal))) throw storageFull();
     throw new PathError(refusal(changes[Number(entry) - 1]?.path ?? 'a file of the change', kind));
-  }
-
-  /** Whether nothing can be written in the sandbox's folder any more. */
-  async #full(signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.#handle.put(`${this.#handle.root}/.run/cmd/probe`, Buffer.alloc(4096), { mode: 0o600, signal });
-      return false;
-    } catch {
-      return true;
-    }
   }
 
   #ownPath(path: string): string {
@@ -143,6 +133,16 @@ export class Files {
       throw new PathError(`${path} must be a plain path relative to the sandbox's folder`);
     }
     return `${this.#handle.root}/${path}`;
+  }
+}
+
+/** Whether nothing can be written in the sandbox's folder any more. */
+export async function isFull(handle: SandboxHandle, signal: AbortSignal): Promise<boolean> {
+  try {
+    await handle.put(`${handle.root}/.run/cmd/probe`, new Uint8Array(4096), { mode: 0o600, signal });
+    return false;
+  } catch (error) {
+    return error instanceof SandboxUnavailableError && error.reason === 'StorageFull';
   }
 }
 

@@ -134,7 +134,7 @@ start() {
   if [ "$stopping" ]; then say "$1 stopping"; return; fi
   if [ "$3" = run ] && [ -e "$run/claim/$2" ]; then say "$1 exists"; return; fi
   warm=
-  if [ "$spare" = ready ] && alive "$spare_child" -; then
+  if [ "$spare" = ready ] && kill -0 "$spare_child" 2>/dev/null; then
     warm=1 number=$spare_number
   else
     count=$((count + 1)) number=$incarnation.$count
@@ -450,10 +450,10 @@ for fifo in in.1 task; do
 done
 boot=
 { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
-boot=${boot:--}
+boot=${boot%%-*} boot=${boot:--}
 start_time $$
 [ "$started" != - ] || started=$(date +%s)
-incarnation=${boot%%-*}.$started.$$
+incarnation=$boot.$started.$$
 epoch=0
 if [ -s "$run/epoch" ]; then read -r epoch <"$run/epoch"; fi
 tools=,

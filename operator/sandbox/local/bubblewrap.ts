@@ -45,6 +45,8 @@ const TOOLCHAINS = [
   'miniforge3',
 ];
 
+const CREDENTIALS = ['.local/share/uv/credentials'];
+
 /** What only root may read on the host, and what an operator that is root would otherwise show. */
 const ROOT_ONLY = [
   '/etc/shadow',
@@ -126,7 +128,9 @@ export class BubblewrapIsolator implements Isolator {
     const kept = [...TOOLCHAINS.map((name) => `${home}/${name}`), ...path.split(':').flatMap(toolDirectory), '/etc/resolv.conf']
       .flatMap(real)
       .filter((path) => empty.some((dir) => path.startsWith(`${dir}/`)));
-    const masked = unique([...hidden, ...(process.getuid?.() === 0 ? ROOT_ONLY : [])].flatMap(real));
+    const masked = unique(
+      [...hidden, ...CREDENTIALS.map((name) => `${home}/${name}`), ...(process.getuid?.() === 0 ? ROOT_ONLY : [])].flatMap(real),
+    );
     return [
       ...['--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
       ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],

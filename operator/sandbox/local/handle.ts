@@ -30,6 +30,8 @@ export type LocalHandleOptions = {
   /** The POSIX shell that runs the runner: program and leading arguments. */
   shell: readonly string[];
   tickSeconds: number;
+  /** Whether the sandbox was stopped after this handle was given out. */
+  stopped(): boolean;
   /** Runs one at a time per folder, so that two openings do not start two runners. */
   exclusive<T>(work: () => Promise<T>): Promise<T>;
 };
@@ -71,6 +73,11 @@ export class LocalHandle implements SandboxHandle {
     const known = records.read(record.name);
     if (known?.sandboxUid !== record.sandboxUid || records.folderState(record) !== 'ours') {
       throw new SandboxLostError(`the directory ${this.root} is gone`);
+    }
+    if (this.#options.stopped()) {
+      throw new SandboxUnavailableError('Stopping', 'the sandbox was stopped; find it anew to use it again', {
+        permanent: false,
+      });
     }
     const found = await this.#connect(signal);
     if (found) return found;

@@ -4,7 +4,7 @@
  * that it is the recorded one.
  */
 import { randomUUID } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { storageFull } from '../runner.ts';
 import { type SandboxOwner, SandboxUnavailableError } from '../transport.ts';
@@ -60,7 +60,9 @@ export class Records {
   create(record: Omit<SandboxRecord, 'folder'>, prepare: (folder: string) => void): SandboxRecord {
     const staged = this.#scratch('new');
     try {
-      mkdirSync(staged, { mode: 0o755 });
+      mkdirSync(staged);
+      // Whatever the umask: a user of the session's own must get through. What is private lies in folders that are.
+      chmodSync(staged, 0o755);
       writeFileSync(join(staged, MARKER), `${record.sandboxUid}\n`, { mode: 0o444 });
       prepare(staged);
       const complete: SandboxRecord = { ...record, folder: identity(staged) };

@@ -46,6 +46,8 @@ export class LocalTransport implements SandboxTransport {
   readonly type = 'local';
   readonly #options: LocalTransportOptions;
   readonly #queues = new Map<string, Promise<unknown>>();
+  /** How often a folder's processes were ended; what was handed out before an end must not start them again. */
+  readonly #stops = new Map<string, number>();
   #opened: { records: Records; isolators: Isolators } | undefined;
 
   constructor(options: LocalTransportOptions) {
@@ -88,18 +90,22 @@ export class LocalTransport implements SandboxTransport {
 
   async quiesce(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { records } = this.#open();
-    const record = records.read(folderName(owner));
-    if (record?.owner.uid !== owner.uid || records.folderState(record) !== 'ours') return;
-    const runner = records.readRunner(record.name);
-    const place = this.#place(record);
-    if (runner) {
-      // The runner ends the commands, so that each is recorded as ended by the platform, and then itself.
-      tell(place, 'Q TERM');
-      if (!(await awaitGone([runner], 1000))) tell(place, 'Q KILL');
-      await awaitGone([runner], 400);
-    }
-    await this.#endProcesses(record, place);
+    const name = folderName(owner);
+    await this.#exclusive(name, async () => {
+      const { records } = this.#open();
+      const record = records.read(name);
+      if (record?.owner.uid !== owner.uid || records.folderState(record) !== 'ours') return;
+      this.#stops.set(name, this.#stopsOf(name) + 1);
+      const runner = records.readRunner(name);
+      const place = this.#place(record);
+      if (runner) {
+        // The runner ends the commands, so that each is recorded as ended by the platform, and then itself.
+        tell(place, 'Q TERM');
+        if (!(await awaitGone([runner], 1000))) tell(place, 'Q KILL');
+        await awaitGone([runner], 400);
+      }
+      await this.#endProcesses(record, place);
+    });
   }
 
   async listOrphans(known: ReadonlySet<string>, signal: AbortSignal): Promise<SandboxOwner[]> {
@@ -132,7 +138,7 @@ export class LocalTransport implements SandboxTransport {
       }
       const record = records.create({ owner, sandboxUid: randomUUID(), name, method, ...(user ? { user } : {}) }, (folder) => {
         for (const part of FOLDERS) {
-          mkdirSync(join(folder, part), { mode: part === 'repo' ? 0o755 : 0o700 });
+          mkdirSync(join(folder, part), { mode: 0o700 });
           if (user) chownSync(join(folder, part), user.uid, user.gid);
         }
       });
@@ -148,6 +154,7 @@ export class LocalTransport implements SandboxTransport {
     const { records, isolators } = this.#open();
     const { hostEnvironment, home, shell, tickSeconds } = this.#options;
     const place = this.#place(record);
+    const stops = this.#stopsOf(record.name);
     return new LocalHandle({
       record,
       records,
@@ -156,6 +163,7 @@ export class LocalTransport implements SandboxTransport {
       env: commandEnvironment(hostEnvironment, home, { root: place.root, uid: record.sandboxUid }, spec),
       shell: shell ?? ['/bin/sh'],
       tickSeconds: tickSeconds ?? 60,
+      stopped: () => this.#stopsOf(record.name) !== stops,
       exclusive: (work) => this.#exclusive(record.name, work),
     });
   }
@@ -173,6 +181,10 @@ export class LocalTransport implements SandboxTransport {
     const { records, isolators } = this.#open();
     if (await isolators.of(record.method).endProcesses(place, records.readRunner(record.name))) return;
     throw unavailable(`some processes of the sandbox in ${place.root} cannot be ended`);
+  }
+
+  #stopsOf(name: string): number {
+    return this.#stops.get(name) ?? 0;
   }
 
   #place(record: SandboxRecord): SandboxPlace {
