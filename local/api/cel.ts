@@ -152,7 +152,8 @@ function elementsByKey(schema: Schema, old: unknown): Map<string, JsonObject> {
 function toCel(value: unknown, schema: Schema | undefined): unknown {
   if (typeof value === 'number') return integral(value, schema) ? BigInt(value) : value;
   if (typeof value === 'string') return schema?.format === 'date-time' ? new Date(value) : value;
-  if (Array.isArray(value)) return value.map((item) => toCel(item, schema?.items));
+  // Array.from, since the array may stem from another realm (structuredClone under a test runner), which CEL does not know.
+  if (Array.isArray(value)) return Array.from(value, (item) => toCel(item, schema?.items));
   if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, toCel(inner, schema && fieldSchema(schema, name))]),

@@ -24,11 +24,12 @@ export class StoreInUseError extends Error {
 }
 
 const defaultHistory = 2000;
-const compactEvery = 200;
+const maxCompactionStep = 200;
 
 export class ObjectStore {
   readonly #database: DatabaseSync;
   readonly #historyLimit: number;
+  readonly #compactEvery: number;
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #statements: ReturnType<typeof prepare>;
   #revision: number;
@@ -37,6 +38,7 @@ export class ObjectStore {
   /** Opens or creates the file and takes it for this process alone. `history`: how many changes are kept. */
   constructor(path: string, options: { history?: number } = {}) {
     this.#historyLimit = options.history ?? defaultHistory;
+    this.#compactEvery = Math.max(1, Math.min(maxCompactionStep, Math.floor(this.#historyLimit / 4)));
     this.#database = new DatabaseSync(path, { timeout: 0 });
     try {
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
@@ -159,14 +161,14 @@ export class ObjectStore {
       }
       const before = previous ? JSON.stringify(previous) : null;
       this.#statements.change.run(revision, type, bucket, namespace, name, body, before);
-      if (revision % compactEvery === 0) this.#statements.compact.run(revision - this.#historyLimit);
+      if (revision % this.#compactEvery === 0) this.#statements.compact.run(revision - this.#historyLimit);
       this.#database.exec('COMMIT');
     } catch (error) {
       this.#database.exec('ROLLBACK');
       throw error;
     }
     this.#revision = revision;
-    if (revision % compactEvery === 0) this.#compacted = Math.max(this.#compacted, revision - this.#historyLimit);
+    if (revision % this.#compactEvery === 0) this.#compacted = Math.max(this.#compacted, revision - this.#historyLimit);
     const change: Change = { revision, type, ...key, object, previous };
     for (const listener of [...this.#listeners]) listener(change);
   }

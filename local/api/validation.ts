@@ -101,17 +101,8 @@ function ofString(value: string, schema: Schema, path: string): FieldError[] {
   return errors;
 }
 
-const integerRanges: Record<string, readonly [number, number]> = {
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  int64: [-(2 ** 63), 2 ** 63],
-};
-
 function ofNumber(value: number, schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const range = integerRanges[schema.format ?? ''];
-  if (range && (value < range[0] || value > range[1])) {
-    errors.push(invalid(path, value, `Checked value must be of type integer with format ${schema.format}`));
-  }
   const { minimum, maximum, multipleOf } = schema;
   if (minimum !== undefined && (schema.exclusiveMinimum ? value <= minimum : value < minimum)) {
     const bound = schema.exclusiveMinimum ? 'greater than' : 'greater than or equal to';

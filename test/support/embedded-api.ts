@@ -1,0 +1,122 @@
+import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import { type EmbeddedApi, type EmbeddedApiOptions, startEmbeddedApi } from '../../local/api/server.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** The definitions that the project serves. */
+export const definitions: readonly string[] = ['agentsession', 'aiprofile'].map((name) => join(root, 'crds', `${name}.yaml`));
+
+export const sessionsPath = '/apis/sweagent.dev/v1alpha1/namespaces/default/agentsessions';
+export const profilesPath = '/apis/sweagent.dev/v1alpha1/namespaces/default/aiprofiles';
+export const secretsPath = '/api/v1/namespaces/default/secrets';
+
+export type Json = Record<string, unknown>;
+
+export type Answer = {
+  code: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  /** The body as JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  body: any;
+};
+
+export type TestApi = EmbeddedApi & {
+  readonly stateDir: string;
+  send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Opens a watch and collects its events. */
+  watch(path: string, headers?: Record<string, string>): Promise<TestWatch>;
+} & AsyncDisposable;
+
+export type TestWatch = {
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of any kind
+  events: { type: string; object: any }[];
+  /** Resolves when the server has ended the stream. */
+  ended: Promise<void>;
+  close(): void;
+};
+
+/** An embedded API in a folder of its own, gone when it goes out of scope. */
+export async function testApi(options: Partial<EmbeddedApiOptions> = {}): Promise<TestApi> {
+  const folder = await temporaryFolder();
+  const stateDir = options.stateDir ?? join(folder.path, 'state');
+  const api = await startEmbeddedApi({ crds: definitions, user: 'ada', ...options, stateDir });
+  return {
+    ...api,
+    stateDir,
+    send: (method, path, body, headers) => send(api, method, path, body, headers),
+    watch: (path, headers) => watch(api, path, headers),
+    [Symbol.asyncDispose]: async () => {
+      await api.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A session with what is required, and what the test adds. */
+export function session(name: string, spec: Json = {}, metadata: Json = {}): Json {
+  return {
+    apiVersion: 'sweagent.dev/v1alpha1',
+    kind: 'AgentSession',
+    metadata: { name, ...metadata },
+    spec: { goal: 'Fix the bug', repository: { url: 'https://example.com/repo.git' }, ...spec },
+  };
+}
+
+export const mergePatchType = { 'content-type': 'application/merge-patch+json' };
+export const jsonPatchType = { 'content-type': 'application/json-patch+json' };
+
+function options(api: EmbeddedApi, method: string, path: string, headers: Record<string, string>) {
+  return { method, ca: api.caPem, agent: false, headers: { authorization: `Bearer ${api.token}`, ...headers }, path };
+}
+
+async function send(
+  api: EmbeddedApi,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const content =
+    body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const type = content === undefined ? {} : { 'content-type': 'application/json' };
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(api.url, options(api, method, path, { ...type, ...headers }), (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        const json = text.startsWith('{') || text.startsWith('[');
+        resolve({ code: response.statusCode ?? 0, headers: response.headers, text, body: json ? JSON.parse(text) : undefined });
+      });
+    });
+    request.on('error', reject);
+    request.end(content);
+  });
+}
+
+async function watch(api: EmbeddedApi, path: string, headers: Record<string, string> = {}): Promise<TestWatch> {
+  const events: TestWatch['events'] = [];
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(api.url, options(api, 'GET', path, headers), (response) => {
+      let rest = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) events.push(JSON.parse(line));
+      });
+      const ended = new Promise<void>((end) => {
+        response.on('end', end);
+        response.on('close', end);
+        response.on('error', () => end());
+      });
+      resolve({ events, ended, close: () => request.destroy() });
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
