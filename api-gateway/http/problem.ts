@@ -19,6 +19,7 @@ const TITLES = {
   'body-too-large': 'The body is too large',
   'unsupported-media-type': 'The body has the wrong content type',
   'malformed-id': 'The id is malformed',
+  'malformed-url': 'The address is malformed',
   unauthenticated: 'Authentication is needed',
   'wrong-token': 'The token is wrong',
   'foreign-origin': 'The request comes from a foreign origin',
@@ -100,7 +101,9 @@ export function problemOf(error: unknown, fieldOf: (path: string) => string): Pr
   if (error instanceof BlobMissingError) {
     return new Problem(404, 'no-such-blob', 'The session has no blob of this name, or it is damaged.', { cause: error });
   }
-  if (error instanceof Error && error.name === 'TimeoutError') return unavailable('The answer took too long', error);
+  const name = typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined;
+  if (name === 'URIError') return new Problem(400, 'malformed-url', 'The address has a broken % sequence.', { cause: error });
+  if (name === 'TimeoutError') return unavailable('The answer took too long', error);
   return (
     bodyProblem(error) ?? new Problem(500, 'fault', 'Something went wrong; the log of the server says more.', { cause: error })
   );

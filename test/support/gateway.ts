@@ -48,11 +48,15 @@ export class TestGateway implements AsyncDisposable {
 
   static async start(options: Partial<GatewayDeps> & { host?: string } = {}): Promise<TestGateway> {
     const { host = '127.0.0.1', ...deps } = options;
+    await using started = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
+    started.defer(() => rm(folder, { recursive: true }));
     const log = new SqliteEventLog({ path: join(folder, 'log.db'), fsync: false });
+    started.defer(() => log.close());
     const blobs = await FolderBlobStore.open(join(folder, 'blobs'), { fsync: false });
-    const api = await ScriptedKubeServer.start();
+    const api = started.use(await ScriptedKubeServer.start());
     const ended = new AbortController();
+    started.defer(() => ended.abort());
     const endpoint = { baseUrl: api.url, headers: async () => ({}), signal: ended.signal };
     const kube = new HttpKubeClient(endpoint, { tries: 1, requestTimeoutMs: 5_000 });
     const logger = new KeepingLogger();
@@ -70,13 +74,9 @@ export class TestGateway implements AsyncDisposable {
       ...deps,
     });
     const { url, close } = await gateway.listen(host, 0);
-    return new TestGateway({ url, kube, api, log, blobs, logger }, async () => {
-      await close();
-      ended.abort();
-      await api.stop();
-      await log.close();
-      await rm(folder, { recursive: true });
-    });
+    started.defer(close);
+    const all = started.move();
+    return new TestGateway({ url, kube, api, log, blobs, logger }, () => all.disposeAsync());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
