@@ -8,15 +8,16 @@ const MAX_BYTES = 3 * 1024 * 1024;
 export const GIT = 'git -c core.quotePath=false';
 
 /**
- * Files below a directory of the worktree, relative to the worktree, sorted. Where git knows none (an ignored directory,
- * no git) everything below it but .git is listed, and `ignored` says so. `cut`: there are more.
+ * Files below a directory of the worktree, relative to the worktree, sorted. Where git knows none (no git, or a directory
+ * that git ignores: `ignored`) everything below it but .git is listed. `cut`: there are more.
  */
 export async function repositoryFiles(
   sandbox: Sandbox,
   directory: string,
   signal: AbortSignal,
 ): Promise<{ files: string[]; cut: boolean; ignored: boolean }> {
-  if (await sandbox.has('git', signal)) {
+  const git = await sandbox.has('git', signal);
+  if (git) {
     // Files that are deleted but not yet committed are known to git and not there.
     const script = `{ ${GIT} ls-files -co --exclude-standard && echo // && ${GIT} ls-files -d; } 2>/dev/null | head -c ${MAX_BYTES}`;
     const { output } = await sandbox.query(script, { cwd: directory, maxBytes: MAX_BYTES * 2, timeoutSeconds: 30, signal });
@@ -28,7 +29,7 @@ export async function repositoryFiles(
   const script = `find . -name .git -prune -o ! -type d -print 2>/dev/null | head -n 5000`;
   const { output } = await sandbox.query(script, { cwd: directory, maxBytes: MAX_BYTES, timeoutSeconds: 30, signal });
   const files = names(output.replace(/^\.\//gm, ''), directory);
-  return { files: unique(files), cut: files.length >= 5000, ignored: files.length > 0 };
+  return { files: unique(files), cut: files.length >= 5000, ignored: git && files.length > 0 };
 }
 
 /** A name as git prints it, without the quotes that it puts around names with special characters. */

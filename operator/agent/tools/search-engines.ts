@@ -44,7 +44,11 @@ export async function searchFiles(sandbox: Sandbox, query: SearchQuery, signal: 
     if ('invalid' in found && /PCRE/i.test(found.invalid)) return run(sandbox, query, gitGrep(query, 'E'), signal);
     return found;
   }
-  return run(sandbox, query, findGrep(query), signal);
+  const found = await run(sandbox, query, findGrep(query), signal);
+  // Unlike the others, find lists files in no order.
+  return 'invalid' in found
+    ? found
+    : { ...found, matches: found.matches.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line)) };
 }
 
 async function run(sandbox: Sandbox, query: SearchQuery, command: string, signal: AbortSignal): Promise<Found> {

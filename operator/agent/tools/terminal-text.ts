@@ -1,7 +1,7 @@
 /** What a person would see of a program's output on a screen, without what only moves the cursor or sets colours. */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are made of control characters
-const ESCAPES = /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)?|[PX^_][^\u001B]*(?:\u001B\\)?|[ -/]*[0-~])/g;
+const ESCAPES = /\u001B(?:\[[0-?]{0,50}[ -/]*[@-~]|[\]PX^_][^\u0007\u001B\n]{0,500}(?:\u0007|\u001B\\)|[ -/]?[0-Z\\^-~])/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to drop
 const CONTROLS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g;
 

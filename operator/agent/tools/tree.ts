@@ -28,7 +28,7 @@ export function renderTree(paths: readonly string[], maxLines: number): { text: 
   if (out.length <= maxLines) return { text: out.join('\n'), closed };
   return {
     text: `${out.slice(0, maxLines).join('\n')}\n[... ${formatNumber(out.length - maxLines)} more entries]`,
-    closed: closed + 1,
+    closed,
   };
 }
 
