@@ -21,6 +21,8 @@ export type GitHttpServerOptions = {
   oldProtocol?: boolean;
   /** Answers everything with this status. */
   status?: number;
+  /** Awaited before a request is answered that was let in. */
+  pause?: (request: SeenRequest) => Promise<void>;
   /** Never answers. */
   silent?: boolean;
 };
@@ -86,6 +88,7 @@ async function serve(
   if (options.status !== undefined) return refuse(response, options.status);
   if (options.token !== undefined && token !== options.token) return refuse(response, 401);
   if (pushing && (options.token === undefined || options.mayPush === false)) return refuse(response, 403);
+  await options.pause?.(record);
   await runBackend(request, response, url, options, record);
 }
 

@@ -14,7 +14,11 @@ const START = 1_700_000_000;
 
 /** git of the test itself: no configuration of the machine, a fixed identity. */
 export async function git(cwd: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)('git', args, { cwd, env: gitEnvironment(), maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)('git', ['-c', 'safe.directory=*', ...args], {
+    cwd,
+    env: gitEnvironment(),
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return stdout.trim();
 }
 

@@ -76,6 +76,18 @@ describe('a private repository', () => {
     expect(server.seen.some(({ authorization }) => authorization !== undefined)).toBe(true);
   });
 
+  it('is fetched by processes none of which has the token in its arguments or environment', async () => {
+    const found: string[] = [];
+    let looked = 0;
+    server.options.pause = async ({ authorization }) => {
+      if (authorization === undefined) return;
+      looked += await lookAtProcesses(server.host, (text) => text.includes(TOKEN) && found.push(text));
+    };
+    await cacheOf().fetch({ url: `${server.url}/private`, depth: 1 }, credential([server.host]), live());
+    expect(looked).toBeGreaterThan(2);
+    expect(found).toEqual([]);
+  });
+
   it('is not given from the cache to a session whose credential may not read it', async () => {
     const cache = cacheOf();
     const url = `${server.url}/private`;
@@ -181,3 +193,16 @@ describe('a remote', () => {
     expect(server.seen).toEqual([]);
   });
 });
+
+/** Arguments and environment of every process that has the text among its arguments. How many there were. */
+async function lookAtProcesses(text: string, look: (content: string) => void): Promise<number> {
+  let count = 0;
+  for (const pid of await readdir('/proc')) {
+    const line = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') : '';
+    if (!line.includes(text)) continue;
+    count++;
+    look(line);
+    look(await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''));
+  }
+  return count;
+}

@@ -71,8 +71,7 @@ export class Publisher {
         const work = new Scratch(this.#cache, join(scratch, 'repo.git'), request, access, signal);
         await work.create(cached);
         await work.unpack();
-        const stat = await work.check();
-        const patch = await work.patch();
+        const [stat, patch] = await Promise.all([work.check(), work.patch()]);
         return { ...(await work.push()), patch, bundle: request.bundle, stat };
       }),
     );

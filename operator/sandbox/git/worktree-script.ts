@@ -7,15 +7,17 @@
  * neither what counts as the result nor what the platform has recorded.
  */
 
-/** Folder of the platform's own repository, relative to the sandbox's root. */
-export const STORE = '.store.git';
+/** The platform's own repository, relative to the sandbox's root, in the one folder there that every isolation lets commands write to. */
+export const STORE = '.run/store.git';
 
 const PRELUDE = `
-export LC_ALL=C GIT_TERMINAL_PROMPT=0 GIT_LFS_SKIP_SMUDGE=1 GIT_NO_REPLACE_OBJECTS=1 GIT_DEFAULT_HASH=$SWE_FORMAT
+export LC_ALL=C GIT_TERMINAL_PROMPT=0 GIT_LFS_SKIP_SMUDGE=1 GIT_NO_REPLACE_OBJECTS=1
+export GIT_DEFAULT_HASH=$SWE_FORMAT GIT_DEFAULT_REF_FORMAT=files
 store=$SWE_STORE worktree=$SWE_WORKTREE
-mkdir -p "$worktree" && cd "$worktree" || exit 1
+[ -d "$worktree" ] || mkdir -p "$worktree" || exit 1
+cd "$worktree" || exit 1
 export GIT_INDEX_FILE="$store/index.$$"
-trap 'rm -f "$store/index.$$" "$store/index.$$.lock"' EXIT
+trap 'for left in "$store/index.$$"*; do [ ! -e "$left" ] || rm -f "$left"; done' EXIT
 g() {
   git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.excludesFile=/dev/null -c core.autocrlf=false \\
     -c core.safecrlf=false -c core.sparseCheckout=false -c core.untrackedCache=false -c core.splitIndex=false \\
@@ -27,19 +29,19 @@ seeded() { { read -r base && read -r branch && read -r tracked; } <"$store/seede
 require_seeded() { seeded || { echo 'the sandbox holds no repository'; exit 1; }; }
 `;
 
-/** Makes the worktree's .git anew, at a commit. */
+/** Makes the worktree's .git anew, at a commit. What a shell can do by itself starts no process. */
 const MAKE_GIT = `
+copy() { while IFS= read -r line; do printf '%s\\n' "$line"; done <"$1"; }
 make_git() (
   unset GIT_INDEX_FILE
-  rm -rf .git || exit 1
-  g init -q --template= --initial-branch="$branch" . &&
-    cat "$store/worktree-config" >>.git/config &&
+  [ ! -e .git ] || rm -rf .git || exit 1
+  g init -q --template= --initial-branch="$branch" . && copy "$store/worktree-config" >>.git/config &&
     printf '%s\\n' "$SWE_ALTERNATE" >.git/objects/info/alternates || exit 1
-  if [ -f "$store/shallow" ]; then cp "$store/shallow" .git/shallow || exit 1; fi
+  [ ! -f "$store/shallow" ] || copy "$store/shallow" >.git/shallow || exit 1
   {
-    printf 'create refs/heads/%s %s\\n' "$branch" "$1"
-    [ "$tracked" = - ] || printf 'create refs/remotes/origin/%s %s\\n' "$tracked" "$base"
-  } | g update-ref --stdin && cp -p "$store/index" .git/index
+    printf '%s refs/heads/%s\\n' "$1" "$branch"
+    [ "$tracked" = - ] || printf '%s refs/remotes/origin/%s\\n' "$base" "$tracked"
+  } >.git/packed-refs && cp -p "$store/index" .git/index
 )
 `;
 
@@ -79,19 +81,22 @@ export const SEED = `${PRELUDE}${MAKE_GIT}
 if seeded; then
   if [ "$base" = "$SWE_COMMIT" ]; then exit 0; fi
   for ref in "$store"/refs/swe-agent/*; do
-    case $ref in */base | */\\*) ;; *) echo "the sandbox holds work on commit $base"; exit 1 ;; esac
+    case $ref in */\\*) ;; *) echo "the sandbox holds work on commit $base"; exit 1 ;; esac
   done
 fi
-rm -rf "$store" && rm -rf "$worktree"/* "$worktree"/.[!.]* "$worktree"/..?* || exit 1
-base=$SWE_COMMIT branch=$SWE_BRANCH tracked=$SWE_TRACKED
-g init -q --bare --template= "$store" || exit 1
-if [ "$SWE_SHALLOW" ]; then cp "$SWE_SHALLOW" "$store/shallow" || exit 1; fi
+for path in "$store" "$worktree"/* "$worktree"/.[!.]* "$worktree"/..?*; do
+  if [ -e "$path" ] || [ -L "$path" ]; then rm -rf "$path" || exit 1; fi
+done
+base=$SWE_COMMIT branch=$SWE_BRANCH tracked=$SWE_TRACKED GIT_INDEX_FILE=$store/index
+g init -q --bare --template= "$store" && printf '%s\\n' "$SWE_CONFIG" >"$store/worktree-config" || exit 1
+[ -z "$SWE_SHALLOW" ] || copy "$SWE_SHALLOW" >"$store/shallow" || exit 1
 g --git-dir="$store" bundle unbundle "$SWE_BUNDLE" >/dev/null &&
-  g --git-dir="$store" update-ref refs/swe-agent/base "$base" &&
-  s read-tree --reset -u "$base" && mv -f "$GIT_INDEX_FILE" "$store/index" &&
-  printf '%s\\n' "$SWE_CONFIG" >"$store/worktree-config" && make_git "$base" &&
-  printf '%s\\n' "$base" "$branch" "$tracked" >"$store/seeded.new" && mv -f "$store/seeded.new" "$store/seeded" || exit 1
+  printf '%s refs/swe-agent/base\\n' "$base" >"$store/packed-refs" &&
+  s read-tree --reset -u "$base" && make_git "$base" &&
+  printf '%s\\n' "$base" "$branch" "$tracked" >"$store/seeded" || exit 1
 rm -f "$SWE_BUNDLE" "$SWE_SHALLOW"
+# Tests of many projects make repositories of their own and commit in them.
+[ -e "$HOME/.gitconfig" ] || printf '%s\\n' "$SWE_IDENTITY" 2>/dev/null >"$HOME/.gitconfig" || :
 `;
 
 export const RESTORE = `${PRELUDE}${MAKE_GIT}${ADD}${GO_TO}

@@ -10,6 +10,7 @@ import { type DiffStat, GitError, type GitIdentity, type Snapshot } from './git.
 import { fileFailure } from './git-failure.ts';
 import { redactUrl } from './repository-url.ts';
 import { parseStat } from './shortstat.ts';
+import { singleLine } from './single-line.ts';
 import { COMMIT, DIFF, EXPORT, RESET, RESTORE, SEED, STAT, STORE, TREE } from './worktree-script.ts';
 
 export type SeedOptions = {
@@ -46,8 +47,8 @@ export type Committed = {
 };
 
 const SCRIPT_SECONDS = 300;
-const BUNDLE = '.incoming.bundle';
-const SHALLOW = '.incoming.shallow';
+const BUNDLE = '.run/incoming.bundle';
+const SHALLOW = '.run/incoming.shallow';
 /** What a Node buffer and the port can carry at once. */
 const MOST_SEED_BYTES = 2 ** 31 - 1;
 const DEFAULT_EXPORT_BYTES = 256 * 1024 * 1024;
@@ -72,7 +73,8 @@ export async function seedWorktree(
     SWE_TRACKED: options.baseBranch || '-',
     SWE_BUNDLE: posix.join(sandbox.root, BUNDLE),
     SWE_SHALLOW: snapshot.shallow.length > 0 ? posix.join(sandbox.root, SHALLOW) : '',
-    SWE_CONFIG: worktreeConfig(options),
+    SWE_CONFIG: `${identityConfig(options.identity)}\n${worktreeConfig(options)}`,
+    SWE_IDENTITY: identityConfig(options.identity),
   };
   await run(sandbox, 'putting the repository into the sandbox', SEED, env, signal);
 }
@@ -112,7 +114,7 @@ export async function commitWorktree(sandbox: Sandbox, request: CommitRequest, s
     GIT_COMMITTER_DATE: date,
   };
   const spec = {
-    command: COMMIT,
+    command: singleLine(COMMIT),
     cwd: sandbox.root,
     env: { ...env, ...place(sandbox), SWE_FORMAT: 'sha1' },
     timeoutSeconds: SCRIPT_SECONDS,
@@ -215,7 +217,10 @@ async function run(
     timeoutSeconds: SCRIPT_SECONDS,
     signal,
   };
-  const { exitCode, output } = await sandbox.query(script, maxBytes === undefined ? options : { ...options, maxBytes });
+  const { exitCode, output } = await sandbox.query(
+    singleLine(script),
+    maxBytes === undefined ? options : { ...options, maxBytes },
+  );
   if (exitCode === 0) return output;
   const said = output.length > 800 ? `…${output.slice(-800)}` : output;
   if (/No space left on device|Disk quota exceeded/i.test(output)) {
@@ -248,15 +253,18 @@ async function readBundle(path: string): Promise<Uint8Array> {
   }
 }
 
-function worktreeConfig({ identity, remoteUrl }: SeedOptions): string {
+function worktreeConfig({ remoteUrl }: SeedOptions): string {
   return [
-    '[user]',
-    `\tname = ${configValue(identity.name)}`,
-    `\temail = ${configValue(identity.email)}`,
+    '[core]',
+    '\tquotePath = false',
     '[remote "origin"]',
     `\turl = ${configValue(redactUrl(remoteUrl))}`,
     '\tfetch = +refs/heads/*:refs/remotes/origin/*',
   ].join('\n');
+}
+
+function identityConfig({ name, email }: GitIdentity): string {
+  return `[user]\n\tname = ${configValue(name)}\n\temail = ${configValue(email)}`;
 }
 
 function configValue(text: string): string {
