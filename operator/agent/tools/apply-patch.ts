@@ -9,6 +9,7 @@ import { applyHunks, type HunkFailure } from './patch-apply.ts';
 import { type FilePatch, parsePatch } from './patch-parse.ts';
 import { locateForWriting } from './paths.ts';
 import { changedView } from './snippet.ts';
+import { syntaxNote } from './syntax.ts';
 import { encodeFile, type TextFile, toLF } from './text-file.ts';
 import type { SandboxTool, ToolContext, ToolResult } from './tool.ts';
 import { formatCount } from './truncate.ts';
@@ -151,6 +152,7 @@ async function update(path: string, section: FilePatch & { kind: 'update' }, wor
       work.errors.push(`${path} is in ${file.encoding}, which cannot hold a character of the new lines.`);
       return;
     }
+    notes.push(...syntaxNote(path, file.text, applied.text));
     changed = applied.changed;
   }
   let target = path;

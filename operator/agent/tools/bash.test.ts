@@ -37,7 +37,10 @@ describe('the bash tool', () => {
     expect(byteLength(text)).toBeLessThan(17_000);
     expect(text).toMatch(/^1\n2\n3\n/);
     expect(text).toMatch(/\n199999\n200000\n\[exit code 0\]$/);
-    const path = /all 1\.2 MB are in (\S+), which bash can read/.exec(text)?.[1] ?? '';
+    const path = /all 1\.2 MB are in (\S+): grep it/.exec(text)?.[1] ?? '';
+    expect((await box.call('read_file', { path, start_line: 150_000, end_line: 150_001 })).text).toMatch(
+      /^150000\t150000\n150001\t150001\n/,
+    );
     expect(await box.call('bash', { command: `sed -n '150000,150001p' ${path}` })).toMatchObject({
       text: '150000\n150001\n[exit code 0]',
     });

@@ -20,7 +20,7 @@ const ENVIRONMENT = { GIT_EDITOR: 'true', GIT_TERMINAL_PROMPT: '0', PAGER: 'cat'
 export const bash: SandboxTool = {
   spec: {
     name: 'bash',
-    description: `Run a shell command and get its output (stdout and stderr together) and exit code. For running tests, builds, git and programs. Every call starts anew in the repository root: cd and variables do not last, so write "cd sub && command". Standard input is empty: nothing can be answered, use flags such as --yes. A long output keeps its beginning and end; the rest stays in a file that the result names. Without timeout_seconds a command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds. Start servers in the background with their output in a file: "server > /tmp/server.log 2>&1 &". To look at files use read_file and search, to change them the editing tools.`,
+    description: `Run a shell command and get its output (stdout and stderr together) and exit code. For running tests, builds, git and programs. Every call starts anew in the repository root: cd and variables do not last, so write "cd sub && command". Standard input is empty: nothing can be answered, use flags such as --yes. A long output keeps its beginning and end; all of it stays in a file that the result names. Without timeout_seconds a command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds. Start servers in the background with their output in a file: "server > /tmp/server.log 2>&1 &". To look at files prefer read_file and search to cat and grep; to change them use the editing tools, not sed or echo.`,
     parameters: {
       type: 'object',
       additionalProperties: false,
@@ -73,7 +73,7 @@ async function execute(command: string, asked: number, context: ToolContext): Pr
 
 /** The output as it is shown: cleaned, and cut with a word on where all of it is. */
 function visible(output: Output): string {
-  const where = `all ${formatSize(output.bytes)} are in ${output.path}, which bash can read (grep, sed -n '100,200p')`;
+  const where = `all ${formatSize(output.bytes)} are in ${output.path}: grep it, or read_file with start_line`;
   const head = screenText(output.head);
   if (output.omitted === 0) return truncate(head.trimEnd(), OUTPUT_LIMITS, where).text;
   const tail = screenText(output.tail).trimEnd();

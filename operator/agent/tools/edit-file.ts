@@ -5,6 +5,7 @@ import { explainMismatch } from './mismatch.ts';
 import { cannotEdit, missingFile, openFile } from './open-file.ts';
 import { locateForWriting } from './paths.ts';
 import { changedView } from './snippet.ts';
+import { syntaxNote } from './syntax.ts';
 import { encodeFile, toLF } from './text-file.ts';
 import type { SandboxTool, ToolContext, ToolResult } from './tool.ts';
 import { formatCount, formatNumber, splitLines } from './truncate.ts';
@@ -85,7 +86,7 @@ async function editOne(edit: Edit, context: ToolContext): Promise<ToolResult> {
           `${path} is in ${file.encoding}, which cannot hold a character of new_string. Use only characters of that encoding.`,
         );
       await writeFiles(context, [{ path, bytes }]);
-      const notes: string[] = [];
+      const notes = syntaxNote(path, file.text, decision.text);
       if (decision.leniency)
         notes.push(`old_string was found in spite of a difference in ${decision.leniency}; check the lines below.`);
       if (stale)

@@ -79,6 +79,13 @@ describe('deciding an edit', () => {
     ['a last line without the newline it was given', 'a\nb', request('b\n', 'c\n'), 'a\nc', undefined],
     ['text copied with line numbers', 'a\nb\nc\n', request('2\tb\n3\tc', '2\tB\n3\tnew\n4\tc'), 'a\nB\nnew\nc\n', 'line numbers'],
     [
+      'text with blank lines around it that the file has not',
+      'a\nb\nc\n',
+      request('\nb\n\n', '\nx\n\n'),
+      'a\nx\nc\n',
+      'blank lines around it',
+    ],
+    [
       'text escaped twice',
       'f(\n  "x",\n)\n',
       request('f(\\n  \\"x\\",\\n)', 'f(\\n  \\"y\\",\\n)'),
@@ -134,4 +141,38 @@ describe('deciding an edit', () => {
     const rest = 'é\r\n\ttab \r\n\n\n“q”\r\n';
     expect(decideEdit(`${rest}needle\r\n${rest}`, request('needle', 'pin'))).toMatchObject({ text: `${rest}pin\r\n${rest}` });
   });
+
+  it('does what replacing the text in the file does, for any text and any line ends', () => {
+    const random = randomNumbers(7);
+    const pieces = ['a', 'b', ' ', '  ', 'é', '“', '\n', '\r\n', '\t', 'word'];
+    const text = (length: number) => Array.from({ length }, () => pieces[random(pieces.length)] ?? '').join('');
+    let replaced = 0;
+    for (let round = 0; round < 500; round++) {
+      const raw = text(40);
+      const plain = raw.replaceAll('\r\n', '\n');
+      const start = random(plain.length);
+      const oldText = plain.slice(start, start + 1 + random(12));
+      const newText = text(6);
+      const decision = decideEdit(raw, request(oldText, newText));
+      if (plain.split(oldText).length > 2) {
+        expect(decision.kind).toBe('ambiguous');
+        continue;
+      }
+      if (decision.kind !== 'replaced') throw new Error(JSON.stringify({ raw, oldText }));
+      const at = plain.indexOf(oldText);
+      const expected = plain.slice(0, at) + newText.replaceAll('\r\n', '\n') + plain.slice(at + oldText.length);
+      expect(decision.text.replaceAll('\r\n', '\n')).toBe(expected);
+      replaced++;
+    }
+    expect(replaced).toBeGreaterThan(100);
+  });
 });
+
+/** Numbers below a limit, the same for the same seed. */
+function randomNumbers(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >> 8) % limit;
+  };
+}

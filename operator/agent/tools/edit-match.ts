@@ -43,11 +43,25 @@ export function decideEdit(raw: string, request: EditRequest): EditDecision {
   return { kind: 'absent' };
 }
 
-/** What the model may have meant by its two texts: as they are, without copied line numbers, without doubled escapes. */
-type Variant = { oldText: string; newText: string; note?: string };
+/**
+ * What the model may have meant by its two texts: as they are, without blank lines around them, without copied line
+ * numbers, without doubled escapes.
+ */
+type Variant = { oldText: string; newText: string; note?: string; wholeLines?: boolean };
 
 function* variants(oldText: string, newText: string): Generator<Variant> {
   yield { oldText, newText };
+  const before = /^\n*/.exec(oldText)?.[0].length ?? 0;
+  const after = /\n*$/.exec(oldText)?.[0].length ?? 0;
+  if (before + after > 0 && oldText.trim() !== '') {
+    const around = new RegExp(`^\\n{0,${before}}|\\n{0,${after}}$`, 'g');
+    yield {
+      oldText: oldText.replace(around, ''),
+      newText: newText.replace(around, ''),
+      note: 'blank lines around it',
+      wholeLines: true,
+    };
+  }
   const unnumbered = withoutLineNumbers(oldText);
   if (unnumbered !== undefined) {
     yield { oldText: unnumbered, newText: newText.replace(/^ *\d+\t/gm, ''), note: 'line numbers' };
@@ -58,8 +72,8 @@ function* variants(oldText: string, newText: string): Generator<Variant> {
   }
 }
 
-function decideLeniently(file: LineView, { oldText, newText, note }: Variant): EditDecision | undefined {
-  if (note !== undefined) {
+function decideLeniently(file: LineView, { oldText, newText, note, wholeLines: linesOnly }: Variant): EditDecision | undefined {
+  if (note !== undefined && !linesOnly) {
     const exact = occurrences(file.text, oldText);
     if (exact.length > 1) return { kind: 'ambiguous', lines: exact.map((start) => file.lineAt(start)), leniency: note };
     if (exact[0] !== undefined) {
@@ -67,7 +81,7 @@ function decideLeniently(file: LineView, { oldText, newText, note }: Variant): E
     }
   }
   const plain = plainCharacters(oldText);
-  const typographic = plain.trim() === '' ? [] : occurrences(plainCharacters(file.text), plain);
+  const typographic = linesOnly || plain.trim() === '' ? [] : occurrences(plainCharacters(file.text), plain);
   if (typographic.length > 0) {
     const leniency = joined('typographic characters', note);
     const [start, ...more] = typographic;

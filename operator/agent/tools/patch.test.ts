@@ -158,6 +158,32 @@ describe('applying hunks', () => {
     });
   });
 
+  it('makes the new file from the old one for any change, with enough context', () => {
+    let state = 11;
+    const random = (limit: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return (state >> 8) % limit;
+    };
+    for (let round = 0; round < 300; round++) {
+      const end = random(2) ? '\n' : '\r\n';
+      const before = Array.from({ length: 1 + random(30) }, (_, index) => (random(3) ? `line ${index}` : '}'));
+      const after: string[] = [];
+      const body: string[] = [];
+      for (const line of before) {
+        const choice = random(6);
+        if (choice > 1) body.push(` ${line}`);
+        else body.push(`-${line}`);
+        if (choice === 1) body.push(`+new ${line}`);
+        if (choice > 1) after.push(line);
+        if (choice === 1) after.push(`new ${line}`);
+      }
+      if (!body.some((line) => /^[-+]/.test(line))) continue;
+      const text = before.join(end) + end;
+      const expected = after.length > 0 ? after.join(end) + end : '';
+      expect(applyHunks(text, hunks(`@@\n${body.join('\n')}`))).toMatchObject({ text: expected });
+    }
+  });
+
   it('tells which lines it wrote and what it overlooked', () => {
     expect(applyHunks('a \nb\nc\nd\n', hunks('@@\n a\n-b\n+x\n+y\n@@\n-d'))).toMatchObject({
       changed: [

@@ -184,6 +184,8 @@ describe.each([
     [{ pattern: 'load', path: 'src', glob: 'src/*.test.ts' }, ['src/load.test.ts']],
     [{ pattern: 'load\\(', path: 'src/app.ts' }, ['src/app.ts']],
     [{ pattern: '^needle$' }, ['few.txt']],
+    [{ pattern: '(?i)^HOW to [LM]\\w+$' }, ['docs/größe und mehr.md']],
+    [{ pattern: '[\\d.]{3}', path: 'many.txt' }, ['many.txt']],
     [{ pattern: '(?:load|needle)\\s+\\d{3}$' }, ['many.txt']],
   ])('searches %j', async (args, files) => {
     const lines = (await text(args)).split('\n').slice(1);

@@ -29,7 +29,10 @@ const LINE_BYTES = 600;
 const STATUS = '//status ';
 
 /** Searches with the best program that the sandbox has. */
-export async function searchFiles(sandbox: Sandbox, query: SearchQuery, signal: AbortSignal): Promise<Found> {
+export async function searchFiles(sandbox: Sandbox, asked: SearchQuery, signal: AbortSignal): Promise<Found> {
+  // Not every program knows (?i), all have an option for it.
+  const loose = !asked.literal && asked.pattern.startsWith('(?i)');
+  const query = loose ? { ...asked, pattern: asked.pattern.slice(4), ignoreCase: true } : asked;
   if (await sandbox.has('rg', signal)) {
     const found = await run(sandbox, query, ripgrep(query, false), signal);
     // Look-around and backreferences need the other engine.
@@ -126,16 +129,22 @@ function findGrep(query: SearchQuery): string {
 
 /** A regular expression as models write it, in the dialect that every grep -E has. */
 function posixPattern(pattern: string): string {
-  const classes: Record<string, string> = {
-    d: '[0-9]',
-    D: '[^0-9]',
-    s: '[[:space:]]',
-    S: '[^[:space:]]',
-    w: '[[:alnum:]_]',
-    W: '[^[:alnum:]_]',
-  };
-  return pattern.replace(/\\([dDsSwW])/g, (whole, letter: string) => classes[letter] ?? whole).replaceAll('(?:', '(');
+  let inBrackets = false;
+  return pattern.replace(/\\(.)|\[\^?\]?|\]|\(\?:/gs, (whole, letter: string | undefined) => {
+    if (letter !== undefined) {
+      const members = CLASSES[letter.toLowerCase()];
+      if (members === undefined) return inBrackets && letter !== '\\' ? letter : whole;
+      if (inBrackets) return members;
+      return letter === letter.toLowerCase() ? `[${members}]` : `[^${members}]`;
+    }
+    if (whole === '(?:') return inBrackets ? whole : '(';
+    if (whole === ']') inBrackets = false;
+    else inBrackets = true;
+    return whole;
+  });
 }
+
+const CLASSES: Record<string, string> = { d: '0-9', s: '[:space:]', w: '[:alnum:]_' };
 
 function spansLines(query: SearchQuery): boolean {
   return query.pattern.includes('\n') || (!query.literal && /(^|[^\\])(\\\\)*\\n/.test(query.pattern));

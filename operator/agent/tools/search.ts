@@ -22,7 +22,7 @@ export const search: SandboxTool = {
       additionalProperties: false,
       required: ['pattern'],
       properties: {
-        pattern: { type: 'string', description: 'Regular expression, for instance "def parse_\\\\w+" or "TODO".' },
+        pattern: { type: 'string', description: 'Regular expression, for instance "def parse_\\w+" or "TODO".' },
         path: {
           type: 'string',
           description: 'Directory or file to search, relative to the repository root; everything when left out.',

@@ -2,6 +2,7 @@
 import { answering, failed, shown, succeeded, summaryLine } from './answer.ts';
 import { hashOf, openFile } from './open-file.ts';
 import { locateForWriting } from './paths.ts';
+import { syntaxNote } from './syntax.ts';
 import { encodeFile, lineEnd, NEW_FILE, toLF, withLineEnd } from './text-file.ts';
 import type { SandboxTool, ToolContext, ToolResult } from './tool.ts';
 import { formatCount, formatSize, splitLines } from './truncate.ts';
@@ -51,7 +52,7 @@ async function write(written: string, content: string, context: ToolContext): Pr
       `Line ${placeholder.line} of content stands for code that would be lost: ${JSON.stringify(placeholder.text)}. Nothing was written. Give the whole file, or change the part with edit_file.`,
     );
   }
-  const notes: string[] = [];
+  const notes = syntaxNote(path, before.kind === 'text' ? before.file.text : undefined, content);
   let bytes: Uint8Array = Buffer.from(content, 'utf8');
   if (before.kind === 'text') {
     const { file } = before;
@@ -78,7 +79,7 @@ async function write(written: string, content: string, context: ToolContext): Pr
     return succeeded([`Overwrote ${path}: ${size}, before ${had}.`, ...notes].join('\n'), [path]);
   }
   await writeFiles(context, [{ path, bytes }]);
-  return succeeded(`Created ${path} (${size}).`, [path]);
+  return succeeded([`Created ${path} (${size}).`, ...notes].join('\n'), [path]);
 }
 
 /** A line such as "// ... rest of the code unchanged ..." that the file itself does not have. */

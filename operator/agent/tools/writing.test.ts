@@ -126,6 +126,17 @@ describe('edit_file', () => {
     );
   });
 
+  it('warns when JSON stops being JSON', async () => {
+    await put('package.json', '{\n  "a": 1\n}\n');
+    const { text } = await box.call('edit_file', { path: 'package.json', old_string: '"a": 1', new_string: '"a": 1,' });
+    expect(text).toContain('Warning: package.json is not valid JSON now');
+    const again = await box.call('edit_file', { path: 'package.json', old_string: '"a": 1,', new_string: '"a": 1, // why' });
+    expect(again.text).not.toContain('Warning');
+    expect((await box.call('write_file', { path: 'new.json', content: '{' })).text).toContain(
+      'Warning: new.json is not valid JSON now',
+    );
+  });
+
   it('creates a file that is not there from an empty old_string, and overwrites none', async () => {
     expect(await box.call('edit_file', { path: 'new/a.txt', old_string: '', new_string: 'a\n' })).toMatchObject({
       text: 'Created new/a.txt (1 line).',
