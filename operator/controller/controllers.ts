@@ -76,8 +76,7 @@ export class Controllers {
   async start(): Promise<void> {
     const { caches, tasks } = this.#options;
     await caches.synced();
-    tasks.onChange(({ namespace, name, uid }, urgent) => {
-      this.#sessions.taskChanged(uid);
+    tasks.onChange(({ namespace, name }, urgent) => {
       const key = `${namespace}/${name}`;
       if (urgent) this.#sessionQueue.add(key);
       else this.#sessionQueue.addAfter(key, this.#countersIntervalMs);

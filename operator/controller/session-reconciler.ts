@@ -60,11 +60,6 @@ export class SessionReconciler {
     return this.#slots.counts;
   }
 
-  /** Has to be told when a task may have ended, so that its place goes to the next. */
-  taskChanged(uid: string): void {
-    if (this.#slots.holds(uid) && !this.#options.tasks.view(uid)?.running) this.#slots.leave(uid);
-  }
-
   async reconcile(key: string, signal: AbortSignal): Promise<ProcessResult> {
     const cached = this.#options.caches.sessions.get(key);
     const uid = this.#uids.get(key);

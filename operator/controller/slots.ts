@@ -59,10 +59,6 @@ export class Slots {
     for (const { wake } of next.slice(0, Math.max(0, this.#max - this.#held.size))) wake();
   }
 
-  holds(uid: string): boolean {
-    return this.#held.has(uid);
-  }
-
   /** For messages and metrics. */
   get counts(): { max: number; held: number; waiting: number } {
     return { max: this.#max, held: this.#held.size, waiting: this.#waiting.size };

@@ -168,7 +168,7 @@ describe('HttpKubeClient', () => {
       expect(server.requests).toHaveLength(4);
     });
 
-    it('a write that does the same twice as once, when the server had given up the connection kept for it', async () => {
+    it('a write that does the same twice as once, when the connection broke', async () => {
       server.put(PROFILES, profile('a'));
       const kube = client();
       const lost = async (write: () => Promise<unknown>) => {

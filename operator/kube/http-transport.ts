@@ -28,17 +28,10 @@ export class KubeUnreachableError extends Error {
   readonly kind: 'deadline' | 'idle' | 'connection';
   /** Whether the request may have reached the server. */
   readonly sent: boolean;
-  /** Whether the connection was an older one, which the server may have given up just then. */
-  readonly reused: boolean;
-  constructor(
-    kind: 'deadline' | 'idle' | 'connection',
-    message: string,
-    options: { sent: boolean; reused?: boolean; cause?: unknown },
-  ) {
+  constructor(kind: 'deadline' | 'idle' | 'connection', message: string, options: { sent: boolean; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.sent = options.sent;
-    this.reused = options.reused ?? false;
   }
 }
 
@@ -170,7 +163,7 @@ export class HttpTransport {
       req.on('error', (cause: NodeJS.ErrnoException) => {
         const sent = !(cause.code !== undefined && NOT_SENT.has(cause.code));
         const message = `${method} ${this.#base.origin}${prefix}${path.split('?', 1)[0]}: ${cause.message || cause.code || 'connection failed'}`;
-        reject(new KubeUnreachableError('connection', message, { sent, reused: req.reusedSocket, cause }));
+        reject(new KubeUnreachableError('connection', message, { sent, cause }));
       });
       req.once('response', resolve);
       req.end(body?.text);
@@ -181,7 +174,7 @@ export class HttpTransport {
   #retryWait(request: KubeRequest, error: unknown, attempt: number): number | undefined {
     const own = backoffMs(attempt, this.#times.retryBackoff, Math.random);
     if (error instanceof KubeUnreachableError) {
-      const harmless = request.method === 'GET' || !error.sent || (request.repeatable && error.reused);
+      const harmless = request.method === 'GET' || request.repeatable || !error.sent;
       return harmless ? own : undefined;
     }
     if (!(error instanceof KubeError)) return undefined;
