@@ -180,7 +180,7 @@ export class Handler {
     response.flushHeaders();
     const inScope = (object: ApiObject) => namespace === undefined || object.metadata.namespace === namespace;
     const source = {
-      revision: store.revision,
+      revision: () => store.revision,
       compacted: store.compacted,
       list: () => store.list(kind.bucket, namespace),
       changesSince: (revision: number) => store.changesSince(revision, kind.bucket),

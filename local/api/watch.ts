@@ -22,7 +22,7 @@ export type WatchRequest = {
 };
 
 type Source = {
-  readonly revision: number;
+  readonly revision: () => number;
   readonly compacted: number;
   readonly list: () => ApiObject[];
   readonly changesSince: (revision: number) => Change[];
@@ -38,7 +38,7 @@ export class WatchStream {
   readonly #request: WatchRequest;
   readonly #unsubscribe: () => void;
   readonly #timers: NodeJS.Timeout[] = [];
-  #revision: number;
+  readonly #revision: () => number;
   #open = true;
 
   /** Begins to send; the headers are already written. `onEnd` is called once, when the watch is over. */
@@ -89,18 +89,18 @@ export class WatchStream {
       if (this.#request.matches(view)) this.#send('ADDED', this.#request.render(view));
     }
     if (this.#request.markInitial) {
-      this.#send('BOOKMARK', this.#request.bookmark(source.revision, { 'k8s.io/initial-events-end': 'true' }));
+      this.#send('BOOKMARK', this.#request.bookmark(source.revision(), { 'k8s.io/initial-events-end': 'true' }));
     }
   }
 
+  /** Every change up to now has been sent: the revision of the whole store is where the client may continue. */
   #sendBookmark(): void {
-    this.#send('BOOKMARK', this.#request.bookmark(this.#revision));
+    this.#send('BOOKMARK', this.#request.bookmark(this.#revision()));
   }
 
   /** An object that comes to match, or no longer matches, appears and disappears for this client. */
   #onChange(change: Change, since: number): void {
     if (!this.#open || change.revision <= since) return;
-    this.#revision = Math.max(this.#revision, change.revision);
     const { matches, view, render } = this.#request;
     const before = change.previous && view(change.previous);
     const matched = before !== undefined && matches(before);

@@ -81,7 +81,8 @@ async function send(
 ): Promise<Answer> {
   const content =
     body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const type = content === undefined ? {} : { 'content-type': 'application/json' };
+  const type =
+    content === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(content)) };
   return new Promise((resolve, reject) => {
     const request = httpsRequest(api.url, options(api, method, path, { ...type, ...headers }), (response) => {
       const chunks: Buffer[] = [];
