@@ -124,7 +124,7 @@ describe('the profiles of all roles', () => {
     expect(resolveSession(aSession(), [aProfile('p', { default: true, model: 'm' })])).toMatchObject({
       ok: true,
       reason: 'Resolved',
-      message: 'AIProfile p (openai, m), chosen by being the default.',
+      message: 'AIProfile p (openai, m), the default.',
     });
   });
 
@@ -132,7 +132,7 @@ describe('the profiles of all roles', () => {
     const session = aSession({ roleProfiles: { reviewer: 'r' } });
     const { message } = resolveSession(session, [aProfile('p', { default: true }), aProfile('r')]);
     expect(message).toBe(
-      'planner and programmer: AIProfile p (openai, gpt), chosen by being the default; reviewer: AIProfile r (openai, gpt), chosen by spec.roleProfiles.reviewer.',
+      'planner and programmer: AIProfile p (openai, gpt), the default; reviewer: AIProfile r (openai, gpt), named in spec.roleProfiles.reviewer.',
     );
   });
 

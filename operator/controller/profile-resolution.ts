@@ -11,7 +11,7 @@ export type Resolution =
       profile: AIProfile;
       /** Names of the profile and of the fallbacks that can be used, in the order in which they are tried. */
       chain: readonly string[];
-      /** What decided, as a path into spec or in words. */
+      /** Why this one, in words that follow its name. */
       decidedBy: string;
     }
   | {
@@ -36,9 +36,9 @@ export function resolveProfile(session: AgentSession, profiles: readonly AIProfi
 
   const assigned = author === undefined ? [] : here.filter((profile) => profile.spec.users?.includes(author));
   const forAuthor = best(assigned);
-  if (forAuthor) return usable(here, forAuthor, `its users, which include ${author}`);
+  if (forAuthor) return usable(here, forAuthor, `assigned to ${author}`);
   const byDefault = best(here.filter((profile) => profile.spec.default));
-  if (byDefault) return usable(here, byDefault, 'being the default');
+  if (byDefault) return usable(here, byDefault, 'the default');
 
   const who = author === undefined ? '' : `is assigned to ${author} or `;
   return {
@@ -50,7 +50,7 @@ export function resolveProfile(session: AgentSession, profiles: readonly AIProfi
 
 function byName(profiles: readonly AIProfile[], name: string, field: string, namespace: string): Resolution {
   const profile = profiles.find((one) => one.metadata.name === name);
-  if (profile) return usable(profiles, profile, field);
+  if (profile) return usable(profiles, profile, `named in ${field}`);
   return {
     ok: false,
     reason: 'ProfileNotFound',
@@ -126,7 +126,7 @@ export function resolveSession(session: AgentSession, profiles: readonly AIProfi
   for (const { role, resolution } of roles) {
     if (!resolution.ok) continue;
     const { profile, chain, decidedBy } = resolution;
-    const line = `AIProfile ${profile.metadata.name} (${profile.spec.provider}, ${profile.spec.model}), chosen by ${decidedBy}`;
+    const line = `AIProfile ${profile.metadata.name} (${profile.spec.provider}, ${profile.spec.model}), ${decidedBy}`;
     lines.set(line, [...(lines.get(line) ?? []), role]);
     prints.push(`${role}:${chain.join('>')}@${profile.metadata.generation ?? 0}`);
   }
