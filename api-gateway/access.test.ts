@@ -113,7 +113,7 @@ describe.each([
       const answer = await post(one);
       expect([one, answer.status]).toEqual([one, 403]);
     }
-    expect(gateway.api.all('/apis/sweagent.dev/v1alpha1/agentsessions')).toEqual([]);
+    expect(await gateway.objects()).toEqual([]);
     for (const one of [{}, { origin: `http://${own}` }, { origin: `http://${own}`, 'sec-fetch-site': 'same-origin' }]) {
       expect([one, (await post(one)).status]).toEqual([one, 201]);
     }

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   // Nothing that was refused became an object.
-  expect(gateway.api.all('/apis/sweagent.dev/v1alpha1/agentsessions')).toEqual([]);
+  expect(await gateway.objects()).toEqual([]);
   await gateway.close();
 });
 
@@ -61,6 +61,14 @@ describe.each(['sessions', 'tasks'])('POST /agent/%s', (family) => {
     });
     expect(answer.text).not.toContain('hunter2');
     expect(answer.text.length).toBeLessThan(2000);
+  });
+
+  it.each<[string, unknown, string, string]>([
+    ['a branch', { publish: { branch: 'a..b' } }, 'publish.branch', 'branch must be a valid git branch name'],
+    ['a sandbox', { sandbox: { type: 'local', runtime_class_name: 'kata' } }, 'sandbox', 'only possible with type pod'],
+  ])('names the field of %s that only the API refuses', async (_, more, field, message) => {
+    const answer = await post({ goal: 'g', repo_url: URL, ...Object(more) });
+    expect(answer.json()).toMatchObject({ status: 422, errors: [{ field, message: expect.stringContaining(message) }] });
   });
 
   it('names every field at once', async () => {

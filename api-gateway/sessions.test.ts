@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { RESOURCES } from '../operator/api/resources.ts';
+import { type AgentSession, API_VERSION, RESOURCES } from '../operator/api/resources.ts';
 import { NAMESPACE, TestGateway } from '../test/support/gateway.ts';
 import { COMPLETED_STATUS, PLAN, PUBLISHED } from '../test/support/session-events.ts';
 
@@ -173,12 +173,35 @@ describe('sessions', () => {
   });
 
   it('do not show a credential that an object has in its address', async () => {
-    const id = await gateway.started();
-    const repository = { url: 'https://ada:secret@example.com/r.git' };
-    await gateway.kube.mergePatch(RESOURCES.sessions, NAMESPACE, id, { spec: { repository } });
+    const id = 'made-with-kubectl';
+    await gateway.kube.create<AgentSession>(RESOURCES.sessions, {
+      apiVersion: API_VERSION,
+      kind: 'AgentSession',
+      metadata: { name: id, namespace: NAMESPACE },
+      spec: { goal: 'g', repository: { url: 'https://ada:hunter2@example.com/r.git' } },
+    });
     const { text } = await gateway.get(`/agent/sessions/${id}`);
     expect(text).toContain('example.com/r.git');
-    expect(text).not.toContain('secret');
+    expect(text).not.toContain('hunter2');
+  });
+
+  it('are started once for one Idempotency-Key', async () => {
+    const start = (goal: string, key: string) =>
+      gateway.post('/agent/sessions', { goal, repo_url: BODY.repo_url }, { 'Idempotency-Key': key });
+    const first = await start('once', 'k1');
+    const again = await start('once', 'k1');
+    expect([first.status, again.status]).toEqual([201, 200]);
+    expect(again.json()).toEqual(first.json());
+    expect(first.json()).toEqual({ session_id: expect.stringMatching(UUID) });
+    expect((await start('another', 'k1')).status).toBe(409);
+    expect((await start('once', 'k2')).json()).not.toEqual(first.json());
+  });
+
+  it('that are asked for at the same time under one key are one', async () => {
+    const start = () => gateway.post('/agent/sessions', BODY, { 'Idempotency-Key': 'at-once' });
+    const answers = await Promise.all([start(), start(), start()]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 201]);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
   });
 
   it('are deleted', async () => {

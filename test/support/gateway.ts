@@ -1,5 +1,5 @@
 /**
- * A gateway on a port of its own, over a Kubernetes API and a log on disk. Whatever it answers is compared with its own
+ * A gateway on a port of its own, over the embedded Kubernetes API and a log on disk. Whatever it answers is compared with its own
  * OpenAPI document.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,15 +11,17 @@ import ajvFormats from 'ajv-formats';
 import { Registry } from 'prom-client';
 import { createGateway, type GatewayDeps } from '../../api-gateway/gateway.ts';
 import { openApi } from '../../api-gateway/openapi.ts';
+import { startEmbeddedApi } from '../../local/api/server.ts';
 import { type AgentSession, RESOURCES } from '../../operator/api/resources.ts';
 import type { AgentSessionStatus } from '../../operator/api/types.gen.ts';
 import type { EventBody, SessionEvent } from '../../operator/engine/events.ts';
 import { FolderBlobStore } from '../../operator/engine/folder-blobs.ts';
 import { SqliteEventLog } from '../../operator/engine/sqlite-log.ts';
 import { HttpKubeClient } from '../../operator/kube/http-client.ts';
+import type { KubeEndpoint } from '../../operator/kube/http-transport.ts';
 import { type Answer, type Request, send } from './http-send.ts';
 import { KeepingLogger } from './keeping-logger.ts';
-import { ScriptedKubeServer } from './kube-server.ts';
+import type { ScriptedKubeServer } from './kube-server.ts';
 
 export const NAMESPACE = 'default';
 const HOLDER = 'the-operator';
@@ -27,7 +29,6 @@ const HOLDER = 'the-operator';
 export class TestGateway implements AsyncDisposable {
   readonly url: string;
   readonly kube: HttpKubeClient;
-  readonly api: ScriptedKubeServer;
   readonly log: SqliteEventLog;
   readonly blobs: FolderBlobStore;
   readonly logger: KeepingLogger;
@@ -36,29 +37,30 @@ export class TestGateway implements AsyncDisposable {
   readonly #close: () => Promise<void>;
   #closed: Promise<void> | undefined;
 
-  private constructor(parts: Pick<TestGateway, 'url' | 'kube' | 'api' | 'log' | 'blobs' | 'logger'>, close: () => Promise<void>) {
+  private constructor(parts: Pick<TestGateway, 'url' | 'kube' | 'log' | 'blobs' | 'logger'>, close: () => Promise<void>) {
     this.url = parts.url;
     this.kube = parts.kube;
-    this.api = parts.api;
     this.log = parts.log;
     this.blobs = parts.blobs;
     this.logger = parts.logger;
     this.#close = close;
   }
 
-  static async start(options: Partial<GatewayDeps> & { host?: string } = {}): Promise<TestGateway> {
-    const { host = '127.0.0.1', ...deps } = options;
+  /** @param options scripted: over this server, which does what it is told; without it over the embedded API */
+  static async start(
+    options: Partial<GatewayDeps> & { host?: string; scripted?: ScriptedKubeServer } = {},
+  ): Promise<TestGateway> {
+    const { host = '127.0.0.1', scripted, ...deps } = options;
     await using started = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
     started.defer(() => rm(folder, { recursive: true }));
     const log = new SqliteEventLog({ path: join(folder, 'log.db'), fsync: false });
     started.defer(() => log.close());
     const blobs = await FolderBlobStore.open(join(folder, 'blobs'), { fsync: false });
-    const api = started.use(await ScriptedKubeServer.start());
     const ended = new AbortController();
+    const endpoint = scripted ? endpointOf(scripted) : await embedded(folder, started);
     started.defer(() => ended.abort());
-    const endpoint = { baseUrl: api.url, headers: async () => ({}), signal: ended.signal };
-    const kube = new HttpKubeClient(endpoint, { tries: 1, requestTimeoutMs: 5_000 });
+    const kube = new HttpKubeClient({ ...endpoint, signal: ended.signal }, { tries: 1, requestTimeoutMs: 5_000 });
     const logger = new KeepingLogger();
     const gateway = createGateway({
       kube,
@@ -76,7 +78,7 @@ export class TestGateway implements AsyncDisposable {
     const { url, close } = await gateway.listen(host, 0);
     started.defer(close);
     const all = started.move();
-    return new TestGateway({ url, kube, api, log, blobs, logger }, () => all.disposeAsync());
+    return new TestGateway({ url, kube, log, blobs, logger }, () => all.disposeAsync());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,6 +116,11 @@ export class TestGateway implements AsyncDisposable {
       throw new Error(`no session: ${answer.status} ${answer.text}`);
     }
     return body.session_id;
+  }
+
+  /** Every session there is. */
+  async objects(): Promise<AgentSession[]> {
+    return (await this.kube.list<AgentSession>(RESOURCES.sessions, { namespace: NAMESPACE })).items;
   }
 
   object(id: string): Promise<AgentSession> {
@@ -154,6 +161,19 @@ export class TestGateway implements AsyncDisposable {
     }
     if (exact) this.seen.add(where);
   }
+}
+
+type Endpoint = Omit<KubeEndpoint, 'signal'>;
+
+function endpointOf(scripted: ScriptedKubeServer): Endpoint {
+  return { baseUrl: scripted.url, headers: async () => ({}) };
+}
+
+async function embedded(folder: string, started: AsyncDisposableStack): Promise<Endpoint> {
+  const crds = ['agentsession', 'aiprofile'].map((name) => join(import.meta.dirname, `../../crds/${name}.yaml`));
+  const options = { stateDir: join(folder, 'kubernetes'), crds, user: 'ada' };
+  const api = started.adopt(await startEmbeddedApi(options), (one) => one.close());
+  return { baseUrl: api.url, ca: api.caPem, headers: async () => ({ authorization: `Bearer ${api.token}` }) };
 }
 
 type Validate = ((value: unknown) => boolean) & { errors?: unknown };

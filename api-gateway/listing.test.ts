@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Phase } from '../operator/api/resources.ts';
+import { TestGateway } from '../test/support/gateway.ts';
+
+const PHASES: Phase[] = ['Queued', 'Planning', 'WaitingForUser', 'Programming', 'Completed', 'Failed', 'Paused', 'Cancelled'];
+
+let gateway: TestGateway;
+const ids: Record<string, string> = {};
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+  for (const phase of PHASES) {
+    ids[phase] = await gateway.started();
+    await gateway.setStatus(ids[phase], { phase });
+  }
+  ids.New = await gateway.started();
+  const task = await gateway.post('/agent/tasks', { goal: 'g', repo_url: 'https://example.com/r.git' });
+  ids.Task = task.headers.location?.split('/').at(-1) ?? '';
+});
+afterAll(() => gateway.close());
+
+async function list(path: string): Promise<{ ids: string[]; next: string | null }> {
+  const { items, continue: next } = Object((await gateway.get(path)).json());
+  return { ids: items.map(({ id }: { id: string }) => id).sort(), next };
+}
+
+describe('a list', () => {
+  it('has every session, without its log', async () => {
+    const answer = await gateway.get('/agent/sessions');
+    const { items } = Object(answer.json());
+    expect(items).toHaveLength(10);
+    expect(items[0]).toMatchObject({ goal: 'Mend the sum', repo_url: 'https://example.com/r.git' });
+    expect(items[0].logs).toBeUndefined();
+    const created = items.map((item: { created_at: string }) => item.created_at);
+    expect(created).toEqual([...created].sort().reverse());
+  });
+
+  it.each([
+    ['QUEUED', ['Queued', 'New', 'Task']],
+    ['RUNNING', ['Planning', 'Programming']],
+    ['WAITING_FOR_USER', ['WaitingForUser']],
+    ['COMPLETED', ['Completed']],
+    ['FAILED', ['Failed']],
+    ['PAUSED', ['Paused']],
+    ['cancelled', ['Cancelled']],
+  ])('of those that are %s has %j', async (status, names) => {
+    expect((await list(`/agent/sessions?status=${status}`)).ids).toEqual(names.map((name) => ids[name]).sort());
+  });
+
+  it('of tasks has those that came through the tasks endpoints', async () => {
+    expect((await list('/agent/tasks')).ids).toEqual([ids.Task]);
+  });
+
+  it('comes in pages', async () => {
+    const seen: string[] = [];
+    for (let path = '/agent/sessions?limit=4'; ; ) {
+      const page = await list(path);
+      expect(page.ids.length).toBeLessThanOrEqual(4);
+      seen.push(...page.ids);
+      if (page.next === null) break;
+      path = `/agent/sessions?limit=4&continue=${encodeURIComponent(page.next)}`;
+    }
+    expect(seen.sort()).toEqual(Object.values(ids).sort());
+  });
+
+  it('does not go on from a place that is none', async () => {
+    expect((await gateway.get('/agent/sessions?continue=nonsense')).json()).toMatchObject({
+      status: 422,
+      errors: [{ field: 'continue' }],
+    });
+  });
+});
