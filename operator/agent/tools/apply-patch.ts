@@ -18,7 +18,7 @@ import { finishedBefore, writeFiles } from './write-tool.ts';
 export const applyPatch: SandboxTool = {
   spec: {
     name: 'apply_patch',
-    description: `Change one or several files with a patch; either all of it is applied or nothing. Good for a change with several places or files, for moving and deleting files. The format:
+    description: `Change one or more files with a patch that is applied as a whole or not at all. Use it for changes in several places or files, and to move or delete files; for a single place edit_file is simpler. Format:
 *** Begin Patch
 *** Update File: src/app.py
 @@ def greet(name):
@@ -30,7 +30,7 @@ export const applyPatch: SandboxTool = {
 +VALUE = 1
 *** Delete File: src/old.py
 *** End Patch
-Lines of context begin with a blank, removed ones with -, new ones with +; about three lines of context on each side, copied from the file exactly. An @@ line names the enclosing function or class and is needed only where the context occurs more than once. "*** Move to: new/path" directly below "*** Update File:" renames the file. Paths are relative to the repository root. When a hunk does not fit, the answer shows what the file has there.`,
+Every line of a hunk starts with a space (context), - (removed) or + (added). Give about three lines of context on each side, copied from the file exactly. An @@ line names the enclosing function or class; it is needed only where the context occurs more than once. To rename a file, put "*** Move to: new/path" directly below "*** Update File:". Paths are relative to the repository root. When a hunk does not apply, the result shows what the file has instead.`,
     parameters: {
       type: 'object',
       additionalProperties: false,

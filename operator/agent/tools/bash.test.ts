@@ -123,6 +123,13 @@ describe('the bash tool', () => {
     expect(result.exitCode).toBeUndefined();
   });
 
+  it('does not wait for a server in the background, which the next command can use', async () => {
+    const server = await box.call('bash', { command: 'mkfifo pipe; (echo served > pipe; echo over > over) > /tmp/server.log 2>&1 &' });
+    expect(server).toMatchObject({ outcome: 'ok', text: '(no output)\n[exit code 0]' });
+    expect(await box.call('bash', { command: 'cat pipe' })).toMatchObject({ text: 'served\n[exit code 0]' });
+    await eventually('the server to end', () => readFile(join(box.repo, 'over')));
+  });
+
   it('reports output while it comes', async () => {
     const seen: number[] = [];
     const command = 'for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done';

@@ -20,16 +20,16 @@ const ENVIRONMENT = { GIT_EDITOR: 'true', GIT_TERMINAL_PROMPT: '0', PAGER: 'cat'
 export const bash: SandboxTool = {
   spec: {
     name: 'bash',
-    description: `Run a shell command and get its output (stdout and stderr together) and exit code. For running tests, builds, git and programs. Every call starts anew in the repository root: cd and variables do not last, so write "cd sub && command". Standard input is empty: nothing can be answered, use flags such as --yes. A long output keeps its beginning and end; all of it stays in a file that the result names. Without timeout_seconds a command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds. Start servers in the background with their output in a file: "server > /tmp/server.log 2>&1 &". To look at files prefer read_file and search to cat and grep; to change them use the editing tools, not sed or echo.`,
+    description: `Run a shell command and get its output (stdout and stderr together) and exit code. Use it for tests, builds, git and other programs. Each call starts fresh in the repository root: cd and variables do not carry over, so write "cd sub && command". There is no terminal and standard input is empty: use flags such as --yes. Long output is cut in the middle; the result names a file that holds all of it. A command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds unless timeout_seconds says otherwise. Start a server in the background with its output in a file: "server > /tmp/server.log 2>&1 &". Prefer read_file and search over cat and grep, and the editing tools, where you have them, over sed and echo.`,
     parameters: {
       type: 'object',
       additionalProperties: false,
       required: ['command'],
       properties: {
-        command: { type: 'string', description: 'The command line; several lines make a script.' },
+        command: { type: 'string', description: 'The command; several lines are a script.' },
         timeout_seconds: {
           type: 'integer',
-          description: `Ends the command after this many seconds; default ${DEFAULT_TIMEOUT_SECONDS}. Give more for a long build or test run.`,
+          description: `When to end the command; default ${DEFAULT_TIMEOUT_SECONDS}. Raise it for a long build or test run.`,
         },
       },
     },

@@ -15,16 +15,19 @@ export const editFile: SandboxTool = {
   spec: {
     name: 'edit_file',
     description:
-      'Replace one piece of text in a file by another. `old_string` is copied from the file letter for letter, indentation included, without the line numbers of read_file, and must occur exactly once: take two or three neighbouring lines in to make it so, or set replace_all. Keep it short; only what changes and what marks the place. The answer shows the edited lines. When the text is not found, it shows what is there instead.',
+      'Replace one piece of text in a file. old_string must be copied from the file exactly, with its indentation and without the line numbers that read_file shows, and must occur only once: include a neighbouring line or two to make it unique, or set replace_all. Keep it short: what changes, and what marks the place. The result shows the edited lines; when the text is not found, it shows what the file has instead.',
     parameters: {
       type: 'object',
       additionalProperties: false,
       required: ['path', 'old_string', 'new_string'],
       properties: {
         path: { type: 'string', description: 'Path relative to the repository root.' },
-        old_string: { type: 'string', description: 'The text to replace, as it is in the file.' },
-        new_string: { type: 'string', description: 'The text to put in its place; empty to delete.' },
-        replace_all: { type: 'boolean', description: 'Replace every occurrence, for renaming within the file. Default false.' },
+        old_string: { type: 'string', description: 'The text to replace, exactly as it is in the file.' },
+        new_string: { type: 'string', description: 'The text to put in its place. Empty deletes it.' },
+        replace_all: {
+          type: 'boolean',
+          description: 'Replace every occurrence, for instance to rename something in the file. Default: false.',
+        },
       },
     },
   },

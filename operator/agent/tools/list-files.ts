@@ -12,13 +12,13 @@ const MAX_ENTRIES = 200;
 export const listFiles: SandboxTool = {
   spec: {
     name: 'list_files',
-    description: `List the files of the repository, or of a directory in it, as a tree of at most ${MAX_ENTRIES} entries; directories that do not fit show how many files they hold. Files that git ignores are left out, unless you name an ignored directory. With glob: only the paths that fit. A good first call in an unknown repository.`,
+    description: `List the files of the repository, or of one directory, as a tree of up to ${MAX_ENTRIES} entries; directories that do not fit show how many files they hold. Skips what git ignores, unless you give an ignored directory as path. With glob, lists only the matching paths. A good first call in a repository you do not know.`,
     parameters: {
       type: 'object',
       additionalProperties: false,
       properties: {
-        path: { type: 'string', description: 'Directory relative to the repository root; the whole repository when left out.' },
-        glob: { type: 'string', description: 'Names to show, for instance "*.py", "**/test_*" or "*.{ts,tsx}".' },
+        path: { type: 'string', description: 'Directory, relative to the repository root. Default: the whole repository.' },
+        glob: { type: 'string', description: 'List only files that match, for instance "*.py", "**/test_*" or "*.{ts,tsx}".' },
       },
     },
   },

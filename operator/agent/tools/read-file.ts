@@ -16,7 +16,7 @@ const LINE_CHARS = 1000;
 export const readFile: SandboxTool = {
   spec: {
     name: 'read_file',
-    description: `Read a text file. Every line comes with its number and a tab; these are not part of the file. One view holds up to ${formatNumber(MAX_LINES)} lines or ${MAX_BYTES / 1024} KB and says how to go on. Read a file before you edit it, and rather the whole of it than many small pieces; give a range for a long file once search has shown you the place.`,
+    description: `Read a text file. Each line is shown as its number, a tab and the text; number and tab are not part of the file. One view holds up to ${formatNumber(MAX_LINES)} lines or ${MAX_BYTES / 1024} KB and says how to continue. Read a file before you edit it. Prefer one view of a whole file over many small ones; use a range in long files, once search has shown you where to look.`,
     parameters: {
       type: 'object',
       additionalProperties: false,
@@ -24,13 +24,13 @@ export const readFile: SandboxTool = {
       properties: {
         path: {
           type: 'string',
-          description: 'Path relative to the repository root. An absolute path reaches other files of the machine.',
+          description: 'Path relative to the repository root, or the absolute path of a file outside of it.',
         },
         start_line: {
           type: 'integer',
-          description: 'First line, from 1. Negative counts from the end: -50 shows the last 50 lines.',
+          description: 'First line to show, counted from 1. A negative number counts from the end: -50 shows the last 50 lines.',
         },
-        end_line: { type: 'integer', description: 'Last line, included.' },
+        end_line: { type: 'integer', description: 'Last line to show.' },
       },
     },
   },

@@ -16,7 +16,7 @@ const LINE_CHARS = 250;
 export const search: SandboxTool = {
   spec: {
     name: 'search',
-    description: `Search the content of files for a regular expression, line by line; answers path:line: text. The quickest way to where something is defined or used. Case matters; begin the pattern with (?i) to ignore it. Escape ( ) [ ] { } . * + ? where they stand for themselves. Files that git ignores and binary files are left out, unless you name an ignored directory as path. Shows up to ${MAX_MATCHES} matches and tells how many there are.`,
+    description: `Search file contents for a regular expression, line by line. Answers "path:line: text" for up to ${MAX_MATCHES} matches and says how many there are. The quickest way to find where something is defined or used. Case-sensitive; start the pattern with (?i) to ignore case. Escape ( ) [ ] { } . * + ? | to search for them literally. Skips binary files and what git ignores; to search an ignored directory, give it as path.`,
     parameters: {
       type: 'object',
       additionalProperties: false,
@@ -25,9 +25,12 @@ export const search: SandboxTool = {
         pattern: { type: 'string', description: 'Regular expression, for instance "def parse_\\w+" or "TODO".' },
         path: {
           type: 'string',
-          description: 'Directory or file to search, relative to the repository root; everything when left out.',
+          description: 'Directory or file to search, relative to the repository root. Default: the whole repository.',
         },
-        glob: { type: 'string', description: 'Only files whose name fits, for instance "*.py" or "*.{ts,tsx}".' },
+        glob: {
+          type: 'string',
+          description: 'Search only files that match, for instance "*.py", "src/**/*.{ts,tsx}" or "!*.lock".',
+        },
       },
     },
   },

@@ -33,25 +33,25 @@ const STATUSES = ['pending', 'in_progress', 'completed', 'skipped'] as const sat
 export const SUBMIT_PLAN: ToolSpec = {
   name: 'submit_plan',
   description:
-    'Hand in the plan and end planning. Call it once you have read the code that the goal touches and know what to change where; the plan is all that the programmer gets to know of what you found. Each step is one verifiable piece of work. A plan that replaces an earlier one keeps the ids and titles of the steps that stay the same.',
+    'Submit the plan and end planning. Call it once you have read the code that the goal touches and know what to change and where. The programmer sees the plan and nothing else of what you found, so put in what it needs. Each step is one piece of work that can be checked. In a revised plan, keep the ids and titles of the steps that stay the same.',
   parameters: {
     type: 'object',
     required: ['title', 'steps'],
     properties: {
-      title: { type: 'string', description: 'The whole plan in one line.' },
+      title: { type: 'string', description: 'The plan in one line.' },
       steps: {
         type: 'array',
-        description: `The steps in the order of work; at most ${LIMITS.steps}, mostly 2 to 7.`,
+        description: `The steps in order; usually 2 to 7, at most ${LIMITS.steps}.`,
         items: {
           type: 'object',
           required: ['id', 'title'],
           properties: {
-            id: { type: 'string', description: 'Short and unique in the plan, for instance "1".' },
-            title: { type: 'string', description: `What is done, in one line of at most ${LIMITS.stepTitle} characters.` },
+            id: { type: 'string', description: 'Short and unique within the plan, for instance "1".' },
+            title: { type: 'string', description: `What to do, in one line of at most ${LIMITS.stepTitle} characters.` },
             details: {
               type: 'string',
               description:
-                'What the programmer must know: files and functions, the cause you found, the approach, edge cases, how to see that it works.',
+                'What the programmer needs to know: files and functions, the cause you found, the approach, edge cases, how to tell that it works.',
             },
           },
         },
@@ -60,7 +60,7 @@ export const SUBMIT_PLAN: ToolSpec = {
         type: 'array',
         items: { type: 'string' },
         description:
-          'Commands that show whether the work is right, run by the platform in the root of the repository when the work is done, each with exit code 0 for success. Name the narrowest that really test the goal (one test file or package rather than everything), and only what can run here: you have tried the runner.',
+          'Commands that prove the goal is met. The platform runs them in the repository root when the work is done; exit code 0 is success. Choose the narrowest that really test the goal (a test file or package rather than everything), include tests that the plan adds, and name only commands whose runner you have seen working here.',
       },
     },
   },
@@ -69,18 +69,19 @@ export const SUBMIT_PLAN: ToolSpec = {
 export const UPDATE_PLAN: ToolSpec = {
   name: 'update_plan',
   description:
-    'Tell how far the steps of the plan are. Set a step to in_progress when you begin it and to completed once you have seen it work; skipped when it proves needless. Name only the steps that change; several at once are fine.',
+    'Record progress on the plan. Set a step to in_progress when you start it, to completed once you have seen it work, or to skipped if it turns out to be unnecessary. Give only the steps whose status changes; several at once are fine.',
   parameters: {
     type: 'object',
     required: ['steps'],
     properties: {
       steps: {
         type: 'array',
+        description: 'The steps whose status changes.',
         items: {
           type: 'object',
           required: ['id', 'status'],
           properties: {
-            id: { type: 'string', description: 'Id of a step of the plan.' },
+            id: { type: 'string', description: 'Id of a step in the plan.' },
             status: { type: 'string', enum: [...STATUSES] },
           },
         },
@@ -92,7 +93,7 @@ export const UPDATE_PLAN: ToolSpec = {
 export const FINISH: ToolSpec = {
   name: 'finish',
   description:
-    'End your work. Call it when every step of the plan is completed or skipped, the tests you touched pass and nothing temporary is left in the worktree. The platform then runs its checks, and a reviewer reads the diff.',
+    'End your work. Call it when every step of the plan is completed or skipped, the tests you touched pass, and no temporary files are left in the repository. The platform then runs the checks, and a reviewer reads the diff.',
   parameters: {
     type: 'object',
     required: ['summary'],
@@ -100,7 +101,7 @@ export const FINISH: ToolSpec = {
       summary: {
         type: 'string',
         description:
-          'What was changed and why, how you saw that it works (commands and their results), and what is doubtful or left out. A few sentences, in the form in which a commit message tells it.',
+          'In a few sentences, as in a commit message: what you changed and why, how you verified it (commands and results), and what is uncertain or left out.',
       },
     },
   },
@@ -108,29 +109,29 @@ export const FINISH: ToolSpec = {
 
 export const SUBMIT_REVIEW: ToolSpec = {
   name: 'submit_review',
-  description: `Hand in your verdict and end the review. approve: the goal is met and nothing must change. request_changes: with the findings that must be mended, at most ${LIMITS.findings}, the weightiest first. Matters of taste are no findings.`,
+  description: `Submit your verdict and end the review. approve: the goal is met and nothing has to change. request_changes: with what has to be fixed, at most ${LIMITS.findings} findings, the most serious first. Matters of taste are not findings.`,
   parameters: {
     type: 'object',
     required: ['verdict', 'findings'],
     properties: {
-      verdict: { type: 'string', enum: ['approve', 'request_changes'] },
+      verdict: { type: 'string', enum: ['approve', 'request_changes'], description: 'Whether the work is accepted as it is.' },
       findings: {
         type: 'array',
-        description: 'Empty when you approve.',
+        description: 'What has to be fixed; empty when you approve.',
         items: {
           type: 'object',
           required: ['file', 'problem'],
           properties: {
-            file: { type: 'string', description: 'Path relative to the root of the repository.' },
+            file: { type: 'string', description: 'Path relative to the repository root.' },
             line: { type: 'integer', description: 'Line in the file as it is now.' },
             problem: {
               type: 'string',
-              description: 'What goes wrong, with the input or situation in which it does, and what would be right.',
+              description: 'What goes wrong, for which input or in which situation, and what would be right.',
             },
           },
         },
       },
-      summary: { type: 'string', description: 'The review in a few sentences: what you checked and what decides the verdict.' },
+      summary: { type: 'string', description: 'A few sentences: what you checked and what decided the verdict.' },
     },
   },
 };
@@ -138,14 +139,14 @@ export const SUBMIT_REVIEW: ToolSpec = {
 export const ASK_USER: ToolSpec = {
   name: 'ask_user',
   description:
-    'Ask the user and wait for the answer, which can take hours. Only for what you cannot find out in the repository and where a wrong guess would waste the work; otherwise choose the most sensible reading and say so in your plan or summary. Ask everything at once.',
+    'Ask the user a question and wait for the answer, which may take hours. Use it only when the repository does not hold the answer and a wrong guess would waste the work; otherwise choose the most sensible reading and say so in your plan or summary. Ask everything in one call.',
   parameters: {
     type: 'object',
     required: ['question'],
     properties: {
       question: {
         type: 'string',
-        description: `The question with the choices that you see and the one you would take; at most ${LIMITS.question} characters.`,
+        description: `The question, the choices you see, and which one you would take; at most ${LIMITS.question} characters.`,
       },
     },
   },

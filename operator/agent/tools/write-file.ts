@@ -12,14 +12,14 @@ export const writeFile: SandboxTool = {
   spec: {
     name: 'write_file',
     description:
-      'Create a file, or replace everything in one. Missing directories are made. `content` becomes the file exactly as it is given, so it must be complete: no placeholder for code that stays. To change a part of an existing file use edit_file.',
+      'Create a file, or replace a whole file. Missing directories are created. The file will hold exactly what content says, so give all of it and no placeholders for code that should stay. To change part of a file, use edit_file.',
     parameters: {
       type: 'object',
       additionalProperties: false,
       required: ['path', 'content'],
       properties: {
         path: { type: 'string', description: 'Path relative to the repository root.' },
-        content: { type: 'string', description: 'The whole content, normally ending with a newline.' },
+        content: { type: 'string', description: 'The complete content, normally ending with a newline.' },
       },
     },
   },
