@@ -11,6 +11,8 @@ import { apply } from './fold.ts';
 import { type Claim, type EventLog, LogUnavailableError } from './log.ts';
 import type { SessionState } from './state.ts';
 
+type Pending = { event: NewEvent; after: SessionState };
+
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 5_000];
 
 export class Recorder {
@@ -18,11 +20,11 @@ export class Recorder {
   readonly #claim: Claim;
   readonly #logger: Logger;
   readonly #now: () => number;
-  readonly #onEvent: (event: SessionEvent, state: SessionState) => void;
+  readonly #onStored: (events: readonly SessionEvent[], state: SessionState) => void;
   readonly #onUnavailable: (message: string | undefined) => void;
   #state: SessionState;
   #stored: number;
-  #pending: NewEvent[] = [];
+  #pending: Pending[] = [];
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: {
@@ -31,7 +33,8 @@ export class Recorder {
     state: SessionState;
     logger: Logger;
     now: () => number;
-    onEvent: (event: SessionEvent, state: SessionState) => void;
+    /** Told of events once they are on disk, with the state after them: what others may see. */
+    onStored: (events: readonly SessionEvent[], state: SessionState) => void;
     /** Told why the log cannot be written, and undefined once it can again. */
     onUnavailable: (message: string | undefined) => void;
   }) {
@@ -41,10 +44,11 @@ export class Recorder {
     this.#stored = options.state.lastSeq;
     this.#logger = options.logger;
     this.#now = options.now;
-    this.#onEvent = options.onEvent;
+    this.#onStored = options.onStored;
     this.#onUnavailable = options.onUnavailable;
   }
 
+  /** With everything that was emitted, on disk or not: what decisions are made from. */
   get state(): SessionState {
     return this.#state;
   }
@@ -55,8 +59,7 @@ export class Recorder {
       const event: NewEvent = { time: new Date(this.#now()).toISOString(), ...body };
       const stamped: SessionEvent = { ...event, seq: this.#state.lastSeq + 1, epoch: this.#claim.epoch, format: FORMAT };
       this.#state = apply(this.#state, stamped);
-      this.#pending.push(event);
-      this.#onEvent(stamped, this.#state);
+      this.#pending.push({ event, after: this.#state });
     }
   }
 
@@ -75,9 +78,11 @@ export class Recorder {
     for (let attempt = 0; this.#pending.length > 0; ) {
       const batch = this.#pending;
       try {
-        await this.#log.append(this.#claim.uid, this.#claim.epoch, this.#stored, batch);
+        const events = batch.map(({ event }) => event);
+        const stored = await this.#log.append(this.#claim.uid, this.#claim.epoch, this.#stored, events);
         this.#stored += batch.length;
         this.#pending = this.#pending.slice(batch.length);
+        this.#onStored(stored, batch.at(-1)?.after ?? this.#state);
         if (attempt > 0) this.#onUnavailable(undefined);
         attempt = 0;
       } catch (error) {

@@ -64,6 +64,7 @@ export class SessionTask {
     this.ended = this.#run();
   }
 
+  /** As far as it is on disk. */
   get state(): SessionState {
     return this.#state;
   }
@@ -171,9 +172,9 @@ export class SessionTask {
       state: loaded,
       logger: this.#deps.logger,
       now: this.#deps.now,
-      onEvent: (event, state) => {
+      onStored: (events, state) => {
         this.#state = state;
-        this.#onChange(URGENT.has(event.type));
+        this.#onChange(events.some((event) => URGENT.has(event.type)));
       },
       onUnavailable: (message) => this.#wait(message === undefined ? undefined : { reason: 'LogUnavailable', message }),
     });

@@ -44,6 +44,7 @@ export const quiet: Logger = { debug: () => undefined, info: () => undefined, wa
 
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'swe-engine-'));
+  mkdirSync(folder, { recursive: true });
   const path = (name: string) => join(folder, name);
   const stored = new SqliteEventLog({ path: path('events.db'), exclusive: options.exclusive ?? true });
   const providers = new ModelProviders();

@@ -1,0 +1,53 @@
+/**
+ * A scripted model for crash tests. Every command it asks for carries a number of its own, also when it is asked the same
+ * thing again: what ran can so be told apart from what the log says ran.
+ */
+import type { ModelReply, SeenRequest } from './model-server.ts';
+
+export type CrashModel = {
+  answer(request: SeenRequest): ModelReply | Promise<ModelReply>;
+  /** The next question of the programmer is answered only after `release`; `asked` resolves when it has come. */
+  hold(): { asked: Promise<void>; release: () => void };
+};
+
+/** `counts`: a file, outside of the log, to which every command writes its number when it begins. */
+export function crashModel(counts: string): CrashModel {
+  let number = 0;
+  let held: { asked: PromiseWithResolvers<void>; released: PromiseWithResolvers<void> } | undefined;
+  const command = (rest: string) => ({ name: 'bash', args: { command: `echo ${++number} >> '${counts}'; ${rest}` } });
+  return {
+    hold() {
+      const one = { asked: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() };
+      held = one;
+      return { asked: one.asked.promise, release: one.released.resolve };
+    },
+    async answer(request) {
+      const step = request.messages.filter((message) => message.role === 'assistant').length;
+      if (request.tools.includes('submit_plan')) {
+        const plan = { title: 'Greet', steps: [{ id: 'a', title: 'Say hello' }], checks: ['grep -q hello greeting.txt'] };
+        return step === 0 ? { calls: [command('ls')] } : { calls: [{ name: 'submit_plan', args: plan }] };
+      }
+      if (request.tools.includes('submit_review')) {
+        return step === 0
+          ? { calls: [command('cat greeting.txt')] }
+          : { calls: [{ name: 'submit_review', args: { verdict: 'approve', findings: [] } }] };
+      }
+      const waitFor = held;
+      held = undefined;
+      waitFor?.asked.resolve();
+      await waitFor?.released.promise;
+      const work: ModelReply[] = [
+        { calls: [command('sleep 0.15; echo begun'), command('echo one')] },
+        { calls: [{ name: 'write_file', args: { path: 'greeting.txt', content: 'hello\n' } }] },
+        {
+          calls: [
+            { name: 'edit_file', args: { path: 'greeting.txt', old_string: 'hello', new_string: 'hello, hello' } },
+            command('cat greeting.txt'),
+          ],
+        },
+        { calls: [{ name: 'finish', args: { summary: 'Greets.' } }] },
+      ];
+      return work[Math.min(step, work.length - 1)] ?? {};
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** The engine in a process of its own, to be killed. Argument: JSON of ProcessOptions. Prints `done` when the session finished. */
+import { type CrashPoint, crashingAt, withoutEpochCheck, withoutIntents } from './crashing-log.ts';
+import { startEngine } from './engine.ts';
+
+export type ProcessOptions = {
+  folder: string;
+  baseUrl: string;
+  repository: string;
+  crash?: CrashPoint;
+  mutant?: 'no-intents' | 'no-epoch-check';
+};
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ProcessOptions;
+const engine = await startEngine({
+  baseUrl: options.baseUrl,
+  folder: options.folder,
+  wrapLog: (log) => {
+    const mutated =
+      options.mutant === 'no-intents' ? withoutIntents(log) : options.mutant === 'no-epoch-check' ? withoutEpochCheck(log) : log;
+    return crashingAt(mutated, options.crash);
+  },
+});
+engine.apply('crash', { goal: 'Say hello', repository: { url: options.repository } });
+await engine.until('crash', (state) => state.finished !== undefined, 30_000);
+console.log('done');
+await engine.stop();
