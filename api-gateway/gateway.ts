@@ -178,8 +178,8 @@ function bind(server: Server, host: string, port: number): Promise<void> {
 function urlOf(server: Server, host: string): string {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const name = host === '0.0.0.0' || host === '::' || isLoopbackName(host) ? 'localhost' : host;
-  return `http://${name === 'localhost' && host === '127.0.0.1' ? '127.0.0.1' : name.includes(':') ? `[${name}]` : name}:${port}`;
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 async function close(server: Server, closing: AbortController, metrics: GatewayMetrics): Promise<void> {

@@ -9,7 +9,7 @@ import { expect } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import { Registry } from 'prom-client';
-import { createGateway, type GatewayDeps } from '../../api-gateway/gateway.ts';
+import { createGateway, type Gateway, type GatewayDeps } from '../../api-gateway/gateway.ts';
 import { openApi } from '../../api-gateway/openapi.ts';
 import { startEmbeddedApi } from '../../local/api/server.ts';
 import { type AgentSession, RESOURCES } from '../../operator/api/resources.ts';
@@ -28,6 +28,7 @@ const HOLDER = 'the-operator';
 
 export class TestGateway implements AsyncDisposable {
   readonly url: string;
+  readonly handler: Gateway['handler'];
   readonly kube: HttpKubeClient;
   readonly log: SqliteEventLog;
   readonly blobs: FolderBlobStore;
@@ -35,14 +36,21 @@ export class TestGateway implements AsyncDisposable {
   /** "METHOD /path/{of}/operation status" of each answer that the document describes. */
   readonly seen = new Set<string>();
   readonly #close: () => Promise<void>;
+  /** Listens once more, on a port of the test's choice. */
+  readonly listenAgain: (port: number) => Promise<unknown>;
   #closed: Promise<void> | undefined;
 
-  private constructor(parts: Pick<TestGateway, 'url' | 'kube' | 'log' | 'blobs' | 'logger'>, close: () => Promise<void>) {
+  private constructor(
+    parts: Pick<TestGateway, 'url' | 'handler' | 'kube' | 'log' | 'blobs' | 'logger' | 'listenAgain'>,
+    close: () => Promise<void>,
+  ) {
     this.url = parts.url;
+    this.handler = parts.handler;
     this.kube = parts.kube;
     this.log = parts.log;
     this.blobs = parts.blobs;
     this.logger = parts.logger;
+    this.listenAgain = parts.listenAgain;
     this.#close = close;
   }
 
@@ -78,7 +86,8 @@ export class TestGateway implements AsyncDisposable {
     const { url, close } = await gateway.listen(host, 0);
     started.defer(close);
     const all = started.move();
-    return new TestGateway({ url, kube, log, blobs, logger }, () => all.disposeAsync());
+    const listenAgain = (port: number) => gateway.listen('127.0.0.1', port);
+    return new TestGateway({ url, handler: gateway.handler, kube, log, blobs, logger, listenAgain }, () => all.disposeAsync());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
