@@ -4,7 +4,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { ToolSpec } from '../../llm/provider.ts';
 import { quoteAll } from '../../sandbox/quote.ts';
 import { readJson } from './json-repair.ts';
-import { isSessionTool } from './session-tools.ts';
+import { isSessionTool } from './session-tool-specs.ts';
 
 /**
  * Reads the raw arguments of a call. `error` is for the model: what is wrong with which argument and what the tool takes.

@@ -124,7 +124,9 @@ describe('the bash tool', () => {
   });
 
   it('does not wait for a server in the background, which the next command can use', async () => {
-    const server = await box.call('bash', { command: 'mkfifo pipe; (echo served > pipe; echo over > over) > /tmp/server.log 2>&1 &' });
+    const server = await box.call('bash', {
+      command: 'mkfifo pipe; (echo served > pipe; echo over > over) > /tmp/server.log 2>&1 &',
+    });
     expect(server).toMatchObject({ outcome: 'ok', text: '(no output)\n[exit code 0]' });
     expect(await box.call('bash', { command: 'cat pipe' })).toMatchObject({ text: 'served\n[exit code 0]' });
     await eventually('the server to end', () => readFile(join(box.repo, 'over')));

@@ -7,7 +7,7 @@ import { editFile } from './edit-file.ts';
 import { listFiles } from './list-files.ts';
 import { readFile } from './read-file.ts';
 import { search } from './search.ts';
-import { ASK_USER, FINISH, SUBMIT_PLAN, SUBMIT_REVIEW, UPDATE_PLAN } from './session-tools.ts';
+import { ASK_USER, FINISH, SUBMIT_PLAN, SUBMIT_REVIEW, UPDATE_PLAN } from './session-tool-specs.ts';
 import type { SandboxTool } from './tool.ts';
 import { writeFile } from './write-file.ts';
 

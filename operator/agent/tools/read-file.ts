@@ -125,14 +125,16 @@ async function readByCommand(absolute: string, name: string, range: Range, conte
   const script = [
     `[ -e ${file} ] || exit 20`,
     `[ -d ${file} ] && exit 21`,
-    `[ -r ${file} ] || exit 22`,
+    `[ -f ${file} ] || exit 22`,
+    `[ -r ${file} ] || exit 23`,
     `wc -c < ${file}; wc -l < ${file}; head -c 8192 ${file} | wc -c; head -c 8192 ${file} | tr -d '\\000' | wc -c`,
     `tail -n +${start} ${file} | head -n ${count} | cut -c 1-${LINE_CHARS * 2} | head -c ${MAX_BYTES * 2}`,
   ].join('\n');
   const { exitCode, output } = await sandbox.query(script, { timeoutSeconds: 60, signal });
   if (exitCode === 20) return failed(`There is no file ${name}.`);
   if (exitCode === 21) return failed(`${name} is a directory.`);
-  if (exitCode === 22) return failed(`${name} may not be read.`);
+  if (exitCode === 22) return failed(`${name} is not a regular file.`);
+  if (exitCode === 23) return failed(`${name} may not be read.`);
   const [size = 0, newlines = 0, sample, withoutNul, ...rest] = output
     .split('\n')
     .map((line, index) => (index < 4 ? Number(line) : line));

@@ -111,6 +111,7 @@ describe('read_file', () => {
     expect(await text({ path, start_line: -1 })).toContain('30\tline 30');
     expect(await text({ path: '/nowhere/x' })).toBe('There is no file /nowhere/x.');
     expect(await text({ path: '/etc' })).toBe('/etc is a directory.');
+    expect(await text({ path: '/dev/zero' })).toBe('/dev/zero is not a regular file.');
   });
 
   it('reads a part of a file that is too large to be fetched', async () => {

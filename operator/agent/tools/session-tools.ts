@@ -1,164 +1,16 @@
 /**
- * The tools by which a role acts on its session: what the model reads about them, and what its arguments mean. The engine
- * does what they ask. Parsers forgive where the meaning is clear and say what to change where it is not.
+ * What the arguments of the session tools mean; the engine does what they ask. Parsers forgive where the meaning is clear
+ * and say what to change where it is not.
  */
 import type { PlanStep, ReviewFinding } from '../../engine/event-parts.ts';
-import type { ToolSpec } from '../../llm/provider.ts';
 import { readJson } from './json-repair.ts';
+import { LIMITS, STATUSES } from './session-tool-specs.ts';
 
 export type Parsed<T> = { value: T } | { error: string };
 
 export type PlanSubmission = { title: string; steps: { id: string; title: string; details?: string }[]; checks: string[] };
 export type PlanUpdate = { steps: { id: string; status: PlanStep['status'] }[] };
 export type ReviewSubmission = { verdict: 'approve' | 'request_changes'; findings: ReviewFinding[]; summary: string };
-
-/** Bounds of the status (crds/agentsession.yaml) and, where it has none, of what is sensible to read. */
-const LIMITS = {
-  planTitle: 256,
-  steps: 30,
-  stepId: 63,
-  stepTitle: 200,
-  stepDetails: 8_000,
-  checks: 16,
-  check: 2048,
-  question: 2048,
-  findings: 6,
-  findingFile: 1024,
-  findingProblem: 4_000,
-  summary: 16_000,
-} as const;
-
-const STATUSES = ['pending', 'in_progress', 'completed', 'skipped'] as const satisfies readonly PlanStep['status'][];
-
-export const SUBMIT_PLAN: ToolSpec = {
-  name: 'submit_plan',
-  description:
-    'Submit the plan and end planning. Call it once you have read the code that the goal touches and know what to change and where. The programmer sees the plan and nothing else of what you found, so put in what it needs. Each step is one piece of work that can be checked. In a revised plan, keep the ids and titles of the steps that stay the same.',
-  parameters: {
-    type: 'object',
-    required: ['title', 'steps'],
-    properties: {
-      title: { type: 'string', description: 'The plan in one line.' },
-      steps: {
-        type: 'array',
-        description: `The steps in order; usually 2 to 7, at most ${LIMITS.steps}.`,
-        items: {
-          type: 'object',
-          required: ['id', 'title'],
-          properties: {
-            id: { type: 'string', description: 'Short and unique within the plan, for instance "1".' },
-            title: { type: 'string', description: `What to do, in one line of at most ${LIMITS.stepTitle} characters.` },
-            details: {
-              type: 'string',
-              description:
-                'What the programmer needs to know: files and functions, the cause you found, the approach, edge cases, how to tell that it works.',
-            },
-          },
-        },
-      },
-      checks: {
-        type: 'array',
-        items: { type: 'string' },
-        description:
-          'Commands that prove the goal is met. The platform runs them in the repository root when the work is done; exit code 0 is success. Choose the narrowest that really test the goal (a test file or package rather than everything), include tests that the plan adds, and name only commands whose runner you have seen working here.',
-      },
-    },
-  },
-};
-
-export const UPDATE_PLAN: ToolSpec = {
-  name: 'update_plan',
-  description:
-    'Record progress on the plan. Set a step to in_progress when you start it, to completed once you have seen it work, or to skipped if it turns out to be unnecessary. Give only the steps whose status changes; several at once are fine.',
-  parameters: {
-    type: 'object',
-    required: ['steps'],
-    properties: {
-      steps: {
-        type: 'array',
-        description: 'The steps whose status changes.',
-        items: {
-          type: 'object',
-          required: ['id', 'status'],
-          properties: {
-            id: { type: 'string', description: 'Id of a step in the plan.' },
-            status: { type: 'string', enum: [...STATUSES] },
-          },
-        },
-      },
-    },
-  },
-};
-
-export const FINISH: ToolSpec = {
-  name: 'finish',
-  description:
-    'End your work. Call it when every step of the plan is completed or skipped, the tests you touched pass, and no temporary files are left in the repository. The platform then runs the checks, and a reviewer reads the diff.',
-  parameters: {
-    type: 'object',
-    required: ['summary'],
-    properties: {
-      summary: {
-        type: 'string',
-        description:
-          'In a few sentences, as in a commit message: what you changed and why, how you verified it (commands and results), and what is uncertain or left out.',
-      },
-    },
-  },
-};
-
-export const SUBMIT_REVIEW: ToolSpec = {
-  name: 'submit_review',
-  description: `Submit your verdict and end the review. approve: the goal is met and nothing has to change. request_changes: with what has to be fixed, at most ${LIMITS.findings} findings, the most serious first. Matters of taste are not findings.`,
-  parameters: {
-    type: 'object',
-    required: ['verdict', 'findings'],
-    properties: {
-      verdict: { type: 'string', enum: ['approve', 'request_changes'], description: 'Whether the work is accepted as it is.' },
-      findings: {
-        type: 'array',
-        description: 'What has to be fixed; empty when you approve.',
-        items: {
-          type: 'object',
-          required: ['file', 'problem'],
-          properties: {
-            file: { type: 'string', description: 'Path relative to the repository root.' },
-            line: { type: 'integer', description: 'Line in the file as it is now.' },
-            problem: {
-              type: 'string',
-              description: 'What goes wrong, for which input or in which situation, and what would be right.',
-            },
-          },
-        },
-      },
-      summary: { type: 'string', description: 'A few sentences: what you checked and what decided the verdict.' },
-    },
-  },
-};
-
-export const ASK_USER: ToolSpec = {
-  name: 'ask_user',
-  description:
-    'Ask the user a question and wait for the answer, which may take hours. Use it only when the repository does not hold the answer and a wrong guess would waste the work; otherwise choose the most sensible reading and say so in your plan or summary. Ask everything in one call.',
-  parameters: {
-    type: 'object',
-    required: ['question'],
-    properties: {
-      question: {
-        type: 'string',
-        description: `The question, the choices you see, and which one you would take; at most ${LIMITS.question} characters.`,
-      },
-    },
-  },
-};
-
-const SESSION_TOOLS: ReadonlySet<string> = new Set(
-  [SUBMIT_PLAN, UPDATE_PLAN, FINISH, SUBMIT_REVIEW, ASK_USER].map(({ name }) => name),
-);
-
-export function isSessionTool(name: string): boolean {
-  return SESSION_TOOLS.has(name);
-}
 
 /** Missing ids are filled in with the number of the step; a title that is too long moves into the details. */
 export function parseSubmitPlan(args: Record<string, unknown>): Parsed<PlanSubmission> {
