@@ -89,6 +89,7 @@ async function serve(
   if (options.token !== undefined && token !== options.token) return refuse(response, 401);
   if (pushing && (options.token === undefined || options.mayPush === false)) return refuse(response, 403);
   await options.pause?.(record);
+  if (response.destroyed) return;
   await runBackend(request, response, url, options, record);
 }
 

@@ -9,12 +9,13 @@ import type { Sandbox } from '../../operator/sandbox/sandbox.ts';
 export async function localSandbox(
   folder: string,
   isolation: IsolationMethod = 'none',
+  path = process.env.PATH ?? '',
 ): Promise<{ sandbox: Sandbox } & AsyncDisposable> {
   const transport = new LocalTransport({
     workspaceDir: join(folder, 'workspace'),
     isolation,
     hidden: [],
-    hostEnvironment: { PATH: process.env.PATH },
+    hostEnvironment: { PATH: path },
     home: '/nonexistent',
   });
   const uid = randomUUID();

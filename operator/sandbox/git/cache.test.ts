@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -314,6 +316,40 @@ describe('a source that means harm', () => {
   });
 });
 
+describe('a repository over ssh', () => {
+  /** Stands in for ssh: writes down its arguments, then runs what it was asked to run there, here. */
+  async function fakeSsh(script: string): Promise<string> {
+    const bin = join(folder.path, 'bin');
+    await mkdir(bin);
+    const record = `printf '%s\\n' "$*" >>'${folder.path}/ssh-calls'`;
+    await writeFile(join(bin, 'ssh'), `#!/bin/sh\n${record}\n${script}\n`, { mode: 0o755 });
+    return `${bin}:${process.env.PATH}`;
+  }
+
+  it('is fetched without asking anybody anything', async () => {
+    await numbered(2);
+    const path = await fakeSsh('while [ $# -gt 1 ]; do shift; done; exec sh -c "$1"');
+    const cache = cacheOf({ allowLocal: false, environment: { PATH: path } });
+    const snapshot = await cache.fetch({ url: `git@forge.example:${source}`, depth: 1 }, undefined, live());
+    expect(snapshot.commit).toBe(await git(source, 'rev-parse', 'HEAD'));
+    const calls = await readFile(join(folder.path, 'ssh-calls'), 'utf8');
+    expect(calls).toMatch(/^-oBatchMode=yes .*-oConnectTimeout=20 .*git@forge\.example git-upload-pack '/m);
+  });
+
+  it.each([
+    ['git@forge.example: Permission denied (publickey).', 'AuthenticationFailed', /no key/],
+    ['Host key verification failed.', 'AuthenticationFailed', /known_hosts/],
+    ['ERROR: Repository not found.', 'RepositoryNotFound', /no git repository/],
+    ['ssh: Could not resolve hostname forge.example: Name or service not known', 'Unreachable', /cannot be reached/],
+  ])('says what "%s" means', async (said, reason, message) => {
+    const path = await fakeSsh(`echo '${said}' >&2; exit 255`);
+    const error = await failure(
+      cacheOf({ environment: { PATH: path } }).fetch({ url: 'ssh://git@forge.example/x', depth: 1 }, undefined, live()),
+    );
+    expect(error).toMatchObject({ reason, message: expect.stringMatching(message) });
+  });
+});
+
 describe('the cache', () => {
   it('goes on after a crash that left locks and an unfinished pack', async () => {
     await numbered(2);
@@ -330,6 +366,39 @@ describe('the cache', () => {
     expect(snapshot.commit).toBe(await git(source, 'rev-parse', 'main'));
     await cacheOf().prune();
     expect(await leftovers()).toEqual([]);
+  });
+
+  it('ends a git that a dead operator left working in it', async () => {
+    await numbered(1);
+    await cacheOf().fetch({ url: source, depth: 1 }, undefined, live());
+    const [name = ''] = await readdir(join(folder.path, 'cache', 'repositories'));
+    const clone = join(folder.path, 'cache', 'repositories', name, 'depth-1');
+    const orphan = spawn('sh', ['-c', 'sleep 60; :', clone], { detached: true, stdio: 'ignore' });
+    const ended = once(orphan, 'exit');
+    await writeFile(join(clone, 'running'), `${orphan.pid}\n`);
+    await addCommits(source, [{ files: { b: '1' } }], 'main', 'refs/heads/main');
+    await cacheOf().fetch({ url: source, depth: 1 }, undefined, live());
+    expect(await ended).toEqual([null, 'SIGKILL']);
+    // A process that only has the same number is left alone.
+    const stranger = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    await writeFile(join(clone, 'running'), `${stranger.pid}\n`);
+    await addCommits(source, [{ files: { b: '2' } }], 'main', 'refs/heads/main');
+    await cacheOf().fetch({ url: source, depth: 1 }, undefined, live());
+    expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
+    stranger.kill('SIGKILL');
+    await once(stranger, 'exit');
+  });
+
+  it('gives a commit by its id when the remote has it no more', async () => {
+    await numbered(2);
+    const cache = cacheOf();
+    const { commit } = await cache.fetch({ url: source, depth: 1 }, undefined, live());
+    await git(source, 'update-ref', 'refs/heads/main', 'main~1');
+    await git(source, 'reflog', 'expire', '--all', '--expire=now');
+    await git(source, 'gc', '-q', '--prune=now');
+    await cache.fetch({ url: source, depth: 1 }, undefined, live());
+    const snapshot = await cache.fetch({ url: source, ref: commit, depth: 1 }, undefined, live());
+    expect(await readFile(join(await unpack(snapshot), 'count.txt'), 'utf8')).toBe('2\n');
   });
 
   it('makes a damaged copy anew', async () => {
@@ -389,6 +458,29 @@ describe('an aborted fetch', () => {
     controller.abort(new Error('stopped by the user'));
     expect(await settled).toMatchObject({ message: 'stopped by the user' });
     await eventually('git is gone', async () => (await processesWith(server.host)).length === 0);
+  });
+
+  it('in the middle of the transfer leaves nothing half done', async () => {
+    await makeRepository(source, [{ files: { a: '1' } }], { bare: true });
+    const controller = new AbortController();
+    let asked = 0;
+    const held = Promise.withResolvers<void>();
+    await using server = await startGitHttpServer({
+      root: folder.path,
+      async pause({ method }) {
+        // Listing takes one POST, fetching begins with the second.
+        if (method !== 'POST' || ++asked < 3) return;
+        controller.abort(new Error('stopped'));
+        await held.promise;
+      },
+    });
+    const cache = cacheOf();
+    const url = `${server.url}/source`;
+    await expect(cache.fetch({ url, depth: 1 }, undefined, controller.signal)).rejects.toThrow('stopped');
+    expect(await leftovers()).toEqual([]);
+    held.resolve();
+    delete server.options.pause;
+    await expect(cache.fetch({ url, depth: 1 }, undefined, live())).resolves.toMatchObject({ branch: 'main' });
   });
 
   it('is ended by its deadline', async () => {

@@ -27,6 +27,9 @@ export type CacheOptions = {
   timeoutMs?: number;
 };
 
+/** Measuring the cache means looking at every file. */
+const EVICTION_MS = 60_000;
+
 export class RepositoryCache {
   readonly git: GitRunner;
   readonly #options: Required<Pick<CacheOptions, 'dir' | 'maxBytes' | 'timeoutMs'>> & CacheOptions;
@@ -35,6 +38,8 @@ export class RepositoryCache {
   readonly #uses = new Map<string, number>();
   /** Snapshot files handed out, and scratch folders lent, by this process. */
   readonly #lent = new Set<string>();
+
+  #lastEviction = Number.NEGATIVE_INFINITY;
 
   constructor(options: CacheOptions) {
     this.#options = { maxBytes: 5 * 1024 ** 3, timeoutMs: 15 * 60_000, ...options };
@@ -74,7 +79,7 @@ export class RepositoryCache {
         notes: packed.notes,
         ...(await this.#lend(packed.bundlePath)),
       }));
-      await this.#evict(this.#options.maxBytes);
+      await this.#evictNowAndThen();
       return snapshot;
     });
   }
@@ -184,6 +189,12 @@ export class RepositoryCache {
       await rm(path, { force: true });
     };
     return { bundlePath: path, dispose };
+  }
+
+  async #evictNowAndThen(): Promise<void> {
+    if (performance.now() - this.#lastEviction < EVICTION_MS) return;
+    this.#lastEviction = performance.now();
+    await this.#evict(this.#options.maxBytes);
   }
 
   async #evict(maxBytes: number): Promise<void> {

@@ -31,6 +31,7 @@ export class CommitNotServedError extends Error {
 }
 
 const FORMAT = 1;
+const EVERYTHING = ['+refs/heads/*:refs/swe-agent/heads/*', '+refs/tags/*:refs/swe-agent/tags/*'];
 /** Every fetch adds a pack; with many of them git slows down, and beginning anew is cheaper than repacking. */
 const MOST_PACKS = 100;
 
@@ -98,10 +99,15 @@ export class CachedClone {
   /** Fetches and returns the commit: a branch may have moved since it was looked up. */
   async #transfer(target: Target, access: Access, options: FetchOptions): Promise<string> {
     const byId = isCommitId(target.source);
-    let result = await this.#fetch([`+${target.source}:${HEAD_REF}`], access, options);
+    // The remote has let this session read the repository, so that it may have what was fetched of it before.
+    if (byId && (await this.has(target.commit, options.signal))) {
+      await this.#run(['update-ref', HEAD_REF, target.commit], options.signal);
+      return target.commit;
+    }
+    let result = await this.#fetch(['--', access.remote.location, `+${target.source}:${HEAD_REF}`], access, options);
     if (byId && refusedById(result)) {
       if (this.#depth !== 0) throw new CommitNotServedError();
-      result = await this.#fetch(['+refs/heads/*:refs/swe-agent/heads/*', '+refs/tags/*:refs/swe-agent/tags/*'], access, options);
+      result = await this.#fetch(['--prune', '--', access.remote.location, ...EVERYTHING], access, options);
       if (result.exitCode === 0) result = await this.#run(['update-ref', HEAD_REF, target.commit], options.signal);
       if (/nonexistent object|not a valid SHA1/i.test(result.stderr)) throw noSuchCommit(target, access);
     }
@@ -117,7 +123,7 @@ export class CachedClone {
     });
   }
 
-  async #fetch(refspecs: string[], access: Access, options: FetchOptions): Promise<GitResult> {
+  async #fetch(what: string[], access: Access, options: FetchOptions): Promise<GitResult> {
     const { remote, credential } = access;
     const args = [
       'fetch',
@@ -128,10 +134,7 @@ export class CachedClone {
       '--no-write-fetch-head',
       '--no-recurse-submodules',
       '--update-shallow',
-      '--prune',
-      '--',
-      remote.location,
-      ...refspecs,
+      ...what,
     ];
     let clean = false;
     try {

@@ -81,7 +81,7 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /Could not resolve|Failed to connect|Couldn't connect|Connection (?:refused|timed out|reset|closed)|Operation (?:timed out|too slow)|Network is unreachable|No route to host|returned error: (?:429|5\d\d)|early EOF|hung up unexpectedly|unexpected disconnect|Empty reply|Recv failure|curl (?:\d+|56)/i,
+      /Could not resolve|Failed to connect|Couldn't connect|Connection (?:refused|timed out|reset|closed)|Operation (?:timed out|too slow)|Network is unreachable|No route to host|returned error: (?:429|5\d\d)|early EOF|hung up unexpectedly|unexpected disconnect|Empty reply|Recv failure|curl \d+/i,
     reason: 'Unreachable',
     transient: true,
     message: (shown) => `${shown} cannot be reached now`,
@@ -92,7 +92,8 @@ const RULES: readonly Rule[] = [
 export function remoteFailure(what: string, result: GitResult, access: Access): GitError {
   const shown = redactUrl(access.remote.location);
   const rule = RULES.find(({ pattern }) => pattern.test(result.stderr));
-  if (!rule) return localFailure(`${what} of ${shown}`, result);
+  // Nothing comes between the operator and a folder: what fails there fails again.
+  if (!rule || (rule.transient && access.remote.transport === 'local')) return localFailure(`${what} of ${shown}`, result);
   const withheld = rule.reason === 'AuthenticationFailed' ? whyWithheld(access, result) : undefined;
   if (withheld) return new GitError('HostNotAllowed', `${shown} ${withheld}`);
   return new GitError(rule.reason, `${rule.message(shown, access)}${detail(rule, result)}`, {

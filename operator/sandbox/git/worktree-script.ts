@@ -35,7 +35,8 @@ copy() { while IFS= read -r line; do printf '%s\\n' "$line"; done <"$1"; }
 make_git() (
   unset GIT_INDEX_FILE
   [ ! -e .git ] || rm -rf .git || exit 1
-  g init -q --template= --initial-branch="$branch" . && copy "$store/worktree-config" >>.git/config &&
+  g init -q --template= . && printf 'ref: refs/heads/%s\\n' "$branch" >.git/HEAD &&
+    copy "$store/worktree-config" >>.git/config &&
     printf '%s\\n' "$SWE_ALTERNATE" >.git/objects/info/alternates || exit 1
   [ ! -f "$store/shallow" ] || copy "$store/shallow" >.git/shallow || exit 1
   {
@@ -75,6 +76,11 @@ go_to() {
   add
   s read-tree --reset -u "$1" && s clean -ffdq && keep_index && make_git "$1" || exit 1
 }
+`;
+
+/** Says whether the worktree is seeded with the commit. */
+export const SEEDED = `${PRELUDE}
+if seeded && [ "$base" = "$SWE_COMMIT" ]; then echo =seeded; fi
 `;
 
 export const SEED = `${PRELUDE}${MAKE_GIT}
@@ -151,7 +157,7 @@ head -c "$SWE_MAX_BYTES" "$diff"
 `;
 
 export const EXPORT = `${PRELUDE}
-s update-ref "$SWE_REF" "$SWE_COMMIT" && s bundle create -q "$SWE_BUNDLE" "$SWE_REF" "^$SWE_BASE" &&
+s update-ref "$SWE_REF" "$SWE_COMMIT" && s bundle create "$SWE_BUNDLE" "$SWE_REF" "^$SWE_BASE" &&
   bytes=$(wc -c <"$SWE_BUNDLE") || exit 1
 case $SWE_REF in refs/heads/*) s update-ref -d "$SWE_REF" ;; esac
 echo "=bytes" $bytes

@@ -125,6 +125,16 @@ describe('a seeded worktree', () => {
     expect(await shell('git status --porcelain')).toBe(' M a\n?? new\n');
   });
 
+  it('of a large repository is not sent again', async () => {
+    const noise = Buffer.alloc(1_500_000).map(() => Math.floor(Math.random() * 256));
+    await seed([{ files: { noise } }]);
+    await rm(snapshot.bundlePath);
+    await writeFile(snapshot.bundlePath, Buffer.alloc(1_500_000));
+    await writeFile(inTree('new'), '');
+    await seedAgain();
+    expect(await shell('git status --porcelain')).toBe('?? new\n');
+  });
+
   it('is completed after a crash in the middle of the seeding', async () => {
     await seed([{ files: { a: '1\n', 'dir/b': '2\n' } }]);
     for (const crash of ['seeded', 'seeded packed-refs', 'seeded HEAD', 'seeded index objects']) {
@@ -409,6 +419,43 @@ describe('a bundle of the changes', () => {
     const made = await commit();
     const request = { base: snapshot.commit, commit: made.commit, maxBytes: 100_000 };
     await expect(exportBundle(sandbox, request, live())).rejects.toThrow(/0\.2 MB large, more than the 0\.1 MB.*\.gitignore/);
+  });
+});
+
+describe('a sandbox', () => {
+  /** A sandbox whose git is a script. */
+  async function sandboxWithGit(script: string): Promise<void> {
+    await seed([{ files: { a: '1\n' } }]);
+    const bin = join(folder.path, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await place[Symbol.asyncDispose]();
+    place = await localSandbox(join(folder.path, 'other'), 'none', `${bin}:${process.env.PATH}`);
+    sandbox = place.sandbox;
+  }
+
+  it('whose disk is full says so', async () => {
+    await sandboxWithGit('echo "error: unable to write file a: No space left on device" >&2; exit 128');
+    await expect(seedAgain()).rejects.toMatchObject({ reason: 'StorageFull', message: expect.stringMatching(/disk is full/) });
+  });
+
+  it('without git says so', async () => {
+    await sandboxWithGit('echo "sh: 1: git: not found" >&2; exit 127');
+    await expect(seedAgain()).rejects.toMatchObject({
+      reason: 'GitFailed',
+      message: expect.stringMatching(/use an image that has it/),
+    });
+  });
+
+  it('that failed to commit can commit later under the same operation', async () => {
+    await sandboxWithGit(
+      `[ ! -e "$HOME/full" ] || { echo "fatal: No space left on device" >&2; exit 128; }\nPATH=\${PATH#*:} exec git "$@"`,
+    );
+    await seedAgain();
+    await shell('touch ~/full; echo 2 >a');
+    await expect(commit()).rejects.toMatchObject({ reason: 'StorageFull' });
+    await shell('rm ~/full');
+    expect(await commit()).toMatchObject({ changed: true, stat: { filesChanged: 1, additions: 1, deletions: 1 } });
   });
 });
 

@@ -11,7 +11,7 @@ import { fileFailure } from './git-failure.ts';
 import { redactUrl } from './repository-url.ts';
 import { parseStat } from './shortstat.ts';
 import { singleLine } from './single-line.ts';
-import { COMMIT, DIFF, EXPORT, RESET, RESTORE, SEED, STAT, STORE, TREE } from './worktree-script.ts';
+import { COMMIT, DIFF, EXPORT, RESET, RESTORE, SEED, SEEDED, STAT, STORE, TREE } from './worktree-script.ts';
 
 export type SeedOptions = {
   identity: GitIdentity;
@@ -51,6 +51,8 @@ const BUNDLE = '.run/incoming.bundle';
 const SHALLOW = '.run/incoming.shallow';
 /** What a Node buffer and the port can carry at once. */
 const MOST_SEED_BYTES = 2 ** 31 - 1;
+/** Up to this, sending a bundle that is there already costs less than asking first. */
+const SMALL_BUNDLE = 1024 * 1024;
 const DEFAULT_EXPORT_BYTES = 256 * 1024 * 1024;
 
 /**
@@ -65,6 +67,10 @@ export async function seedWorktree(
   signal: AbortSignal,
 ): Promise<void> {
   const bytes = await readBundle(snapshot.bundlePath);
+  if (bytes.length > SMALL_BUNDLE) {
+    const found = await run(sandbox, 'looking at the worktree', SEEDED, { SWE_COMMIT: snapshot.commit }, signal);
+    if (parseFields(found).has('seeded')) return;
+  }
   if (snapshot.shallow.length > 0) await sandbox.upload(SHALLOW, Buffer.from(`${snapshot.shallow.join('\n')}\n`), signal);
   await sandbox.upload(BUNDLE, bytes, signal);
   const env = {
