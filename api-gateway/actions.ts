@@ -1,11 +1,12 @@
 /** What users do to a session, each a pure decision over its picture: the change of the spec, and what is answered. */
 import type { AgentSessionSpec } from '../operator/api/types.gen.ts';
+import { only } from './http/body.ts';
 import { type FieldError, invalid, Problem } from './http/problem.ts';
 import type { Picture } from './picture.ts';
 import { isRecord } from './record.ts';
 import { partOf, sessionSchema } from './schema/crd.ts';
 import { shown } from './schema/field-errors.ts';
-import { fromRest, toRest, unknownField } from './schema/rest-names.ts';
+import { fromRest, toRest } from './schema/rest-names.ts';
 import { inputSchema, schemaErrors } from './session-request.ts';
 
 /** `spec` is a merge patch; without it nothing has to change. */
@@ -195,10 +196,4 @@ function refuseFinished({ phase }: Picture, what: string): void {
   if (phase !== 'Completed' && phase !== 'Failed') return;
   const detail = `The session has ${phase === 'Failed' ? 'failed' : 'completed'}; it cannot be ${what}. Send a message to take it up again.`;
   throw new Problem(409, 'session-finished', detail);
-}
-
-/** @throws Problem 422 naming the first fields that do not belong */
-export function only(body: Record<string, unknown>, names: readonly string[]): void {
-  const unknown = Object.keys(body).filter((name) => !names.includes(name));
-  if (unknown.length > 0) throw invalid(unknown.map((name) => unknownField(name, name, names)));
 }

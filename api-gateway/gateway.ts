@@ -10,19 +10,16 @@ import type { BlobStore } from '../operator/engine/blob.ts';
 import type { EventLog } from '../operator/engine/log.ts';
 import type { KubeClient } from '../operator/kube/client.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
-import { only } from './actions.ts';
-import { sendFirstPage } from './first-page.ts';
-import { readiness } from './health.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
-import { bodyOf, readBody } from './http/body.ts';
+import { readBody } from './http/body.ts';
 import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
 import { mount } from './http/routes.ts';
 import { GatewayMetrics } from './metrics.ts';
-import { openApi } from './openapi.ts';
 import { Pictures } from './picture.ts';
 import { sessionSchema } from './schema/crd.ts';
+import { serverRoutes } from './server-routes.ts';
 import { requestFieldOf } from './session-request.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { Sessions } from './sessions.ts';
@@ -75,49 +72,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   app.use(metrics.middleware, securityHeaders);
   app.use(guard({ loopback: () => loopback, allowedHosts: deps.allowedHosts ?? [] }));
 
-  mount(app, {
-    '/': { get: (request, response) => sendFirstPage(request, response, auth.mode) },
-    '/openapi.json': { get: (_request, response) => void response.json(openApi()) },
-    '/healthz': { get: (_request, response) => void response.json({ status: 'ok' }) },
-    '/readyz': {
-      get: async (_request, response) => {
-        const { ready, checks } = await readiness(sessions, log);
-        response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', checks });
-      },
-    },
-  });
-  mount(
-    app,
-    {
-      '/login': {
-        post: (request, response) => {
-          const body = bodyOf(request);
-          only(body, ['token']);
-          authenticator.login(body.token, request, response);
-          response.status(204).end();
-        },
-      },
-      '/logout': {
-        post: (request, response) => {
-          authenticator.logout(request, response);
-          response.status(204).end();
-        },
-      },
-    },
-    readBody,
-  );
-  mount(
-    app,
-    {
-      '/metrics': {
-        get: async (_request, response) => {
-          const { type, body } = await metrics.text();
-          response.set('Content-Type', type).send(body);
-        },
-      },
-    },
-    authenticator.require,
-  );
+  const server = serverRoutes({ auth: auth.mode, sessions, log, metrics, authenticator });
+  mount(app, server.open);
+  mount(app, server.login, readBody);
+  mount(app, server.guarded, authenticator.require);
   const pictures = new Pictures(log);
   for (const noun of ['session', 'task'] as const) {
     const routes = sessionRoutes(noun, { ...deps, sessions, pictures, metrics, closing: closing.signal });
@@ -140,13 +98,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     handler: app,
     async listen(host, port) {
       loopback = isLoopbackName(host);
-      const server = createServer(app);
-      await bind(server, host, port);
+      const listener = createServer(app);
+      await bind(listener, host, port);
       // Readiness does not wait for the schema, and neither shall the first request.
       setImmediate(warmUp, logger);
       return {
-        url: urlOf(server, host),
-        close: () => close(server, closing, metrics),
+        url: urlOf(listener, host),
+        close: () => close(listener, closing, metrics),
       };
     },
   };

@@ -1,7 +1,8 @@
 /** Bodies are JSON objects of at most 1 MiB; where a body is optional, none is an empty object. */
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { isRecord } from '../record.ts';
-import { Problem } from './problem.ts';
+import { unknownField } from '../schema/rest-names.ts';
+import { invalid, Problem } from './problem.ts';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -23,4 +24,10 @@ export function bodyOf(request: Request): Record<string, unknown> {
   const body: unknown = request.body ?? {};
   if (!isRecord(body)) throw new Problem(400, 'malformed-json', 'The body must be a JSON object, such as {"goal": "…"}.');
   return body;
+}
+
+/** @throws Problem 422 naming every field that is not one of `names` */
+export function only(body: Record<string, unknown>, names: readonly string[]): void {
+  const unknown = Object.keys(body).filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw invalid(unknown.map((name) => unknownField(name, name, names)));
 }

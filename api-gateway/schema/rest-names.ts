@@ -40,7 +40,8 @@ export function fromRest(value: unknown, schema: Schema, path: string, errors: F
 
 export function unknownField(field: string, written: string, names: readonly string[]): FieldError {
   const meant = suggest(written, names);
-  const hint = meant === undefined ? `possible here: ${names.join(', ')}` : `did you mean ${meant}?`;
+  const possible = names.length === 0 ? 'leave it out' : `possible here: ${names.join(', ')}`;
+  const hint = meant === undefined ? possible : `did you mean ${meant}?`;
   return { field: field.slice(0, 200), message: `is not a field here; ${hint}` };
 }
 
