@@ -8,8 +8,6 @@ import { SessionTask } from './task.ts';
 
 type Entry = { task: SessionTask; running: boolean; key: SessionKey; pending: AgentSession | undefined };
 
-/** A lost session is tried again after this; longer than a claim lasts. */
-const LOST_RETRY_MS = 8_000;
 /** How many ended sessions stay readable in memory. */
 const KEPT = 500;
 
@@ -56,21 +54,10 @@ export class SessionRunner implements SessionTasks {
         const missed = entry.pending;
         const seen = missed === undefined || (missed.metadata.generation ?? 0) <= task.observedGeneration;
         if (!seen && end === 'idle' && !this.#stopping) this.#start(missed, uid);
-        else if (end === 'lost') this.#startLater(entry, missed ?? session);
         else this.#changed(key, true);
         this.#forgetOld();
       })
       .catch((error: unknown) => this.#deps.logger.error('a session task ended badly', { uid, error: describeError(error) }));
-  }
-
-  /** A session that was lost to another operator or to a fault is tried again; the claim decides whether it is ours. */
-  #startLater(entry: Entry, session: AgentSession): void {
-    const uid = session.metadata.uid ?? '';
-    this.#changed(entry.key, true);
-    const timer = setTimeout(() => {
-      if (!this.#stopping && this.#entries.get(uid) === entry) this.#start(entry.pending ?? session, uid);
-    }, LOST_RETRY_MS);
-    timer.unref();
   }
 
   async stop(uid: string, how: 'end-commands' | 'leave-commands', signal: AbortSignal): Promise<void> {

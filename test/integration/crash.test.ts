@@ -158,8 +158,8 @@ describe('a session whose operator is killed', () => {
     await goOn();
     child.kill('SIGCONT');
     release();
-    // It notices when it tries to write the answer down, and later finds the session finished.
-    expect(await ended).toBe('0 done\n');
+    // It notices when it tries to write the answer down.
+    expect(await ended).toBe('0 lost\n');
     expect(await problems()).toEqual([]);
   });
 });

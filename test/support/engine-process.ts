@@ -1,4 +1,4 @@
-/** The engine in a process of its own, to be killed. Argument: JSON of ProcessOptions. Prints `done` when the session finished. */
+/** The engine in a process of its own, to be killed. Argument: JSON of ProcessOptions. Prints `done` when the session finished, `lost` when another took it. */
 import { type CrashPoint, crashingAt, withoutEpochCheck, withoutIntents } from './crashing-log.ts';
 import { startEngine } from './engine.ts';
 
@@ -21,6 +21,11 @@ const engine = await startEngine({
   },
 });
 engine.apply('crash', { goal: 'Say hello', repository: { url: options.repository } });
-await engine.until('crash', (state) => state.finished !== undefined, 30_000);
-console.log('done');
+const lost = Promise.withResolvers<string>();
+engine.runner.onChange(() => {
+  if (engine.runner.running === 0) lost.resolve('lost');
+});
+const done = engine.until('crash', (state) => state.finished !== undefined, 30_000).then(() => 'done');
+console.log(await Promise.race([done, lost.promise]));
 await engine.stop();
+process.exit(0);
