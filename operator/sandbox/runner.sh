@@ -2,12 +2,12 @@
 #
 #   sh -c "$(cat runner.sh)" swe-agent-runner ROOT TICK_SECONDS
 #
-# It reads lines from the FIFO ROOT/.run/in.1 and writes lines to the FIFO that the last "C" line asked for. It outlives
+# It reads lines from the FIFO ROOT/.run/in.1 and writes lines to the FIFO of whoever connected last. It outlives
 # whoever talks to it, and ends by itself when for two ticks nobody listened and no command ran.
 #
 # Lines in:   request  = ID EPOCH VERB ARGUMENT... "."     fields separated by US, newlines inside a field written as RS;
 #                                                          the last field is the proof that the line is whole
-#             C NAME     connect: answers go to the FIFO ROOT/.run/out.NAME from now on
+#             C NAME     connect: after the next hello, answers go to the FIFO ROOT/.run/out.NAME
 #             D NUMBER … a supervisor: the command of that number ended
 #             T          a tick of the clock
 #             Q SIGNAL   send the signal to every running command, take no new one, end when none is left
@@ -217,7 +217,8 @@ end() {
   look "$1"
   [ "$state" = running ] || return
   [ -s "$run/ended/$1" ] || printf '%s\n' "$3" >"$run/ended/$1"
-  [ "$wp" ] && alive "$wp" "$ws" || return
+  # A group of 0 or 1 would be other people's processes.
+  [ "${wp:-0}" -gt 1 ] && alive "$wp" "$ws" || return
   { kill -s "$2" -- "-$wp" || kill -s "$2" "$wp"; } && sent=sent
 } 2>/dev/null
 
@@ -374,13 +375,33 @@ install() {
 
 # --- requests ---------------------------------------------------------------------------------------------------------
 
+# The connection that is being made becomes the connection.
 hello() {
-  exec 5>&-
-  set +f
-  rm -f "$run"/out.*
-  set -f
+  if [ "$pending" ]; then
+    if [ -p "$run/out.$pending" ]; then
+      exec >"$run/out.$pending"
+      quiet=0 connected=1
+    fi
+    drop_pending
+  fi
   say "$1 ok $tools"
   [ "$spare" != none ] || prepare_spare
+}
+
+# What a hello that is refused hears, and nobody else: it does not disturb the connection there is.
+refuse() {
+  if [ "$2" = hello ] && [ "$pending" ]; then
+    say "$1 $3" >&5
+    drop_pending
+  else
+    say "$1 $3"
+  fi
+}
+
+drop_pending() {
+  exec 5>&-
+  rm -f "$run/out.$pending"
+  pending=
 }
 
 # Remembers a higher epoch before anything is done in its name.
@@ -390,8 +411,8 @@ raise_epoch() {
 
 request() {
   case $1$2 in '' | *[!0-9]*) return ;; esac
-  if [ "$2" -lt "$epoch" ]; then say "$1 fenced $epoch"; return; fi
-  if [ "$2" -gt "$epoch" ] && ! raise_epoch "$2"; then say "$1 full"; return; fi
+  if [ "$2" -lt "$epoch" ]; then refuse "$1" "$3" "fenced $epoch"; return; fi
+  if [ "$2" -gt "$epoch" ] && ! raise_epoch "$2"; then refuse "$1" "$3" full; return; fi
   case $3 in
     hello) hello "$1" ;;
     run) start "$1" "$4" "$5" ;;
@@ -413,15 +434,14 @@ request() {
   esac
 }
 
+# Begins a connection. It is held open for reading too: until the other side has opened it there is nobody to read.
 connect() {
   case $1 in '' | *[!A-Za-z0-9]*) return ;; esac
-  rm -f "$run/out.$1"
+  [ -z "$pending" ] || drop_pending
   mkfifo -m 600 "$run/out.$1" 2>/dev/null || return
-  # Held open for reading until the other side says hello: until then there may be nobody else to read.
   exec 5<>"$run/out.$1"
-  exec >"$run/out.$1"
-  connected=1 quiet=0
-  say "C $1"
+  pending=$1
+  say "C $1" >&5
 }
 
 quiesce() {
@@ -431,7 +451,7 @@ quiesce() {
 }
 
 tick() {
-  exec 5>&-
+  [ -z "$pending" ] || drop_pending
   sweep
   if [ "$connected" ] && say '! tick'; then quiet=0; else quiet=$((quiet + 1)); fi
   if [ "$quiet" -ge 2 ] && [ "$running" = ' ' ]; then exit 0; fi
@@ -445,6 +465,9 @@ for folder in claim pid out exit ended cmd files; do
   [ -d "$run/$folder" ] || mkdir -p "$run/claim" "$run/pid" "$run/out" "$run/exit" "$run/ended" "$run/cmd" "$run/files" || exit 1
 done
 chmod 700 "$run"
+set +f
+rm -f "$run"/out.*
+set -f
 for fifo in in.1 task; do
   [ -p "$run/$fifo" ] || { rm -rf "${run:?}/$fifo" && mkfifo -m 600 "$run/$fifo"; } || exit 1
 done
@@ -463,7 +486,7 @@ done
 setsid= shell=sh
 case $tools in *,setsid,*) setsid=1 ;; esac
 case $tools in *,bash,*) shell=bash ;; esac
-count=0 spare=none spare_number= spare_child= stopping= connected= quiet=0 running=' '
+count=0 spare=none spare_number= spare_child= stopping= connected= pending= quiet=0 running=' '
 
 set +f
 for claim in "$run"/claim/*; do

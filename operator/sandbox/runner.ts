@@ -1,6 +1,6 @@
 /** The conversation with the runner in a sandbox: requests with answers, events, and a new connection when one is lost. */
 import { EventEmitter } from 'node:events';
-import { withDeadline } from './deadline.ts';
+import { pause, withDeadline } from './deadline.ts';
 import { encodeRequest, MAX_LINE_BYTES, parseLine, type RunnerEvent } from './protocol.ts';
 import { SandboxFencedError } from './sandbox.ts';
 import { type Channel, ChannelClosedError, type SandboxHandle, SandboxUnavailableError } from './transport.ts';
@@ -47,7 +47,7 @@ export class Runner {
 
   /** Names of the tools that the sandbox has. */
   async tools(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    return (await this.#connected(signal)).tools;
+    return this.#connectedly(async (connection) => connection.tools, signal);
   }
 
   /** Whether a request with these fields fits in a line. */
@@ -61,10 +61,21 @@ export class Runner {
    * @throws SandboxFencedError | SandboxLostError | SandboxUnavailableError | the signal's reason
    */
   async request(verb: string, fields: readonly string[], signal: AbortSignal): Promise<Reply> {
+    return this.#connectedly(async (connection) => this.#checked(await this.#ask(connection, verb, fields, signal)), signal);
+  }
+
+  /** Closes the connection; commands go on. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connection = await this.#connection?.catch(() => undefined);
+    await connection?.channel.close();
+  }
+
+  /** Does something over the connection, again over a new one when it was lost meanwhile. */
+  async #connectedly<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const connection = await this.#connected(signal);
-        return this.#checked(await this.#ask(connection, verb, fields, signal));
+        return await work(await this.#connected(signal));
       } catch (error) {
         if (!(error instanceof ChannelClosedError) || this.#closed) throw error;
         const delay = RETRY_DELAYS_MS[attempt];
@@ -74,16 +85,9 @@ export class Runner {
             cause: error,
           });
         }
-        await withDeadline(new Promise<void>((resolve) => setTimeout(resolve, delay)), { signal });
+        await pause(delay, signal);
       }
     }
-  }
-
-  /** Closes the connection; commands go on. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    const connection = await this.#connection?.catch(() => undefined);
-    await connection?.channel.close();
   }
 
   #checked(reply: Reply): Reply {

@@ -1,7 +1,7 @@
 /** One local sandbox: its folder, and its runner, which is found again or started. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { withDeadline } from '../deadline.ts';
+import { pause, withDeadline } from '../deadline.ts';
 import { RUNNER_SCRIPT } from '../protocol.ts';
 import { storageFull } from '../runner.ts';
 import {
@@ -19,6 +19,8 @@ import type { Records, SandboxRecord } from './records.ts';
 import { Tree } from './tree.ts';
 
 const START_MS = 15_000;
+/** How long a runner that is there may not answer before it is replaced, and with it all that runs in the sandbox. */
+const SILENCE_MS = 8000;
 
 export type LocalHandleOptions = {
   record: SandboxRecord;
@@ -79,12 +81,18 @@ export class LocalHandle implements SandboxHandle {
         permanent: false,
       });
     }
-    const found = await this.#connect(signal);
-    if (found) return found;
-    const runner = records.readRunner(record.name);
-    if (runner && isAlive(runner)) {
-      // It is there and does not answer: what ran under it cannot be reached any more.
-      await isolator.endProcesses(place, runner);
+    const deadline = performance.now() + SILENCE_MS;
+    for (let delay = 10; ; delay = Math.min(delay * 2, 500)) {
+      const found = await this.#connect(signal);
+      if (found) return found;
+      const runner = records.readRunner(record.name);
+      if (!runner || !isAlive(runner)) break;
+      // It is just starting or ending, or another operator was faster. One that stays silent is of no use to anybody.
+      if (performance.now() > deadline) {
+        await isolator.endProcesses(place, runner);
+        break;
+      }
+      await pause(delay, signal);
     }
     await this.#start(signal);
     const channel = await this.#connect(signal);

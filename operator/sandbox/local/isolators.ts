@@ -35,6 +35,8 @@ export class Isolators {
     this.#wanted = options.isolation;
     this.candidates = options.isolation === 'auto' ? ['bubblewrap', 'user', 'none'] : [options.isolation];
     this.#users = options.users ?? { first: 52_000, count: 2000 };
+    if (this.#users.first < 1000)
+      throw new RangeError(`user numbers of sandboxes begin at 1000 or above, not at ${this.#users.first}`);
     this.#user = new SecondUserIsolator(hidden);
     this.#bubblewrap = new BubblewrapIsolator(
       {

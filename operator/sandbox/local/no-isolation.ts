@@ -1,7 +1,7 @@
 /** No isolation, where nothing better works (macOS, no bubblewrap and not root): it says so at every door. */
 import type { Isolation } from '../transport.ts';
 import type { Isolator, RunnerStart, SandboxPlace } from './isolation.ts';
-import { killAll, type MarkedProcesses, type ProcessId, signal } from './processes.ts';
+import { isAlive, killAll, type MarkedProcesses, type ProcessId, signal } from './processes.ts';
 
 export class NoIsolation implements Isolator {
   readonly isolation: Isolation;
@@ -24,7 +24,7 @@ export class NoIsolation implements Isolator {
 
   /** A command that cleared its environment and left its session escapes this: nothing but isolation could hold it. */
   async endProcesses(place: SandboxPlace, runner: ProcessId | undefined): Promise<boolean> {
-    if (runner) signal(-runner.pid, 'SIGKILL');
+    if (runner && isAlive(runner)) signal(-runner.pid, 'SIGKILL');
     return killAll(() => this.#marked.find(place.sandboxUid), 2000);
   }
 }

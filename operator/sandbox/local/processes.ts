@@ -36,6 +36,8 @@ export function isAlive(id: ProcessId): boolean {
 
 /** Sends a signal; a process or group (negative) that is gone is fine. */
 export function signal(pid: number, name: NodeJS.Signals): void {
+  // To the kernel 0 means our own group, and -1 every process of this machine.
+  if (!Number.isInteger(pid) || Math.abs(pid) <= 1) throw new RangeError(`${pid} is not a process of a sandbox`);
   try {
     process.kill(pid, name);
   } catch {

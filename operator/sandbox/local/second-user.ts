@@ -56,7 +56,11 @@ export class SecondUserIsolator implements Isolator {
     const find = async (): Promise<number[]> => processes().filter((pid) => userOf(pid) === user.uid);
     if ((await find()).length === 0) return true;
     // The kernel reaches all of a user's processes in one go, also those that fork faster than a list can be read.
-    await promisify(execFile)('/bin/sh', ['-c', 'kill -9 -1'], { ...user, timeout: 10_000, env: {} }).catch(() => undefined);
+    await promisify(execFile)('/bin/sh', ['-c', '[ "$(id -u)" = "$0" ] && kill -9 -1', String(user.uid)], {
+      ...user,
+      timeout: 10_000,
+      env: { PATH: '/usr/bin:/bin' },
+    }).catch(() => undefined);
     return killAll(find, 2000);
   }
 }
@@ -73,6 +77,10 @@ export async function removeFilesOf(uid: number): Promise<void> {
 
 function owner(place: SandboxPlace): FileOwner {
   if (!place.user) throw new Error(`the sandbox in ${place.root} was made without a user of its own`);
+  // These rights are the whole isolation, and ending a user's processes must never mean root's or our own.
+  if (place.user.uid < 1000 || place.user.uid === process.getuid?.()) {
+    throw new Error(`${place.user.uid} cannot be the user of a sandbox`);
+  }
   return place.user;
 }
 

@@ -141,6 +141,7 @@ export class LocalTransport implements SandboxTransport {
           mkdirSync(join(folder, part), { mode: 0o700 });
           if (user) chownSync(join(folder, part), user.uid, user.gid);
         }
+        if (user) chownSync(folder, user.uid, user.gid);
       });
       const problem = await isolators.problem(method, this.#place(record));
       if (!problem) return record;

@@ -1,0 +1,3 @@
+import { describeLocal } from '../../../test/support/local-subjects.ts';
+
+describeLocal('bubblewrap', 'bubblewrap');
