@@ -6,7 +6,7 @@ import type { Authenticator, GatewayAuth } from './http/auth.ts';
 import { bodyOf, only } from './http/body.ts';
 import type { RouteTable } from './http/routes.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { openApi } from './openapi.ts';
+import { openApi } from './openapi/document.ts';
 import type { Sessions } from './sessions.ts';
 
 export type ServerDoor = {

@@ -10,7 +10,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import { Registry } from 'prom-client';
 import { createGateway, type Gateway, type GatewayDeps } from '../../api-gateway/gateway.ts';
-import { openApi } from '../../api-gateway/openapi.ts';
+import { openApi } from '../../api-gateway/openapi/document.ts';
 import { startEmbeddedApi } from '../../local/api/server.ts';
 import { type AgentSession, RESOURCES } from '../../operator/api/resources.ts';
 import type { AgentSessionStatus } from '../../operator/api/types.gen.ts';

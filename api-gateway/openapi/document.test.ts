@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { operations, TestGateway } from '../test/support/gateway.ts';
-import { PLAN, PUBLISHED } from '../test/support/session-events.ts';
-import { openApi } from './openapi.ts';
-import { sessionOf } from './session-request.ts';
+import { operations, TestGateway } from '../../test/support/gateway.ts';
+import { PLAN, PUBLISHED } from '../../test/support/session-events.ts';
+import { sessionOf } from '../session-request.ts';
+import { openApi } from './document.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {

@@ -1,0 +1,46 @@
+/** Parameters and ways to authenticate. */
+import { STATUSES } from '../picture.ts';
+import type { Json } from './parts.ts';
+
+export function parameters(): Json {
+  const text = { type: 'string' };
+  const number = (maximum: number, minimum: number) => ({ type: 'integer', minimum, maximum });
+  return {
+    id: {
+      name: 'id',
+      in: 'path',
+      required: true,
+      schema: { ...text, maxLength: 253 },
+      description: 'The id that starting it answered with.',
+    },
+    blob: { name: 'ref', in: 'path', required: true, schema: { ...text, pattern: '^sha256-[0-9a-f]{64}$' } },
+    status: { name: 'status', in: 'query', schema: { ...text, enum: STATUSES } },
+    limit: { name: 'limit', in: 'query', schema: { ...number(500, 1), default: 100 } },
+    continue: { name: 'continue', in: 'query', schema: text, description: 'What the page before said.' },
+    after: {
+      name: 'after',
+      in: 'query',
+      schema: number(Number.MAX_SAFE_INTEGER, 0),
+      description: 'Sequence number of the last event that is known.',
+    },
+    lastEventId: {
+      name: 'Last-Event-ID',
+      in: 'header',
+      schema: text,
+      description: 'As after; browsers send it when they reconnect.',
+    },
+    idempotencyKey: {
+      name: 'Idempotency-Key',
+      in: 'header',
+      schema: { ...text, maxLength: 63 },
+      description: 'The same key is the same request: it may be sent again.',
+    },
+  };
+}
+
+export function securitySchemes(): Json {
+  return {
+    bearer: { type: 'http', scheme: 'bearer', description: 'API_TOKEN, where API_AUTH is token.' },
+    cookie: { type: 'apiKey', in: 'cookie', name: 'swe_agent_session', description: 'Set by POST /login.' },
+  };
+}

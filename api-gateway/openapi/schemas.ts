@@ -1,0 +1,112 @@
+/** What answers look like. What the schema of AgentSession says is taken from there. */
+import { REST_STATUSES, STATUSES } from '../picture.ts';
+import { partOf, sessionSchema } from '../schema/crd.ts';
+import { restSchema } from '../schema/rest-names.ts';
+import { type Json, object, ref } from './parts.ts';
+import { requestProperties } from './requests.ts';
+
+export function schemas(): Json {
+  const { spec, status } = sessionSchema();
+  const text = { type: 'string' };
+  const maybeText = { type: ['string', 'null'] };
+  const count = { type: 'integer', minimum: 0 };
+  const usage = object({ input_tokens: count, output_tokens: count, cost_usd: { type: 'number', minimum: 0 } }, [
+    'input_tokens',
+    'output_tokens',
+    'cost_usd',
+  ]);
+  const summary: Json = {
+    id: { type: 'string', description: 'Name of the AgentSession object; a UUID when it was made here.' },
+    status: { type: 'string', enum: STATUSES, description: 'Whose turn it is, or how it ended.' },
+    result: { oneOf: [{ type: 'null' }, restSchema(partOf(status, 'result'))], description: 'null until it is finished.' },
+    phase: { type: 'string', enum: Object.keys(REST_STATUSES) },
+    reason: { ...maybeText, description: 'Why it is where it is, as a stable word.' },
+    message: { ...maybeText, description: 'Why it is where it is, as a sentence.' },
+    goal: text,
+    repo_url: text,
+    ref: maybeText,
+    mode: { type: 'string', enum: ['auto', 'review'] },
+    author: maybeText,
+    iteration: count,
+    steps: { ...count, description: 'Model calls so far.' },
+    usage,
+    created_at: maybeText,
+    started_at: maybeText,
+    finished_at: maybeText,
+  };
+  const step = object(
+    {
+      id: text,
+      title: text,
+      details: text,
+      status: { type: 'string', enum: ['pending', 'in_progress', 'completed', 'skipped'] },
+    },
+    ['id', 'title', 'status'],
+  );
+  const plan = object(
+    {
+      revision: { type: 'integer', minimum: 1 },
+      title: text,
+      steps: { type: 'array', items: step },
+      checks: { type: 'array', items: text },
+      approved: { type: 'boolean' },
+      waiting_for_approval: { type: 'boolean' },
+    },
+    ['revision', 'title', 'steps', 'checks', 'approved', 'waiting_for_approval'],
+  );
+  const input = object(
+    {
+      id: text,
+      message: text,
+      author: maybeText,
+      sent_at: maybeText,
+      when: { type: 'string', enum: ['queued', 'next-step', 'now'] },
+      applied: { enum: ['goal', 'answer', 'steering', 'refused', null], description: 'What became of it; null: not yet.' },
+    },
+    ['id', 'message', 'author', 'sent_at', 'when', 'applied'],
+  );
+  const detail: Json = {
+    logs: { type: 'array', items: text, description: 'The log for people. Lines are only ever added.' },
+    plan: { oneOf: [{ type: 'null' }, ref('Plan')] },
+    question: { oneOf: [{ type: 'null' }, object({ id: text, text }, ['id', 'text'])] },
+    activity: {
+      oneOf: [{ type: 'null' }, object({ summary: text, since: text }, ['summary', 'since'])],
+      description: 'The tool call that runs.',
+    },
+    inputs: { type: 'array', items: input },
+    limits: restSchema(partOf(spec, 'limits')),
+    suspended: { type: 'boolean' },
+    conditions: restSchema(partOf(status, 'conditions')),
+  };
+  const done: Json = { id: text, status: { type: 'string', enum: STATUSES }, message: text };
+  const doneKeys = ['id', 'status', 'message'];
+  return {
+    SessionRequest: object(requestProperties(), ['goal', 'repo_url'], { additionalProperties: false }),
+    Session: object({ ...summary, ...detail }, [...Object.keys(summary), ...Object.keys(detail)]),
+    SessionSummary: object(summary, Object.keys(summary)),
+    SessionList: object({ items: { type: 'array', items: ref('SessionSummary') }, continue: maybeText }, ['items', 'continue']),
+    Plan: plan,
+    Acknowledgement: object(done, doneKeys),
+    Approval: object({ ...done, revision: { type: 'integer', minimum: 1 } }, [...doneKeys, 'revision']),
+    InputReceipt: object({ ...done, input_id: text }, [...doneKeys, 'input_id']),
+    LimitsAnswer: object({ ...done, limits: restSchema(partOf(spec, 'limits')) }, [...doneKeys, 'limits']),
+    Readiness: object(
+      {
+        status: { type: 'string', enum: ['ready', 'not ready'] },
+        checks: object({ kubernetes: text, log: text }, ['kubernetes', 'log']),
+      },
+      ['status', 'checks'],
+    ),
+    Problem: object(
+      {
+        type: { type: 'string', description: 'A URI that names the kind of problem.' },
+        title: text,
+        status: { type: 'integer', minimum: 400, maximum: 599 },
+        detail: text,
+        errors: { type: 'array', items: object({ field: text, message: text }, ['field', 'message']) },
+      },
+      ['type', 'title', 'status', 'detail'],
+      { description: 'RFC 9457 problem details.' },
+    ),
+  };
+}
