@@ -23,11 +23,9 @@ export type RuleTree = {
 
 /** Undefined when the schema has no rules. Throws when a rule is no valid CEL, naming it. */
 export function compileRules(schema: Schema): RuleTree | undefined {
-  const environment = new Environment({
-    unlistedVariablesAreDyn: true,
-    homogeneousAggregateLiterals: false,
-    enableOptionalTypes: true,
-  });
+  const environment = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true })
+    .registerVariable('self', 'dyn')
+    .registerVariable('oldSelf', 'dyn');
   return compile(schema, environment);
 }
 
@@ -79,6 +77,8 @@ function compile(schema: Schema, environment: Environment): RuleTree | undefined
 function compileRule(source: Rule, environment: Environment): CompiledRule {
   try {
     const run = environment.parse(source.rule);
+    const { valid, error } = run.check();
+    if (!valid) throw error;
     return {
       source,
       run,
@@ -95,7 +95,7 @@ function evaluateRule(rule: CompiledRule, context: JsonObject): string | undefin
   try {
     if (rule.run(context) === true) return undefined;
   } catch (error) {
-    const why = error instanceof Error && 'summary' in error ? String(error.summary) : String(error);
+    const why = Error.isError(error) && 'summary' in error ? String(error.summary) : String(error);
     return `${why} evaluating rule: ${rule.source.message ?? rule.source.rule}`;
   }
   return messageOf(rule, context);

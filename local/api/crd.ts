@@ -19,7 +19,7 @@ export function readDefinition(yaml: string, source: string): Definition {
   try {
     return { kind: kindOf(object), object };
   } catch (error) {
-    throw new Error(`${source} cannot be served: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${source} cannot be served: ${Error.isError(error) ? error.message : String(error)}`, { cause: error });
   }
 }
 

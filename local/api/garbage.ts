@@ -32,7 +32,8 @@ export class GarbageCollector {
     this.#unsubscribe = store.subscribe((change) => {
       if (concernsCollection(change)) this.#schedule();
     });
-    this.#timer = setInterval(() => this.expireEvents(), eventSweepMs).unref();
+    this.#timer = setInterval(() => this.#expireEvents(), eventSweepMs).unref();
+    this.#expireEvents();
     this.#schedule();
   }
 
@@ -43,7 +44,7 @@ export class GarbageCollector {
   }
 
   /** Removes events that were last seen an hour ago. */
-  expireEvents(): void {
+  #expireEvents(): void {
     const oldest = this.#now().getTime() - eventLifetimeMs;
     for (const event of this.#store.list(eventKind.bucket)) {
       if (lastSeen(event) < oldest) this.#delete(keyOf(eventKind, event.metadata.namespace, event.metadata.name));

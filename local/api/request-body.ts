@@ -49,7 +49,7 @@ export function parsePatch({ bytes }: Body): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw badRequest(`error decoding patch: ${error instanceof Error ? error.message : String(error)}`);
+    throw badRequest(`error decoding patch: ${Error.isError(error) ? error.message : String(error)}`);
   }
 }
 
@@ -57,7 +57,7 @@ function parseJson(text: string, expected: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = Error.isError(error) ? error.message : String(error);
     throw badRequest(
       `the object provided is unrecognized (must be of type ${expected}): couldn't get version/kind; json parse error: ${why}`,
     );
@@ -70,7 +70,7 @@ async function parseYaml(text: string, expected: string): Promise<unknown> {
     // Through JSON, so that nothing but JSON values can come in.
     return JSON.parse(JSON.stringify(parse(text) ?? null));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = Error.isError(error) ? error.message : String(error);
     throw badRequest(
       `the object provided is unrecognized (must be of type ${expected}): couldn't get version/kind; yaml parse error: ${why}`,
     );

@@ -46,7 +46,7 @@ export class ObjectStore {
       this.#statements = prepare(this.#database);
     } catch (error) {
       this.#database.close();
-      if (error instanceof Error && /locked|busy/i.test(error.message)) {
+      if (Error.isError(error) && /locked|busy/i.test(error.message)) {
         throw new StoreInUseError(`${path} is in use by another process; stop it or choose another state folder`, {
           cause: error,
         });
