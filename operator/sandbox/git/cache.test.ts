@@ -267,6 +267,29 @@ describe('a repository that cannot be fetched', () => {
   });
 });
 
+describe('the machine of the operator', () => {
+  it('whose disk is full is the reason given', async () => {
+    await numbered(1);
+    const bin = join(folder.path, 'bin');
+    await mkdir(bin);
+    const full = `case "$*" in *index-pack* | *' fetch '*) echo 'fatal: write error: No space left on device' >&2; exit 128 ;; esac`;
+    await writeFile(join(bin, 'git'), `#!/bin/sh\n${full}\nPATH=\${PATH#*:} exec git "$@"\n`, { mode: 0o755 });
+    const path = `${bin}:${process.env.PATH}`;
+    const error = await failure(cacheOf({ environment: { PATH: path } }).fetch({ url: source, depth: 1 }, undefined, live()));
+    expect(error).toMatchObject({ reason: 'StorageFull', message: expect.stringMatching(/disk is full/) });
+  });
+
+  it('that has no git says so', async () => {
+    await numbered(1);
+    const cache = cacheOf({ environment: { PATH: join(folder.path, 'nothing') } });
+    const error = await failure(cache.fetch({ url: source, depth: 1 }, undefined, live()));
+    expect(error).toMatchObject({
+      reason: 'GitFailed',
+      message: expect.stringMatching(/git cannot be started: it is not installed/),
+    });
+  });
+});
+
 describe('a source that means harm', () => {
   it('runs nothing of its configuration, hooks or filters on the operator', async () => {
     const canary = join(folder.path, 'canary');

@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Writable } from 'node:stream';
+import { errorCode } from '../../error-code.ts';
 import { mayReceive } from './credentials.ts';
 import { type GitCredential, GitError } from './git.ts';
 import { type RepositoryUrl, redactUrl } from './repository-url.ts';
@@ -220,7 +221,10 @@ async function finish(child: ChildProcess, call: GitCall, credential: GitCredent
 
 function closed(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve, reject) => {
-    child.once('error', (cause) => reject(new GitError('GitFailed', `git cannot be started: ${cause.message}`, { cause })));
+    child.once('error', (cause) => {
+      const why = errorCode(cause) === 'ENOENT' ? 'it is not installed, or not in PATH' : cause.message;
+      reject(new GitError('GitFailed', `git cannot be started: ${why}`, { cause }));
+    });
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
 }
