@@ -8,6 +8,8 @@ import type { Sessions } from './sessions.ts';
 
 /** How long a scrape waits for the list of sessions, in milliseconds. */
 const SCRAPE_DEADLINE_MS = 3_000;
+/** How often the event loop is looked at, in milliseconds. */
+const SAMPLE_MS = 20;
 /** Sessions that are asked for at a time. */
 const PAGE = 500;
 
@@ -16,7 +18,7 @@ export class GatewayMetrics {
   readonly #durations: Histogram<'method' | 'route' | 'status'>;
   readonly #streams: Gauge;
   readonly #names = ['swe_agent_http_request_duration_seconds', 'swe_agent_http_event_streams'];
-  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+  readonly #delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
 
   constructor(registry: Registry, sessions: Sessions) {
     this.#registry = registry;
@@ -92,7 +94,11 @@ export class GatewayMetrics {
       labelNames: ['quantile'],
       registers: [this.#registry],
       collect() {
-        for (const quantile of [50, 99, 100]) this.set({ quantile: String(quantile / 100) }, delay.percentile(quantile) / 1e9);
+        for (const percent of [50, 99, 100]) {
+          // What is recorded is the time between two samples; on time, that is the resolution.
+          const lateMs = delay.percentile(percent) / 1e6 - SAMPLE_MS;
+          this.set({ quantile: String(percent / 100) }, Math.max(0, lateMs) / 1000);
+        }
         delay.reset();
       },
     });

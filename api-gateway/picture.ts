@@ -84,8 +84,9 @@ export class Pictures {
   }
 
   async #readOn(uid: string, before: Promise<Projection> | undefined): Promise<Projection> {
-    const { lastSeq } = await this.#log.head(uid);
     let at = (await before?.catch(() => undefined)) ?? nothing();
+    const { lastSeq } = await this.#log.head(uid);
+    // The log lost events that were read before: what was made of them is not true any more.
     if (at.seq > lastSeq) at = nothing();
     while (at.seq < lastSeq) {
       const events = await this.#log.read(uid, at.seq, PAGE);
