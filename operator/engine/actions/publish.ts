@@ -3,17 +3,23 @@ import { GitError } from '../../sandbox/git/git.ts';
 import { exportBundle } from '../../sandbox/git/worktree.ts';
 import type { ActionContext } from './context.ts';
 
+/** Longest readable part of a branch's name. */
+const SLUG_CHARS = 40;
+
 /** Unique per UID, so that a session recreated under the same name never meets its predecessor's branch. */
 export function branchOf(session: ActionContext['session'], title: string): string {
   const named = session.spec.publish?.branch;
   if (named) return named;
-  const slug = title
+  const words = title
     .normalize('NFKD')
     .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40)
-    .replace(/-+$/, '');
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
+  let slug = '';
+  for (const word of words) {
+    if (slug.length + word.length >= SLUG_CHARS) break;
+    slug += slug === '' ? word : `-${word}`;
+  }
   const unique = (session.metadata.uid ?? '').replaceAll('-', '').slice(0, 8);
   return slug ? `swe-agent/${slug}-${unique}` : `swe-agent/${unique}`;
 }
