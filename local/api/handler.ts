@@ -1,23 +1,17 @@
 /** Answers one authenticated request. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  type ApiError,
-  badRequest,
-  invalidObject,
-  methodNotAllowed,
-  notAcceptable,
-  notServed,
-  unsupportedMediaType,
-} from './api-status.ts';
-import { aggregatedContentType, aggregatedFormat, type Discovery, listEnvelope, type ReviewResource } from './discovery.ts';
+import { invalidObject, methodNotAllowed, notServed } from './api-status.ts';
+import { type Discovery, listEnvelope, type ReviewResource } from './discovery.ts';
+import { sendDocument } from './documents.ts';
 import { type ApiObject, isApiObject, type JsonObject } from './json.ts';
 import { apiVersionOf, type Kind, type Verb } from './kind.ts';
 import { flag, type ListQuery, pageOf, readListQuery, revisionToRead } from './list-options.ts';
 import { contentTypeOf, type Form, negotiate } from './negotiate.ts';
 import { type DeleteOptions, type Objects, served, type Written } from './objects.ts';
 import type { OpenApi } from './openapi.ts';
-import { jsonPatch, mergePatch, strategicMergePatch } from './patch.ts';
-import { type Body, decodeBody, type Expected, parsePatch, readBody } from './request-body.ts';
+import { patchOf } from './patch-request.ts';
+import { decodeBody, type Expected, readBody } from './request-body.ts';
+import { type Exchange, send } from './respond.ts';
 import { answerReview, expectedReview } from './reviews.ts';
 import { type Route, routeOf } from './routes.ts';
 import type { ObjectStore } from './storage.ts';
@@ -37,17 +31,7 @@ export type HandlerParts = {
   readonly now: () => Date;
 };
 
-/** What is compatible with this server's answers, for clients that decide by it. */
-const version = {
-  major: '1',
-  minor: '32',
-  gitVersion: 'v1.32.0+swe-agent',
-  platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
-};
-
 const defaultWatchMs = 30 * 60 * 1000;
-/** As kube-apiserver writes it: sorted, and times quoted so that YAML 1.1 readers take them for text. */
-const yamlStyle = { version: '1.1', sortMapEntries: true, indentSeq: false, lineWidth: 0 } as const;
 
 export class Handler {
   readonly #parts: HandlerParts;
@@ -72,7 +56,7 @@ export class Handler {
     if (route.to === 'collection') await this.#collection(exchange, route.kind, route.namespace);
     else if (route.to === 'object') await this.#object(exchange, route);
     else if (route.to === 'review') await this.#review(exchange, route.review);
-    else await this.#document(exchange, route);
+    else await sendDocument(exchange, route, this.#parts.discovery, this.#parts.openApi);
   }
 
   /** Ends all watches. */
@@ -235,45 +219,6 @@ export class Handler {
     await send(exchange, 201, answerReview(review, value, this.#parts.user, this.#parts.isToken));
   }
 
-  async #document(exchange: Exchange, route: Exclude<Route, { to: 'collection' | 'object' | 'review' }>): Promise<void> {
-    if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
-    const { discovery, openApi } = this.#parts;
-    const { request, response } = exchange;
-    switch (route.to) {
-      case 'health':
-        sendText(response, 'text/plain; charset=utf-8', 'ok');
-        return;
-      case 'build':
-        return send(exchange, 200, version);
-      case 'api': {
-        const format = aggregatedFormat(request.headers.accept);
-        if (format)
-          return sendText(response, aggregatedContentType(format), JSON.stringify(discovery.aggregated(route.core, format)));
-        return send(exchange, 200, route.core ? discovery.coreVersions(request.headers.host ?? '') : discovery.groupList());
-      }
-      case 'group':
-        return send(exchange, 200, discovery.group(route.group) ?? missing());
-      case 'version':
-        return send(exchange, 200, discovery.resourceList(route.group, route.version) ?? missing());
-      case 'openapi-v2':
-        return this.#openApiV2(exchange);
-      case 'openapi': {
-        if (route.document === '') return send(exchange, 200, openApi.index());
-        const document = openApi.document(route.document) ?? missing();
-        response.setHeader('ETag', `"${document.hash}"`);
-        // The hash in the address makes it a name for exactly this text.
-        if (exchange.query.has('hash')) response.setHeader('Cache-Control', 'public, immutable');
-        return sendText(response, 'application/json', document.text);
-      }
-    }
-  }
-
-  async #openApiV2(exchange: Exchange): Promise<void> {
-    const accept = exchange.request.headers.accept ?? '*/*';
-    if (!/application\/json|\*\/\*/.test(accept)) throw notAcceptable(['application/json']);
-    await send(exchange, 200, this.#parts.openApi.documentV2());
-  }
-
   #table(
     exchange: Exchange,
     kind: Kind,
@@ -304,38 +249,6 @@ export class Handler {
   }
 }
 
-type Exchange = {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly query: URLSearchParams;
-  readonly method: string;
-};
-
-/** Writes a refusal. */
-export function sendError(response: ServerResponse, error: ApiError): void {
-  response.statusCode = error.status.code;
-  const retry = error.status.details?.retryAfterSeconds;
-  if (retry !== undefined) response.setHeader('Retry-After', String(retry));
-  sendText(response, 'application/json', JSON.stringify(error.status));
-}
-
-async function send({ response }: Exchange, code: number, value: unknown, form?: Form): Promise<void> {
-  response.statusCode = code;
-  if (form?.as === 'object' && form.encoding === 'yaml') {
-    const { stringify } = await import('yaml');
-    sendText(response, 'application/yaml', stringify(value, yamlStyle));
-  } else sendText(response, form ? contentTypeOf(form) : 'application/json', JSON.stringify(value));
-}
-
-function sendText(response: ServerResponse, contentType: string, text: string): void {
-  const body = Buffer.from(text);
-  response.setHeader('Content-Type', contentType);
-  response.setHeader('Content-Length', body.length);
-  if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-cache, private');
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.end(body);
-}
-
 /** The body of an object of the kind. */
 function expectedOf(kind: Kind): Expected {
   return { kind: kind.resource.kind, ...(kind.protobuf && { protobuf: kind.protobuf }) };
@@ -343,24 +256,6 @@ function expectedOf(kind: Kind): Expected {
 
 function checkVerb(kind: Kind, verb: Verb): void {
   if (!kind.verbs.includes(verb)) throw methodNotAllowed();
-}
-
-function missing(): never {
-  throw notServed();
-}
-
-/** What the patch makes of an object; the patch itself is read at once, so that a broken one is refused first. */
-function patchOf(kind: Kind, body: Body): (current: ApiObject) => unknown {
-  const accepted = ['application/json-patch+json', 'application/merge-patch+json'];
-  if (!kind.custom) accepted.push('application/strategic-merge-patch+json');
-  if (!accepted.includes(body.contentType)) throw unsupportedMediaType(accepted);
-  const patch = parsePatch(body);
-  if (body.contentType === 'application/json-patch+json') return (current) => jsonPatch(current, patch);
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}');
-  }
-  if (body.contentType === 'application/merge-patch+json') return (current) => mergePatch(current, patch);
-  return (current) => strategicMergePatch(current, patch, kind.schema);
 }
 
 function includeOf(text: string | null): IncludeObject {

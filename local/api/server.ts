@@ -16,9 +16,10 @@ import { readDefinition } from './crd.ts';
 import { type Credentials, kubeconfig, loadCredentials, writePrivate } from './credentials.ts';
 import { Discovery } from './discovery.ts';
 import { GarbageCollector } from './garbage.ts';
-import { Handler, sendError } from './handler.ts';
+import { Handler } from './handler.ts';
 import { Objects } from './objects.ts';
 import { OpenApi } from './openapi.ts';
+import { sendError } from './respond.ts';
 import { reviewResources } from './reviews.ts';
 import { ObjectStore } from './storage.ts';
 
@@ -126,7 +127,8 @@ async function answer(
     if (!(bearer === undefined ? handler.isPublic(path) : isToken(bearer))) throw unauthorized();
     await handler.handle(request, response);
   } catch (error) {
-    if (response.headersSent) {
+    // Nobody is there to be answered, or an answer has already begun.
+    if (response.destroyed || response.headersSent) {
       response.destroy();
       return;
     }

@@ -91,7 +91,10 @@ function ofString(value: string, schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
   // Code points are counted, whatever the word in the message; counting is spared where length alone decides.
   const length = value.length > (schema.maxLength ?? Number.POSITIVE_INFINITY) ? [...value].length : value.length;
-  if (schema.maxLength !== undefined && length > schema.maxLength) errors.push(tooLong(path, schema.maxLength));
+  if (schema.maxLength !== undefined && length > schema.maxLength) {
+    // No further: a pattern may take for ever over a text without bounds.
+    return [tooLong(path, schema.maxLength)];
+  }
   if (schema.minLength !== undefined && value.length < schema.minLength) {
     errors.push(invalid(path, value, `${path} in body should be at least ${schema.minLength} chars long`));
   }
