@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
 import { definitions, profilesPath, secretsPath, session, sessionsPath, testApi } from '../../test/support/embedded-api.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
@@ -12,8 +14,9 @@ describe('the server', () => {
     await using api = await testApi();
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect(mode(api.stateDir)).toBe('700');
-    for (const file of ['kubeconfig', 'token', 'tls.key', 'tls.crt'])
+    for (const file of ['kubeconfig', 'token', 'tls.key', 'tls.crt', 'objects.db', 'objects.db-wal']) {
       expect([file, mode(join(api.stateDir, file))]).toEqual([file, '600']);
+    }
     const config = JSON.parse(await readFile(api.kubeconfigPath, 'utf8'));
     expect(config.clusters[0].cluster.server).toBe(api.url);
     expect(config.users[0].user.token).toBe(api.token);
@@ -87,6 +90,22 @@ describe('the server', () => {
       message: 'Request entity too large: limit is 3145728',
     });
     expect((await api.send('GET', sessionsPath)).code).toBe(200);
+  });
+
+  it('goes on when a client leaves in the middle of its request', async () => {
+    const faults: unknown[] = [];
+    await using api = await testApi({ onError: (error) => faults.push(error) });
+    const { hostname, port } = new URL(api.url);
+    const socket = connect({ host: hostname, port: Number(port), ca: api.caPem });
+    await once(socket, 'secureConnect');
+    socket.write(
+      `POST ${sessionsPath} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.token}\r\nContent-Length: 100\r\n\r\n{`,
+    );
+    await api.send('GET', sessionsPath);
+    socket.destroy();
+    await once(socket, 'close');
+    expect((await api.send('GET', sessionsPath)).code).toBe(200);
+    expect(faults).toEqual([]);
   });
 
   it.each([

@@ -17,6 +17,8 @@ import { type Credentials, kubeconfig, loadCredentials, writePrivate } from './c
 import { Discovery } from './discovery.ts';
 import { GarbageCollector } from './garbage.ts';
 import { Handler } from './handler.ts';
+import type { ApiObject } from './json.ts';
+import type { Kind } from './kind.ts';
 import { Objects } from './objects.ts';
 import { OpenApi } from './openapi.ts';
 import { sendError } from './respond.ts';
@@ -36,6 +38,8 @@ export type EmbeddedApiOptions = {
   readonly port?: number;
   /** Where the kubeconfig is written; `kubeconfig` in the state folder when left out. */
   readonly kubeconfigPath?: string;
+  /** By kind: completes an object before it is checked, as a mutating admission webhook would. `old` is absent on create. */
+  readonly prepare?: Readonly<Record<string, (object: ApiObject, old: ApiObject | undefined) => void>>;
   readonly store?: {
     /** How many changes are kept for watches that continue. */
     readonly history?: number;
@@ -54,6 +58,10 @@ export type EmbeddedApi = {
   /** Ends watches and connections and closes the database. */
   close(): Promise<void>;
 };
+
+function prepared(kind: Kind, prepare: NonNullable<EmbeddedApiOptions['prepare']>[string] | undefined): Kind {
+  return prepare ? { ...kind, prepare } : kind;
+}
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 const closeGraceMs = 200;
@@ -76,7 +84,7 @@ export async function startEmbeddedApi(options: EmbeddedApiOptions): Promise<Emb
     leaseKind,
     eventKind,
     definitionKind,
-    ...definitions.map(({ kind }) => kind),
+    ...definitions.map(({ kind }) => prepared(kind, options.prepare?.[kind.resource.kind])),
   ];
 
   await using parts = new AsyncDisposableStack();

@@ -2,6 +2,7 @@
  * The objects, in SQLite. One revision counts all writes; every write is durable before it is answered, and its change
  * is kept for a while so that a watch can continue where it was cut off.
  */
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { type ApiObject, parseStored } from './json.ts';
 
@@ -39,6 +40,9 @@ export class ObjectStore {
   constructor(path: string, options: { history?: number } = {}) {
     this.#historyLimit = options.history ?? defaultHistory;
     this.#compactEvery = Math.max(1, Math.min(maxCompactionStep, Math.floor(this.#historyLimit / 4)));
+    // It holds Secrets. SQLite gives its other files the mode of this one.
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
     this.#database = new DatabaseSync(path, { timeout: 0 });
     try {
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
