@@ -18,6 +18,7 @@ import { LocalTransport } from '../operator/sandbox/local/transport.ts';
 import type { Settings } from '../operator/settings.ts';
 import { StateFolder } from '../operator/state-folder.ts';
 import { startEmbeddedApi } from './api/server.ts';
+import { defaultAuthor } from './default-author.ts';
 import { applyEnvironmentProfiles } from './environment-profiles.ts';
 
 export type LocalSystem = {
@@ -62,6 +63,7 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
       kubeconfigPath: folder.file('kubeconfig'),
       crds: ['agentsession', 'aiprofile'].map((name) => join(root, 'crds', `${name}.yaml`)),
       user,
+      prepare: { AgentSession: defaultAuthor(user) },
     }),
     (one) => one.close(),
   );
@@ -93,6 +95,8 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     home: homedir(),
   });
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: true, environment: settings.system });
+  // What a process that died had lent or left half made.
+  await repositories.prune();
   const operator = new Operator({
     client,
     log,

@@ -70,6 +70,8 @@ export function reviewerOpening(facts: OpeningFacts): string {
       ? diff(facts, 'Diff')
       : section('Diff', 'Empty: nothing was changed. That is right only if the goal needed no change.'),
   );
+  if (state.commit?.notes.length)
+    parts.push(section('In the worktree, but not part of the result', state.commit.notes.join('\n')));
   if (state.programmerSummary) parts.push(section("The programmer's summary (a claim)", state.programmerSummary));
   const before = state.reviews.filter((one) => one.by === 'reviewer' && one.iteration < state.iteration);
   if (before.length > 0) parts.push(section('Findings of the earlier rounds', before.map(findings).join('\n\n')));

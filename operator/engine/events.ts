@@ -147,6 +147,8 @@ export type EventBody =
       filesChanged: number;
       additions: number;
       deletions: number;
+      /** What is in the worktree and could not become part of the commit, in sentences. */
+      notes?: string[];
     }
   | { type: 'checkpoint.saved'; commit: string; bundle: BlobRef }
   | { type: 'verification.started'; tree: string; command: string; op: string; sandboxUid: string }

@@ -210,8 +210,8 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     case 'programmer.finished':
       return { ...state, programmerSummary: event.summary };
     case 'worktree.committed': {
-      const { iteration, commit, tree, filesChanged, additions, deletions } = event;
-      return { ...state, commit: { iteration, commit, tree, filesChanged, additions, deletions } };
+      const { iteration, commit, tree, filesChanged, additions, deletions, notes = [] } = event;
+      return { ...state, commit: { iteration, commit, tree, filesChanged, additions, deletions, notes } };
     }
     case 'verification.started': {
       const key = `${event.tree} ${event.command}`;

@@ -91,6 +91,8 @@ export type Commit = {
   filesChanged: number;
   additions: number;
   deletions: number;
+  /** What is in the worktree and could not become part of the commit. */
+  notes: readonly string[];
 };
 
 export type SessionState = {

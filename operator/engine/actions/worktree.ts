@@ -31,7 +31,15 @@ export async function commit(context: ActionContext): Promise<void> {
     },
     signal,
   );
-  context.emit({ type: 'worktree.committed', iteration: state.iteration, commit: made.commit, tree: made.tree, ...made.stat });
+  context.emit({
+    type: 'worktree.committed',
+    iteration: state.iteration,
+    commit: made.commit,
+    tree: made.tree,
+    ...made.stat,
+    ...(made.notes.length > 0 ? { notes: made.notes } : {}),
+  });
+  for (const text of made.notes) context.emit({ type: 'log.line', level: 'warning', text });
   const base = state.base?.commit ?? '';
   if (made.commit === base) return;
   const bundle = await deps.blobs.put(owner.uid, await exportBundle(sandbox, { base, commit: made.commit }, signal));
