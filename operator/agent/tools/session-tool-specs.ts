@@ -50,7 +50,7 @@ export const SUBMIT_PLAN: ToolSpec = {
         type: 'array',
         items: { type: 'string' },
         description:
-          'Commands that prove the goal is met. The platform runs them in the repository root when the work is done; exit code 0 is success. Choose the narrowest that really test the goal (a test file or package rather than everything), include tests that the plan adds, and name only commands whose runner you have seen working here.',
+          'Commands that prove the goal is met. The platform runs them in the repository root when the work is done, each in a fresh shell; exit code 0 is success. The whole test suite where it passes today, else the parts that do; they must include the tests that the plan adds. Name only commands that you have run here.',
       },
     },
   },
