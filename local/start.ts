@@ -129,6 +129,7 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     now: Date.now,
     logger,
     allowLocalRepositories: true,
+    allowedHosts: settings.allowedHosts,
   });
   const server = stack.adopt(await gateway.listen(settings.host, settings.port), (one) => one.close());
   stack.defer(() => operator.stop(STOP_MS));

@@ -20,6 +20,11 @@ export const SETTINGS = {
     meaning: 'Who may call the API: `none` (everybody who reaches it) or `token` (who sends `API_TOKEN` as a bearer token).',
   },
   API_TOKEN: { default: 'none', meaning: 'The bearer token for `API_AUTH=token`.', secret: true },
+  SWE_AGENT_ALLOWED_HOSTS: {
+    default: 'none',
+    meaning:
+      'Further names under which the API is reached, separated by commas; `.example.com` allows all below it. Addresses and `localhost` need none.',
+  },
   SWE_AGENT_STATE_DIR: {
     default: '`.swe-agent`',
     meaning: 'Folder of the state: objects, event log, blobs, kubeconfig. One process at a time uses it.',

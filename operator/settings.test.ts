@@ -74,6 +74,7 @@ describe('Settings', () => {
     expect(load({})).toEqual({
       host: '127.0.0.1',
       port: 8000,
+      allowedHosts: [],
       stateFolder: join(cwd, '.swe-agent'),
       workspace: join(cwd, 'workspace'),
       inContainer: false,
@@ -87,6 +88,16 @@ describe('Settings', () => {
       secrets: [],
       warnings: [],
     });
+  });
+
+  it('take further names of the API, and refuse what is no name', () => {
+    expect(load({ SWE_AGENT_ALLOWED_HOSTS: 'Agent.example.com, .internal' }).allowedHosts).toEqual([
+      'agent.example.com',
+      '.internal',
+    ]);
+    expect(problemsOf({ SWE_AGENT_ALLOWED_HOSTS: 'https://agent.example.com' })).toEqual([
+      expect.stringContaining('SWE_AGENT_ALLOWED_HOSTS=https://agent.example.com: write host names without scheme'),
+    ]);
   });
 
   it.each([

@@ -18,6 +18,8 @@ export type Settings = {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Names besides `localhost` and addresses under which the API is reached. */
+  readonly allowedHosts: readonly string[];
   /** Absolute, as is `workspace`. */
   readonly stateFolder: string;
   readonly workspace: string;
@@ -69,6 +71,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   const settings = {
     host: host(reader, inContainer),
     port: reader.integer('PORT', 8000, 0, 65_535),
+    allowedHosts: allowedHosts(reader),
     stateFolder: resolve(cwd, reader.text('SWE_AGENT_STATE_DIR') ?? '.swe-agent'),
     workspace: resolve(cwd, reader.text('SWE_AGENT_WORKSPACE') ?? 'workspace'),
     inContainer,
@@ -113,6 +116,21 @@ function host(reader: SettingsReader, inContainer: boolean): string {
     reader.problem('HOST', 'write an IP address or a host name, without scheme and port');
   }
   return plain;
+}
+
+function allowedHosts(reader: SettingsReader): string[] {
+  const names = (reader.text('SWE_AGENT_ALLOWED_HOSTS') ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  const wrong = names.find((name) => !/^\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name));
+  if (wrong !== undefined) {
+    reader.problem(
+      'SWE_AGENT_ALLOWED_HOSTS',
+      'write host names without scheme and port, such as agent.example.com,.internal.example.com',
+    );
+  }
+  return names;
 }
 
 function isLoopback(host: string): boolean {

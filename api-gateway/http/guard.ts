@@ -19,7 +19,7 @@ export function guard(rules: GuardRules) {
   return (request: Request, _response: Response, next: NextFunction): void => {
     const host = request.headers.host ?? '';
     if (!hostAllowed(host, rules)) {
-      const detail = `The Host header names ${JSON.stringify(host.slice(0, 100))}, which is not a name of this server. Use localhost, or add the name to the allowed hosts.`;
+      const detail = `The Host header names ${JSON.stringify(host.slice(0, 100))}, which is not a name of this server. Use localhost, or add the name to SWE_AGENT_ALLOWED_HOSTS.`;
       throw new Problem(403, 'foreign-host', detail);
     }
     if (!SAFE_METHODS.has(request.method) && isForeign(request, host)) {
