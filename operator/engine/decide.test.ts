@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionScript } from '../../test/support/session-script.ts';
-import { verified } from './decide.ts';
+import { decide, verified } from './decide.ts';
 
 describe('the life of a session', () => {
   it('goes in auto mode from the goal to a published result', () => {
@@ -195,6 +195,16 @@ describe('limits and faults', () => {
     });
     session.wants({ limits: { ...base, maxSteps: 10 } });
     expect(session.next().do).toBe('run-tool');
+  });
+
+  it('do not count the time in which no operator was there', () => {
+    const session = new SessionScript().until('Planning');
+    const later = session.intent.now + 20 * 3_600_000;
+    session.wants({ now: later, since: later - 1_000 });
+    expect(decide(session.state, session.intent).do).toBe('open-conversation');
+    session.wants({ now: later + 5 * 3_600_000 });
+    const paused = { type: 'session.paused', reason: 'LimitReached' };
+    expect(decide(session.state, session.intent)).toMatchObject({ do: 'record', events: [paused] });
   });
 
   it('warn once at four fifths of a limit', () => {

@@ -25,10 +25,12 @@ export type Intent = {
   profiles: Record<ConversationRole, readonly string[]>;
   /** Milliseconds since 1970. */
   now: number;
+  /** Since when this owner works on the session: before that nobody did, whatever the log ended with. */
+  since: number;
 };
 
 /** The intent of an object whose defaults were applied by the API server. Limits that are not set do not limit. */
-export function intentOf(session: AgentSession, profiles: Intent['profiles'], now: number): Intent {
+export function intentOf(session: AgentSession, profiles: Intent['profiles'], now: number, since: number): Intent {
   const { spec } = session;
   const limits = spec.limits ?? {};
   return {
@@ -51,5 +53,6 @@ export function intentOf(session: AgentSession, profiles: Intent['profiles'], no
     },
     profiles,
     now,
+    since,
   };
 }

@@ -4,6 +4,8 @@ export type InterruptKind =
   | 'cancelled'
   | 'suspended'
   | 'message'
+  /** The working time that the session may use is over. */
+  | 'time-limit'
   /** The operator stops in an orderly way: commands are ended and recorded. */
   | 'stopping'
   /** The session is being deleted. */

@@ -9,9 +9,15 @@ export type LimitUse = { limit: LimitName; used: number; allowed: number; messag
 const WARN_AT = 0.8;
 
 /** Working time up to now, in ms. */
-export function workedMs(state: SessionState, now: number): number {
+function workedMs(state: SessionState, { now, since }: Pick<Intent, 'now' | 'since'>): number {
   if (!WORKING.has(state.phase) || !state.lastTime) return state.workedMs;
-  return state.workedMs + Math.max(0, now - Date.parse(state.lastTime));
+  return state.workedMs + Math.max(0, now - Math.max(since, Date.parse(state.lastTime)));
+}
+
+/** Working time that is left, in ms. Publishing is not held back: see limits in decide.ts. */
+export function timeLeftMs(state: SessionState, intent: Intent): number {
+  if (!WORKING.has(state.phase) || state.phase === 'Publishing') return Number.POSITIVE_INFINITY;
+  return Math.max(0, intent.limits.timeoutSeconds * 1000 - workedMs(state, intent));
 }
 
 /** The first limit that is reached; the session must not go on before it is raised. */
@@ -28,7 +34,7 @@ export function limitsToWarnOf(state: SessionState, intent: Intent): LimitUse[] 
 
 function uses(state: SessionState, intent: Intent): LimitUse[] {
   const { limits } = intent;
-  const seconds = Math.floor(workedMs(state, intent.now) / 1000);
+  const seconds = Math.floor(workedMs(state, intent) / 1000);
   const tokens = state.usage.inputTokens + state.usage.outputTokens;
   return [
     use('maxSteps', state.steps, limits.maxSteps, `${state.steps} of ${limits.maxSteps} model calls are used`),

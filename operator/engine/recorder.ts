@@ -76,7 +76,8 @@ export class Recorder {
 
   async #write(signal: AbortSignal): Promise<void> {
     for (let attempt = 0; this.#pending.length > 0; ) {
-      const batch = this.#pending;
+      // A copy: events that are emitted while this write is under way belong to the next.
+      const batch = [...this.#pending];
       try {
         const events = batch.map(({ event }) => event);
         const stored = await this.#log.append(this.#claim.uid, this.#claim.epoch, this.#stored, events);

@@ -18,6 +18,7 @@ import type { EventBody } from './events.ts';
 import { fold } from './fold.ts';
 import { type Intent, intentOf } from './intent.ts';
 import { endsCommands, Interrupt, type InterruptKind } from './interrupt.ts';
+import { timeLeftMs } from './limits.ts';
 import { CLAIM_TTL_MS, type Claim, ClaimedError, FencedError, LogUnavailableError } from './log.ts';
 import type { EngineDeps } from './ports.ts';
 import { Recorder } from './recorder.ts';
@@ -31,6 +32,10 @@ export type TaskEnd = 'idle' | 'stopped' | 'lost';
 
 const RENEW_MS = CLAIM_TTL_MS / 3;
 const RETRY_MS = 2_000;
+/** After the end of the working time, so that it is over by any clock. */
+const TIME_SLACK_MS = 10;
+/** The longest wait that a timer knows. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class SessionTask {
   readonly #deps: EngineDeps;
@@ -41,11 +46,15 @@ export class SessionTask {
   #session: AgentSession;
   #state: SessionState = INITIAL_STATE;
   #observed = 0;
+  /** When this owner began, in ms since 1970. */
+  #since = 0;
   #waiting: Waiting | undefined;
   #sandbox: Sandbox | undefined;
   #seen = { conversation: '', files: new Map<string, string>() };
   /** Aborts the running action; renewed for each. */
   #action = new AbortController();
+  /** Looks anew at how long the running action may take. */
+  #limitChanged: () => void = () => undefined;
   /** Resolves when the object changed. */
   #changed = Promise.withResolvers<void>();
   readonly ended: Promise<TaskEnd>;
@@ -83,6 +92,7 @@ export class SessionTask {
     const before = this.#session;
     this.#session = session;
     this.#changed.resolve();
+    this.#limitChanged();
     const kind = interruptedBy(before, session, this.#state);
     if (kind) this.#action.abort(new Interrupt(kind));
   }
@@ -99,6 +109,7 @@ export class SessionTask {
     const { uid } = this.#owner;
     try {
       const claim = await this.#claim();
+      this.#since = this.#deps.now();
       const renewing = this.#keepClaim(claim);
       try {
         const state = fold(await log.read(uid, 0));
@@ -204,7 +215,7 @@ export class SessionTask {
       setMaxListeners(0, this.#action.signal);
       if (action.do === 'wait') {
         await flush();
-        await this.#pause(action, intent.now);
+        await this.#pause(action, intent.now, timeLeftMs(recorder.state, intent));
         continue;
       }
       await this.#act(action, intent, recorder);
@@ -214,7 +225,8 @@ export class SessionTask {
   #intent(session: AgentSession): Intent {
     const { models, now } = this.#deps;
     const chain = (role: 'planner' | 'programmer' | 'reviewer') => models.chain(session, role);
-    return intentOf(session, { planner: chain('planner'), programmer: chain('programmer'), reviewer: chain('reviewer') }, now());
+    const profiles = { planner: chain('planner'), programmer: chain('programmer'), reviewer: chain('reviewer') };
+    return intentOf(session, profiles, now(), this.#since);
   }
 
   async #act(action: Action, intent: Intent, recorder: Recorder): Promise<void> {
@@ -239,12 +251,32 @@ export class SessionTask {
         this.#sandbox = sandbox;
       },
     };
+    using _limit = this.#limitTime(recorder);
     try {
       await perform(action, context);
       if (this.#waiting) this.#wait(undefined);
     } catch (error) {
       await this.#failed(error, recorder);
     }
+  }
+
+  /** Interrupts the running action when the session's working time is over; the newest object says when that is. */
+  #limitTime(recorder: Recorder): Disposable {
+    let timer: NodeJS.Timeout | undefined;
+    const arm = () => {
+      clearTimeout(timer);
+      const left = timeLeftMs(recorder.state, this.#intent(this.#session)) + TIME_SLACK_MS;
+      const end = () => this.#action.abort(new Interrupt('time-limit'));
+      timer = setTimeout(left > LONGEST_TIMER_MS ? arm : end, Math.min(left, LONGEST_TIMER_MS));
+    };
+    arm();
+    this.#limitChanged = arm;
+    return {
+      [Symbol.dispose]: () => {
+        clearTimeout(timer);
+        this.#limitChanged = () => undefined;
+      },
+    };
   }
 
   async #failed(error: unknown, recorder: Recorder): Promise<void> {
@@ -280,9 +312,9 @@ export class SessionTask {
     return sandbox;
   }
 
-  async #pause(action: Action & { do: 'wait' }, now: number): Promise<void> {
+  async #pause(action: Action & { do: 'wait' }, now: number, timeLeft: number): Promise<void> {
     this.#wait({ reason: action.reason, message: action.message, retryAt: action.until });
-    await this.#pauseFor(Math.max(0, action.until - now));
+    await this.#pauseFor(Math.min(Math.max(0, action.until - now), timeLeft + TIME_SLACK_MS));
     this.#wait(undefined);
   }
 

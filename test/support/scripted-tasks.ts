@@ -37,7 +37,7 @@ export class ScriptedTasks implements SessionTasks {
     const task = { key: { uid, name, namespace }, script, running: true, waiting: undefined, generation };
     this.#tasks.set(uid, task);
     queueMicrotask(() => {
-      script.wants(intentOf(session, PROFILES, script.intent.now));
+      script.wants(intentOf(session, PROFILES, script.intent.now, script.intent.since));
       this.#settle(task);
     });
   }

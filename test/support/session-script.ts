@@ -28,6 +28,7 @@ export function anIntent(changes: Partial<Intent> = {}): Intent {
     },
     profiles: { planner: ['main'], programmer: ['main'], reviewer: ['main'] },
     now: START,
+    since: START,
     ...changes,
   };
 }

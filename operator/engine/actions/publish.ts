@@ -6,9 +6,12 @@ import type { ActionContext } from './context.ts';
 /** Longest readable part of a branch's name. */
 const SLUG_CHARS = 40;
 
-/** Unique per UID, so that a session recreated under the same name never meets its predecessor's branch. */
-export function branchOf(session: ActionContext['session'], title: string): string {
-  const named = session.spec.publish?.branch;
+/**
+ * Unique per UID, so that a session recreated under the same name never meets its predecessor's branch. What a session
+ * does later goes to the branch where people know its work.
+ */
+export function branchOf(session: ActionContext['session'], title: string, earlier: string | undefined): string {
+  const named = session.spec.publish?.branch || earlier;
   if (named) return named;
   const words = title
     .normalize('NFKD')
@@ -29,7 +32,9 @@ export async function publish(context: ActionContext): Promise<void> {
   const { base, commit } = state;
   if (!base || !commit) throw new Error('nothing to publish');
   const branch =
-    state.publishing?.commit === commit.commit ? state.publishing.branch : branchOf(session, state.plan?.title ?? state.goal);
+    state.publishing?.commit === commit.commit
+      ? state.publishing.branch
+      : branchOf(session, state.plan?.title ?? state.goal, state.published?.branch);
   if (state.publishing?.commit !== commit.commit) {
     context.emit({ type: 'publish.started', branch, commit: commit.commit });
     await context.flush();

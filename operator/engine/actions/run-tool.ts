@@ -121,6 +121,8 @@ function interruptedText(interrupt: Interrupt): string {
   switch (interrupt.kind) {
     case 'message':
       return 'Ended before it was done, because the user sent a message (see below). It may have done part of its work.';
+    case 'time-limit':
+      return 'Ended before it was done, because the working time of the session (spec.limits.timeoutSeconds) was used up. It may have done part of its work; look at the state before you go on.';
     case 'suspended':
       return 'Ended before it was done, because the session was suspended. It may have done part of its work; look at the state before you go on.';
     default:
