@@ -12,8 +12,6 @@ export type Body = { readonly contentType: string; readonly bytes: Buffer };
 /** Throws RequestEntityTooLarge as soon as the limit is passed. */
 export async function readBody(request: IncomingMessage): Promise<Body> {
   const contentType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {

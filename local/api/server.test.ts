@@ -5,7 +5,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
-import { definitions, profilesPath, secretsPath, session, sessionsPath, testApi } from '../../test/support/embedded-api.ts';
+import {
+  definitions,
+  mergePatchType,
+  profilesPath,
+  secretsPath,
+  session,
+  sessionsPath,
+  testApi,
+} from '../../test/support/embedded-api.ts';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
 import { startEmbeddedApi } from './server.ts';
 
@@ -76,19 +84,21 @@ describe('the server', () => {
     const begin = performance.now();
     await api.close();
     expect(performance.now() - begin).toBeLessThan(500);
-    await watch.ended;
+    expect(await watch.ended).toBe('ended');
     expect(watch.events).toEqual([]);
   });
 
   it('refuses a body above 3 MiB, announced or not', async () => {
     await using api = await testApi();
     const big = Buffer.alloc(3 * 1024 * 1024 + 1, 0x20);
-    const answer = await api.send('POST', sessionsPath, big);
-    expect(answer.body).toMatchObject({
-      code: 413,
-      reason: 'RequestEntityTooLarge',
-      message: 'Request entity too large: limit is 3145728',
-    });
+    for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+      const answer = await api.send('POST', sessionsPath, big, headers);
+      expect(answer.body).toMatchObject({
+        code: 413,
+        reason: 'RequestEntityTooLarge',
+        message: 'Request entity too large: limit is 3145728',
+      });
+    }
     expect((await api.send('GET', sessionsPath)).code).toBe(200);
   });
 
@@ -178,6 +188,25 @@ describe('the server', () => {
     await using after = await testApi({ stateDir, crds: [path] });
     const { body } = await after.send('GET', `${profilesPath}/p`);
     expect(body.spec).toEqual({ provider: 'ollama', model: 'm', default: false, apiVersion: 'v9' });
+  });
+
+  it('does not complain about what an update leaves as it was, when a schema has become stricter', async () => {
+    await using folder = await temporaryFolder();
+    const source = await readFile(definitions[1] ?? '', 'utf8');
+    const path = join(folder.path, 'crd.yaml');
+    await writeFile(path, source);
+    const stateDir = join(folder.path, 'state');
+    await using before = await testApi({ stateDir, crds: [path] });
+    const spec = { provider: 'ollama', model: 'm', displayName: 'Mine' };
+    const object = { apiVersion: 'sweagent.dev/v1alpha1', kind: 'AIProfile', metadata: { name: 'p' }, spec };
+    expect((await before.send('POST', profilesPath, object)).code).toBe(201);
+    await before.close();
+    await writeFile(path, source.replace('maxLength: 128', 'maxLength: 3'));
+    await using after = await testApi({ stateDir, crds: [path] });
+    const patch = (change: unknown) => after.send('PATCH', `${profilesPath}/p`, { spec: change }, mergePatchType);
+    expect((await patch({ model: 'other' })).body.spec).toMatchObject({ model: 'other', displayName: 'Mine' });
+    expect((await patch({ displayName: 'Ours' })).body.message).toContain('spec.displayName: Too long');
+    expect((await patch({ displayName: 'Me' })).code).toBe(200);
   });
 
   it('tells what it serves, aggregated or group by group', async () => {

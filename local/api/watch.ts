@@ -59,8 +59,8 @@ export class WatchStream {
       return;
     }
     if (since === undefined) this.#sendInitial(source);
-    else for (const change of source.changesSince(since)) this.#onChange(change, since);
-    this.#unsubscribe = source.subscribe((change) => this.#onChange(change, since ?? 0));
+    else for (const change of source.changesSince(since)) this.#onChange(change);
+    this.#unsubscribe = source.subscribe((change) => this.#onChange(change));
     this.#timers.push(setTimeout(() => this.#timeOut(), request.timeoutMs).unref());
     if (request.bookmarks) this.#timers.push(setInterval(() => this.#sendBookmark(), bookmarkEveryMs).unref());
   }
@@ -99,8 +99,8 @@ export class WatchStream {
   }
 
   /** An object that comes to match, or no longer matches, appears and disappears for this client. */
-  #onChange(change: Change, since: number): void {
-    if (!this.#open || change.revision <= since) return;
+  #onChange(change: Change): void {
+    if (!this.#open) return;
     const { matches, view, render } = this.#request;
     const before = change.previous && view(change.previous);
     const matched = before !== undefined && matches(before);

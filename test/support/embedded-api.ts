@@ -33,8 +33,8 @@ export type TestApi = EmbeddedApi & {
 export type TestWatch = {
   // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of any kind
   events: { type: string; object: any }[];
-  /** Resolves when the server has ended the stream. */
-  ended: Promise<void>;
+  /** How the stream came to its end: the server ended it in order, or the connection was cut. */
+  ended: Promise<'ended' | 'cut'>;
   close(): void;
 };
 
@@ -82,7 +82,12 @@ async function send(
   const content =
     body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const type =
-    content === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(content)) };
+    content === undefined
+      ? {}
+      : {
+          'content-type': 'application/json',
+          ...(headers['transfer-encoding'] === undefined && { 'content-length': String(Buffer.byteLength(content)) }),
+        };
   return new Promise((resolve, reject) => {
     const request = httpsRequest(api.url, options(api, method, path, { ...type, ...headers }), (response) => {
       const chunks: Buffer[] = [];
@@ -110,10 +115,10 @@ async function watch(api: EmbeddedApi, path: string, headers: Record<string, str
         rest = lines.pop() ?? '';
         for (const line of lines) events.push(JSON.parse(line));
       });
-      const ended = new Promise<void>((end) => {
-        response.on('end', end);
-        response.on('close', end);
-        response.on('error', () => end());
+      const ended = new Promise<'ended' | 'cut'>((end) => {
+        response.on('end', () => end('ended'));
+        response.on('close', () => end('cut'));
+        response.on('error', () => end('cut'));
       });
       resolve({ events, ended, close: () => request.destroy() });
     });
