@@ -8,7 +8,6 @@ import { type SandboxHandle, SandboxUnavailableError } from './transport.ts';
 
 const KEEP_BYTES = 16 * 1024;
 const KILL_AFTER_MS = 1000;
-/** How often a waiting command is asked for, in case nobody is left to report its end. */
 const LIVENESS_MS = 3000;
 const PROGRESS_MS = 500;
 const IDLE_PROGRESS_MS = 2000;
@@ -22,6 +21,8 @@ export type SandboxOptions = {
   epoch: number;
   /** Bytes of output after which a command is ended; 1 GiB when left out. */
   maxOutputBytes?: number;
+  /** How often a command that is waited for is asked for, in case nobody is left to report its end; 3000 when left out. */
+  livenessMs?: number;
 };
 
 /**
@@ -43,7 +44,7 @@ class CommandSandbox implements Sandbox {
   readonly #runner: Runner;
   readonly #files: Files;
   readonly #epoch: number;
-  readonly #maxOutputBytes: number;
+  readonly #limits: Limits;
   /** Queries reuse their operation ids, so that their files do not pile up. */
   readonly #freeQueries: string[] = [];
   #queries = 0;
@@ -55,7 +56,7 @@ class CommandSandbox implements Sandbox {
     this.worktree = `${handle.root}/repo`;
     this.#handle = handle;
     this.#epoch = options.epoch;
-    this.#maxOutputBytes = options.maxOutputBytes ?? 1024 ** 3;
+    this.#limits = { outputBytes: options.maxOutputBytes ?? 1024 ** 3, livenessMs: options.livenessMs ?? LIVENESS_MS };
     this.#runner = new Runner(handle, options.epoch);
     this.#files = new Files(handle, this.#runner, options.epoch);
   }
@@ -69,7 +70,7 @@ class CommandSandbox implements Sandbox {
     checkOperation(op);
     const found = await this.#look(op, options.signal);
     if (found.state === 'absent') return undefined;
-    const wait = new Wait(this.#handle, this.#runner, op, spec, this.#maxOutputBytes);
+    const wait = new Wait(this.#handle, this.#runner, op, spec, this.#limits);
     using _watch = wait;
     const end = await wait.end(options, found);
     return end === 'fail' ? undefined : this.#result(op, end, wait.elapsedMs, options);
@@ -83,7 +84,7 @@ class CommandSandbox implements Sandbox {
   async cancel(op: string): Promise<void> {
     checkOperation(op);
     const signal = AbortSignal.timeout(10_000);
-    const wait = new Wait(this.#handle, this.#runner, op, { command: '', timeoutSeconds: 0 }, Number.POSITIVE_INFINITY);
+    const wait = new Wait(this.#handle, this.#runner, op, { command: '', timeoutSeconds: 0 }, this.#limits);
     using _watch = wait;
     const found = await this.#look(op, signal);
     if (found.state === 'running') await wait.kill('cancel', signal);
@@ -154,7 +155,7 @@ class CommandSandbox implements Sandbox {
   async #start(op: string, kind: 'run' | 'query', spec: CommandSpec, options: RunOptions): Promise<CommandResult> {
     const fields = await this.#fields(op, kind, spec, options.signal);
     for (let attempt = 1; ; attempt++) {
-      const wait = new Wait(this.#handle, this.#runner, op, spec, this.#maxOutputBytes);
+      const wait = new Wait(this.#handle, this.#runner, op, spec, this.#limits);
       using _watch = wait;
       const reply = await this.#runner.request('run', fields, options.signal);
       if (reply.word !== 'ok' && reply.word !== 'exists') throw new Error(`the sandbox answered ${reply.word} to a command`);
@@ -219,6 +220,8 @@ class CommandSandbox implements Sandbox {
   }
 }
 
+type Limits = { outputBytes: number; livenessMs: number };
+
 type Found = { state: 'absent' | 'unknown' } | { state: 'running'; elapsedMs: number } | { state: 'exited'; exit: ExitRecord };
 
 async function look(runner: Runner, op: string, signal: AbortSignal): Promise<Found> {
@@ -245,7 +248,7 @@ class Wait implements Disposable {
   readonly #runner: Runner;
   readonly #op: string;
   readonly #spec: CommandSpec;
-  readonly #maxOutputBytes: number;
+  readonly #limits: Limits;
   readonly #watch: Disposable;
   readonly #began = performance.now();
   readonly #news: (RunnerEvent | undefined)[] = [];
@@ -254,12 +257,12 @@ class Wait implements Disposable {
   #earlierMs = 0;
   #attached = false;
 
-  constructor(handle: SandboxHandle, runner: Runner, op: string, spec: CommandSpec, maxOutputBytes: number) {
+  constructor(handle: SandboxHandle, runner: Runner, op: string, spec: CommandSpec, limits: Limits) {
     this.#handle = handle;
     this.#runner = runner;
     this.#op = op;
     this.#spec = spec;
-    this.#maxOutputBytes = maxOutputBytes;
+    this.#limits = limits;
     this.#watch = runner.watch(op, (event) => {
       this.#news.push(event);
       this.#wake?.();
@@ -281,7 +284,7 @@ class Wait implements Disposable {
     }
     const output = new Progress(this.#handle, `${this.#handle.root}/.run/out/${this.#op}`, options);
     const timeoutAt = this.#began - this.#earlierMs + this.#spec.timeoutSeconds * 1000;
-    let livenessAt = this.#began + LIVENESS_MS;
+    let livenessAt = this.#began + this.#limits.livenessMs;
     for (;;) {
       const news = await this.#next(Math.min(timeoutAt, livenessAt, output.dueAt), options.signal);
       if (news?.event?.type === 'exit') return news.event.exit;
@@ -291,10 +294,11 @@ class Wait implements Disposable {
         // Lost, disconnected, or silent for long: ask.
         const end = this.#ended(await look(this.#runner, this.#op, options.signal));
         if (end) return end;
-        livenessAt = performance.now() + LIVENESS_MS;
+        livenessAt = performance.now() + this.#limits.livenessMs;
       }
       if (now >= timeoutAt) return this.kill('timeout', options.signal);
-      if (now >= output.dueAt && (await output.check()) > this.#maxOutputBytes) return this.kill('output-limit', options.signal);
+      if (now >= output.dueAt && (await output.check()) > this.#limits.outputBytes)
+        return this.kill('output-limit', options.signal);
     }
   }
 

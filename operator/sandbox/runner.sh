@@ -506,7 +506,11 @@ exec <>"$run/in.1"
 if [ "$tick" -gt 0 ]; then
   (
     trap - PIPE HUP INT TERM
-    while sleep "$tick" && kill -0 $$; do printf 'T\n' 1<>"$run/in.1"; done
+    while sleep "$tick" && kill -0 $$; do
+      # The folder was removed: nobody will ever come back to it.
+      [ -p "$run/in.1" ] || kill -s KILL $$
+      printf 'T\n' 1<>"$run/in.1"
+    done
   ) </dev/null >/dev/null 2>&1 &
 fi
 say ready

@@ -47,7 +47,7 @@ export function describeSandbox(
     });
 
     const open = async (of: SandboxHandle, options: Partial<SandboxOptions> = {}): Promise<Sandbox> => {
-      const one = await openSandbox(of, { epoch: 1, ...options });
+      const one = await openSandbox(of, { epoch: 1, livenessMs: 300, ...options });
       opened.push(one);
       handles.set(of.identity.uid, of);
       return one;
@@ -92,7 +92,7 @@ export function describeSandbox(
           `it's "$HOME" \\n \`x\` ÁÄ…Ĉ😀\ttab\n\na  b`,
         );
         expect(await output('set -f; echo *; for i in 1 2; do\n  echo "$i" # comment\ndone # end')).toBe('*\n1\n2\n');
-        expect(await output('echo "$#" "${IFS}" | od -An -c | tr -s " "')).toBe(' 0 \\t \\n \\n\n');
+        expect(await output('echo "$#" "$IFS" | od -An -c | tr -s " "')).toBe(' 0 \\t \\n \\n\n');
         expect(await output("printf '%s' '\u001e \u001f' | od -An -tx1")).toMatch(/^ 1e 20 1f\n$/);
       });
 
@@ -270,7 +270,7 @@ export function describeSandbox(
     describe('ending a command', () => {
       it('at its timeout kills the whole group, also one that ignores TERM', async () => {
         const began = performance.now();
-        const result = exited(await run("trap '' TERM; sleep 77 & sleep 77; sleep 77", { timeoutSeconds: 1 }));
+        const result = exited(await run("trap '' TERM; sleep 77 & sleep 77; sleep 77", { timeoutSeconds: 0.2 }));
         expect(result).toMatchObject({ endedBy: 'timeout' });
         expect(result.exitCode).not.toBe(0);
         expect(performance.now() - began).toBeLessThan(5000);
@@ -371,7 +371,7 @@ export function describeSandbox(
           output: 'b\n',
         });
         await expect(sandbox.query('head -c 5000 /dev/zero', { maxBytes: 4999, signal: signal() })).rejects.toThrow(/5000 bytes/);
-        await expect(sandbox.query('sleep 100', { timeoutSeconds: 1, signal: signal() })).rejects.toThrow(/timeout/);
+        await expect(sandbox.query('sleep 100', { timeoutSeconds: 0.2, signal: signal() })).rejects.toThrow(/timeout/);
         const many = await Promise.all([1, 2, 3, 4].map((n) => sandbox.query(`sleep 0.1; echo ${n}`, { signal: signal() })));
         expect(many.map((one) => one.output)).toEqual(['1\n', '2\n', '3\n', '4\n']);
       });

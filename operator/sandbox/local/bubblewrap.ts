@@ -7,10 +7,10 @@ import { execFile } from 'node:child_process';
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { errorCode } from '../../error-code.ts';
 import type { Isolation } from '../transport.ts';
 import type { Isolator, RunnerStart, SandboxPlace } from './isolation.ts';
 import { awaitGone, killAll, MARK, type MarkedProcesses, type ProcessId, signal } from './processes.ts';
-import { code } from './tree.ts';
 
 /** Under the home directory, read-only: compilers, runtimes and their package caches. Credentials among them are masked. */
 const TOOLCHAINS = [
@@ -56,11 +56,18 @@ const ROOT_ONLY = [
   '/etc/sudoers',
   '/etc/sudoers.d',
   '/etc/ssh',
+  '/etc/ssl/private',
   '/etc/kubernetes',
   '/var/lib/docker',
   '/var/lib/kubelet',
   '/var/spool/cron',
 ];
+
+/**
+ * Settings of the whole machine that uid 0 may write without any capability. bubblewrap covers some of them by itself,
+ * but not /proc/sys, whose directory is not writable while its files are.
+ */
+const MACHINE_SETTINGS = ['/proc/sys', '/proc/sysrq-trigger', '/proc/mtrr', '/proc/scsi', '/proc/acpi'];
 
 export type BubblewrapOptions = {
   /** The program, a name or a path. */
@@ -97,9 +104,9 @@ export class BubblewrapIsolator implements Isolator {
       await promisify(execFile)(this.#options.program, args, { env: { PATH: this.#options.path }, timeout: 10_000 });
       return undefined;
     } catch (error) {
-      if (code(error) === 'ENOENT') return 'bubblewrap (bwrap) is not installed; install it with the package manager';
-      const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
-      return `bubblewrap does not work here (${said.split('\n')[0]})`;
+      if (errorCode(error) === 'ENOENT') return 'bubblewrap (bwrap) is not installed; install it with the package manager';
+      const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : String(error);
+      return `bubblewrap does not work here (${said.trim().split('\n')[0]?.slice(0, 200)})`;
     }
   }
 
@@ -134,11 +141,14 @@ export class BubblewrapIsolator implements Isolator {
     return [
       ...['--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
       ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
-      ...empty.flatMap((dir) => ['--tmpfs', dir]),
+      ...MACHINE_SETTINGS.flatMap((path) => ['--ro-bind-try', path, path]),
       ...['/tmp', '/var/tmp'].flatMap(realDirectory).flatMap((dir) => ['--bind', `${place.root}/tmp`, dir]),
+      ...empty.flatMap((dir) => ['--tmpfs', dir]),
       ...unique(kept).flatMap((path) => ['--ro-bind', path, path]),
       ...masked.flatMap((path) => (isDirectory(path) ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path])),
       ...['--bind', place.root, place.root, '--ro-bind', place.marker, place.marker],
+      // Emptied places are for nobody to fill: what is written there would be kept in memory.
+      ...[...empty, ...masked.filter(isDirectory)].flatMap((path) => ['--remount-ro', path]),
       ...['--chdir', '/'],
     ];
   }

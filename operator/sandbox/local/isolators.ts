@@ -1,4 +1,5 @@
 /** Which way of isolating commands is used: the best one that works here, or the one that was asked for. */
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { SandboxUnavailableError } from '../transport.ts';
 import { BubblewrapIsolator } from './bubblewrap.ts';
@@ -6,7 +7,7 @@ import { commandPath } from './environment.ts';
 import type { IsolationMethod, Isolator, SandboxPlace } from './isolation.ts';
 import { NoIsolation } from './no-isolation.ts';
 import { MarkedProcesses } from './processes.ts';
-import { SecondUserIsolator } from './second-user.ts';
+import { runningUsers, SecondUserIsolator } from './second-user.ts';
 import type { FileOwner } from './tree.ts';
 
 export type IsolatorOptions = {
@@ -34,7 +35,7 @@ export class Isolators {
     const hidden = [...options.hidden, join(workspaceDir, '.sandboxes')];
     this.#wanted = options.isolation;
     this.candidates = options.isolation === 'auto' ? ['bubblewrap', 'user', 'none'] : [options.isolation];
-    this.#users = options.users ?? { first: 52_000, count: 2000 };
+    this.#users = options.users ?? { first: 52_000, count: 8000 };
     if (this.#users.first < 1000)
       throw new RangeError(`user numbers of sandboxes begin at 1000 or above, not at ${this.#users.first}`);
     this.#user = new SecondUserIsolator(hidden);
@@ -97,10 +98,16 @@ export class Isolators {
     return problem;
   }
 
-  /** A user number that no sandbox has; undefined when all are taken. */
+  /**
+   * A user number that no sandbox of this workspace has; undefined when all are taken. Drawn by chance, and never one
+   * that something runs under: another workspace on this machine, which nobody here knows of, draws from the same numbers.
+   */
   freeUser(records: readonly { user?: FileOwner }[]): FileOwner | undefined {
-    const taken = new Set(records.map(({ user }) => user?.uid));
-    for (let uid = this.#users.first; uid < this.#users.first + this.#users.count; uid++) {
+    const { first, count } = this.#users;
+    const taken = new Set([...records.map(({ user }) => user?.uid), ...runningUsers()]);
+    const start = randomInt(count);
+    for (let index = 0; index < count; index++) {
+      const uid = first + ((start + index) % count);
       if (!taken.has(uid)) return { uid, gid: uid };
     }
     return undefined;

@@ -6,11 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../error-code.ts';
 import { storageFull } from '../runner.ts';
 import { type SandboxOwner, SandboxUnavailableError } from '../transport.ts';
 import type { IsolationMethod } from './isolation.ts';
 import type { ProcessId } from './processes.ts';
-import { code, type FileOwner } from './tree.ts';
+import type { FileOwner } from './tree.ts';
 
 export type SandboxRecord = {
   owner: SandboxOwner;
@@ -84,7 +85,7 @@ export class Records {
       if (!lstatSync(root).isDirectory()) return 'foreign';
       here = identity(root);
     } catch (error) {
-      if (code(error) === 'ENOENT') return 'absent';
+      if (errorCode(error) === 'ENOENT') return 'absent';
       throw error;
     }
     if (here.inode === record.folder.inode && here.birth === record.folder.birth) return 'ours';
@@ -142,6 +143,7 @@ export class Records {
   }
 }
 
+/** Not permanent: the session goes on once the folder is out of the way. */
 export function occupied(root: string, cause?: unknown): SandboxUnavailableError {
   return new SandboxUnavailableError(
     'WorkspaceOccupied',
@@ -151,7 +153,7 @@ export function occupied(root: string, cause?: unknown): SandboxUnavailableError
 }
 
 function converted(error: unknown, root: string): unknown {
-  switch (code(error)) {
+  switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return storageFull(error);

@@ -1,14 +1,14 @@
 /** Removing a tree that commands made: also directories without write permission (a Go module cache), also very deep or wide ones. */
 import { chmod, lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { code } from './tree.ts';
+import { errorCode } from '../../error-code.ts';
 
 /** Removes the tree; one that is not there is fine. Follows no symbolic link. No process may be working in it. */
 export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'ENOTEMPTY'].includes(code(error) ?? '')) throw error;
+    if (!['EACCES', 'EPERM', 'ENOTEMPTY'].includes(errorCode(error) ?? '')) throw error;
     await makeWritable(path);
     await rm(path, { recursive: true, force: true });
   }

@@ -44,9 +44,8 @@ export class SecondUserIsolator implements Isolator {
       });
       return undefined;
     } catch (error) {
-      const status = error instanceof Error && 'code' in error ? error.code : undefined;
-      const shown = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
-      if (status === 2) return `every user of this machine can read ${shown}; make it readable by its owner only (chmod go-rwx)`;
+      if (typeof error === 'object' && error !== null && 'stdout' in error && 'code' in error && error.code === 2)
+        return `every user of this machine can read ${error.stdout}; make it readable by its owner only (chmod go-rwx)`;
       return `a user without rights cannot enter ${place.root}; move the workspace or open the folders above it (chmod o+x)`;
     }
   }
@@ -82,6 +81,11 @@ function owner(place: SandboxPlace): FileOwner {
     throw new Error(`${place.user.uid} cannot be the user of a sandbox`);
   }
   return place.user;
+}
+
+/** Users under which something runs. */
+export function runningUsers(): Set<number> {
+  return new Set(processes().flatMap((pid) => userOf(pid) ?? []));
 }
 
 function userOf(pid: number): number | undefined {

@@ -30,7 +30,7 @@ export type LocalTransportOptions = {
   hostEnvironment: Readonly<Record<string, string | undefined>>;
   /** The operator's home directory. */
   home: string;
-  /** Numbers for the users of the method `user`; nobody else on the machine may have them. Default 52000–53999. */
+  /** Numbers for the users of the method `user`; nobody else on the machine may have them. Default 52000–59999. */
   users?: { first: number; count: number };
   /** The shell that runs the runner; default /bin/sh. */
   shell?: readonly string[];

@@ -143,7 +143,7 @@ export class Tree {
       closeSync(fd);
       return undefined;
     } catch (error) {
-      if (code(error) === 'ENXIO' || error instanceof PathError) return undefined;
+      if (errorCode(error) === 'ENXIO' || error instanceof PathError) return undefined;
       throw error;
     }
   }
@@ -193,13 +193,13 @@ export class Tree {
     try {
       return openSync(path, flags);
     } catch (error) {
-      if (code(error) !== 'ENOENT') throw converted(error, shown);
+      if (errorCode(error) !== 'ENOENT') throw converted(error, shown);
       if (shown === this.root) throw new SandboxLostError(`the directory ${this.root} is gone`, { cause: error });
     }
     try {
       mkdirSync(path, 0o755);
     } catch (error) {
-      if (code(error) !== 'EEXIST') throw converted(error, shown);
+      if (errorCode(error) !== 'EEXIST') throw converted(error, shown);
     }
     const fd = openSync(path, flags);
     if (this.#owner) fchownSync(fd, this.#owner.uid, this.#owner.gid);
@@ -217,7 +217,7 @@ export class Tree {
   /** undefined for an error that means "not there". @throws any other one, converted. */
   #absent(error: unknown): undefined {
     if (error instanceof PathError) throw error;
-    switch (code(error)) {
+    switch (errorCode(error)) {
       case 'ENOENT':
       case 'ENOTDIR':
         if (!isDirectory(this.root)) throw new SandboxLostError(`the directory ${this.root} is gone`, { cause: error });
@@ -231,7 +231,7 @@ export class Tree {
 }
 
 function converted(error: unknown, path: string): unknown {
-  switch (code(error)) {
+  switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return storageFull(error);
@@ -253,8 +253,4 @@ function isDirectory(path: string): boolean {
     return false;
   }
   return stats.isDirectory();
-}
-
-export function code(error: unknown): string | undefined {
-  return errorCode(error);
 }

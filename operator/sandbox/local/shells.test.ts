@@ -1,0 +1,53 @@
+/** The runner in other shells than this machine's /bin/sh, and without setsid. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { LocalSandboxes } from '../../../test/support/local-sandboxes.ts';
+import { describeLocalSandbox } from '../../../test/support/local-subjects.ts';
+import { openSandbox } from '../commands.ts';
+
+for (const shell of [['bash'], ['dash'], ['busybox', 'ash']]) {
+  const program = find(shell[0] ?? '');
+  const name = `plain (runner in ${shell.join(' ')})`;
+  if (program) describeLocalSandbox('none', name, { shell: [program, ...shell.slice(1)] });
+  else describe(name, () => it.skip(`is not tested: ${shell[0]} is not installed`, () => {}));
+}
+
+describe('a sandbox without setsid', () => {
+  const bash = find('bash');
+  const tools = mkdtempSync(join(tmpdir(), 'tools-'));
+  afterAll(() => rmSync(tools, { recursive: true }));
+
+  (bash ? it : it.skip)('still ends the whole group of a command (bash gives each its own)', async () => {
+    const names = new Map(
+      ['/bin', '/usr/bin'].flatMap((folder) => readdirSync(folder).map((name) => [name, join(folder, name)])),
+    );
+    names.delete('setsid');
+    for (const [name, path] of names) symlinkSync(path, join(tools, name));
+    const sandboxes = new LocalSandboxes('none', { shell: [bash ?? ''], hostEnvironment: { PATH: tools } });
+    const signal = AbortSignal.timeout(20_000);
+    const sandbox = await openSandbox(await sandboxes.transport().provision(sandboxes.owner(), {}, signal), { epoch: 1 });
+    expect(await sandbox.has('setsid', signal)).toBe(false);
+    expect(await sandbox.run('fine', { command: 'echo out; exit 3', timeoutSeconds: 9 }, { signal })).toMatchObject({
+      exitCode: 3,
+      output: { head: 'out\n' },
+    });
+    const running = sandbox.run('op', { command: 'sleep 78 & touch begun; sleep 78', timeoutSeconds: 90 }, { signal });
+    while (!(await sandbox.stat('begun', signal)));
+    await sandbox.cancel('op');
+    expect(await running).toMatchObject({ state: 'exited', endedBy: 'cancel' });
+    expect((await sandbox.query('ps -A -o args | grep -c "^sleep 78"', { signal })).output).toBe('0\n');
+    await sandbox.close();
+    await sandboxes.close();
+  });
+});
+
+function find(program: string): string | undefined {
+  try {
+    return execFileSync('/bin/sh', ['-c', 'command -v "$0"', program], { encoding: 'utf8' }).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
