@@ -177,8 +177,54 @@ describe('messages', () => {
     session.go([{ name: 'ask_user' }]);
     session.go();
     session.says('Forget it, do the other thing');
+    expect(session.next()).toEqual({ do: 'commit' });
+    session.go();
     expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
-    expect(session.state.question).toBeUndefined();
+    expect(session.state).toMatchObject({ phase: 'Planning', question: undefined, commit: { iteration: 1 } });
+    expect(session.state.inputs[0]?.applied).toBe('goal');
+  });
+
+  it('are heard before the plan is worked on when they come together with it', () => {
+    const session = new SessionScript().until('Planning');
+    session.go();
+    session.go([{ name: 'submit_plan' }]);
+    session.says('Only src');
+    session.go();
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+    expect(session.state).toMatchObject({ phase: 'Planning', iteration: 0 });
+    session.until('Programming');
+    expect(session.state.plan?.revision).toBe(2);
+  });
+
+  it('replan when a check failed meanwhile, instead of waiting for another iteration', () => {
+    const session = new SessionScript().until('Reviewing').says('Do it differently');
+    session.check('npm test', 'tree-1', 1);
+    expect(session.next()).toMatchObject({ do: 'reset-worktree', commit: 'commit-1' });
+    session.go();
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
+  });
+
+  it('that interrupt are read before anything else is done, however many calls are left', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.go(Array.from({ length: 20 }, (_, index) => ({ name: 'bash', args: { command: `make ${index}` } })));
+    session.go();
+    session.says('Stop, wrong way', { when: 'now' });
+    expect(session.next().do).toBe('call-model');
+    const turns = session.state.conversation?.turns ?? [];
+    const results = turns.filter((turn) => turn.kind === 'result');
+    expect(results.map((turn) => turn.outcome)).toEqual(['ok', ...Array<string>(19).fill('interrupted')]);
+    expect(turns.at(-1)).toMatchObject({ kind: 'note', text: expect.stringContaining('Stop, wrong way') });
+  });
+
+  it('that came while the session failed keep what was half done', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.happen({ type: 'session.finished', outcome: 'Failed', reason: 'X', message: '' });
+    session.says('Try again');
+    expect(session.next()).toEqual({ do: 'commit' });
+    session.go();
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'planner' });
   });
 });
 
@@ -236,6 +282,45 @@ describe('limits and faults', () => {
     expect(session.next()).toMatchObject({ do: 'call-model' });
   });
 
+  it('turn away at once from a provider that asks to wait too long', () => {
+    const session = new SessionScript({
+      profiles: { planner: ['main', 'spare'], programmer: ['main'], reviewer: ['main'] },
+    }).until('Planning');
+    session.go();
+    const at = { conversation: 'planner-1', call: 1 };
+    session.happen({ type: 'model.failed', ...at, class: 'transient', message: 'come back tomorrow' });
+    expect(session.next()).toMatchObject({ do: 'call-model', profile: 'spare' });
+  });
+
+  it('let a result that cannot be committed be mended in the worktree, but not for ever', () => {
+    const base = new SessionScript().intent.limits;
+    const session = new SessionScript({ limits: { ...base, maxReviewRounds: 2 } }).until('Programming');
+    const refuse = () => {
+      session.go();
+      session.go([{ name: 'finish' }]);
+      session.go();
+      expect(session.next()).toEqual({ do: 'commit' });
+      const { iteration } = session.state;
+      session.happen({
+        type: 'review.submitted',
+        iteration,
+        tree: '',
+        by: 'checks',
+        verdict: 'request_changes',
+        findings: [{ file: '', problem: 'the changes are 300 MB large' }],
+        summary: '',
+      });
+    };
+    refuse();
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'programmer' });
+    expect(session.state.iteration).toBe(2);
+    refuse();
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.pause?.reason).toBe('ReviewRoundsExhausted');
+    session.wants({ resume: 1 });
+    expect(session.next()).toEqual({ do: 'open-conversation', role: 'programmer' });
+  });
+
   it('nudge at three identical results, diagnose at three more, then pause with a question', () => {
     const session = new SessionScript().until('Programming');
     session.go();
@@ -255,6 +340,11 @@ describe('limits and faults', () => {
     expect(session.state.question).toBeDefined();
     session.says('Use the other file', { answerTo: session.state.question?.id ?? '' });
     expect(session.next().do).toBe('call-model');
+    expect(session.state.conversation?.turns.at(-1)).toMatchObject({
+      kind: 'note',
+      text: expect.stringContaining('Use the other file'),
+    });
+    expect(session.state.inputs[0]?.applied).toBe('answer');
   });
 
   it('remind a model that calls no tool, and pause when it keeps doing so', () => {

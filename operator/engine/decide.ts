@@ -113,6 +113,7 @@ function finished(state: SessionState): Action | undefined {
   if (!state.finished) return undefined;
   const inputs = pending(state);
   if (inputs.length === 0 || state.finished.outcome === 'Cancelled') return { do: 'idle' };
+  if (halfDone(state)) return record(...endConversation(state, 'replanned'), keepWork('NewInput'));
   return record(
     ...endConversation(state, 'replanned'),
     applied(inputs, 'goal'),
@@ -126,12 +127,21 @@ function paused(state: SessionState, intent: Intent): Action | undefined {
   const { pause } = state;
   if (!pause) return undefined;
   if (intent.suspend) return { do: 'idle' };
-  const answered = pause.reason === 'Stuck' && pending(state).some((input) => input.answerTo === state.question?.id);
+  const { question, conversation } = state;
+  const answer = pause.reason === 'Stuck' && question ? pending(state).find((one) => one.answerTo === question.id) : undefined;
+  if (answer && question && conversation) {
+    // Who asked is told at once, in whatever phase: this is what it waits for.
+    return record(
+      { type: 'question.answered', id: question.id, inputId: answer.id },
+      { type: 'session.resumed', resumeCounter: intent.resume },
+      told(conversation, [answer]),
+      applied([answer], 'answer'),
+    );
+  }
   const resumed =
     intent.resume > pause.resumeCounter ||
     pause.reason === 'Suspended' ||
-    (pause.reason === 'LimitReached' && !reachedLimit(state, intent)) ||
-    answered;
+    (pause.reason === 'LimitReached' && !reachedLimit(state, intent));
   return resumed ? record({ type: 'session.resumed', resumeCounter: intent.resume }) : { do: 'idle' };
 }
 
@@ -165,12 +175,15 @@ function waitForUser(state: SessionState, intent: Intent): Action | undefined {
     }
   }
   if (inputs.length > 0) {
-    return record(
-      ...endConversation(state, 'replanned'),
-      ...(state.question ? [{ type: 'question.answered' as const, id: state.question.id, inputId: inputs[0]?.id ?? '' }] : []),
-      applied(inputs, 'goal'),
-      { type: 'phase.entered', phase: 'Planning', reason: 'Feedback', message: 'Planning again with the feedback.' },
-    );
+    const { question } = state;
+    const answered: EventBody[] = question ? [{ type: 'question.answered', id: question.id, inputId: inputs[0]?.id ?? '' }] : [];
+    if (halfDone(state)) return record(...answered, ...endConversation(state, 'replanned'), keepWork('Feedback'));
+    return record(...endConversation(state, 'replanned'), ...answered, applied(inputs, 'goal'), {
+      type: 'phase.entered',
+      phase: 'Planning',
+      reason: 'Feedback',
+      message: 'Planning again with the feedback.',
+    });
   }
   if (!state.question && state.plan && intent.approvedPlan === state.plan.revision) {
     return record(
@@ -213,7 +226,10 @@ function provision(state: SessionState): Action | undefined {
 function plan(state: SessionState, intent: Intent): Action | undefined {
   if (state.phase !== 'Planning' || !state.base) return undefined;
   const { conversation } = state;
+  const inputs = pending(state);
   if (conversation?.role === 'planner' && conversation.ended === 'submitted' && state.plan) {
+    // A message that came with the plan is not in it yet.
+    if (inputs.length > 0) return record(...endConversation(state, 'replanned'), applied(inputs, 'goal'));
     const events: EventBody[] =
       state.mode === 'review'
         ? [
@@ -227,7 +243,6 @@ function plan(state: SessionState, intent: Intent): Action | undefined {
         : beginIteration(state, 'PlanReady', 'Working through the plan.');
     return { do: 'reset-worktree', commit: workCommit(state), events };
   }
-  const inputs = pending(state);
   if (!conversation || conversation.ended || conversation.role !== 'planner') {
     return inputs.length ? record(applied(inputs, 'goal')) : { do: 'open-conversation', role: 'planner' };
   }
@@ -237,12 +252,15 @@ function plan(state: SessionState, intent: Intent): Action | undefined {
 function program(state: SessionState, intent: Intent): Action | undefined {
   if (state.phase !== 'Programming') return undefined;
   const { conversation } = state;
-  if (conversation?.role === 'programmer' && conversation.ended === 'submitted') {
-    if (state.commit?.iteration !== state.iteration) return { do: 'commit' };
-    return (
-      replanned(state) ??
-      record({ type: 'phase.entered', phase: 'Reviewing', reason: 'IterationEnded', message: 'Checking the result.' })
-    );
+  if (conversation?.role === 'programmer' && (conversation.ended === 'submitted' || conversation.ended === 'replanned')) {
+    const refused = state.reviews.some((one) => one.iteration === state.iteration && one.by === 'checks');
+    if (state.commit?.iteration !== state.iteration && !refused) return { do: 'commit' };
+    const replan = replanned(state);
+    if (replan) return replan;
+    // What cannot be committed stays in the worktree, to be mended there.
+    if (refused) return roundsExhausted(state, intent) ?? record(...beginIteration(state, ...CHANGES_REQUESTED));
+    if (conversation.ended === 'submitted')
+      return record({ type: 'phase.entered', phase: 'Reviewing', reason: 'IterationEnded', message: 'Checking the result.' });
   }
   if (!conversation || conversation.ended || conversation.role !== 'programmer')
     return { do: 'open-conversation', role: 'programmer' };
@@ -262,7 +280,7 @@ function check(state: SessionState, intent: Intent): Action | undefined {
   const failed = recorded.filter((one) => one.exitCode !== 0 && checksOf(state, intent).includes(one.command));
   if (failed.length === 0) return undefined;
   const reported = state.reviews.some((one) => one.iteration === state.iteration && one.by === 'checks');
-  if (reported) return sendBack(state, intent);
+  if (reported) return replannedFrom(state, state.commit.commit) ?? sendBack(state, intent);
   return record({
     type: 'review.submitted',
     iteration: state.iteration,
@@ -284,8 +302,8 @@ function review(state: SessionState, intent: Intent): Action | undefined {
     (one) => one.iteration === state.iteration && one.by === 'reviewer' && one.tree === commit.tree,
   );
   if (last && conversation?.ended === 'submitted') {
-    const inputs = replanned(state);
-    if (inputs?.do === 'record') return { do: 'reset-worktree', commit: commit.commit, events: inputs.events };
+    const replan = replannedFrom(state, commit.commit);
+    if (replan) return replan;
     if (last.verdict === 'request_changes') return sendBack(state, intent);
     return {
       do: 'reset-worktree',
@@ -314,14 +332,12 @@ function publish(state: SessionState): Action | undefined {
 /** One step of a conversation: an open tool call, what the model must be told, or the next call to the model. */
 function converse(state: SessionState, intent: Intent, conversation: Conversation, inputs: InputState[]): Action {
   const [call] = conversation.openCalls;
-  if (call) return { do: 'run-tool', call };
-  if (inputs.length > 0) {
-    const text = inputs.map((input) => `Message from the user (${input.author}): ${input.message}`).join('\n\n');
-    return record(
-      { type: 'note.added', conversation: conversation.id, reason: 'steering', text, inputIds: inputs.map((input) => input.id) },
-      applied(inputs, conversation.role === 'planner' ? 'goal' : 'steering'),
-    );
+  if (call && conversation.started?.callId !== call.id && inputs.some((input) => input.when === 'now')) {
+    return record(...conversation.openCalls.map((open) => skipped(conversation, open)));
   }
+  if (call) return { do: 'run-tool', call };
+  if (inputs.length > 0)
+    return record(told(conversation, inputs), applied(inputs, conversation.role === 'planner' ? 'goal' : 'steering'));
   const { repeats } = conversation;
   if (repeats.count >= STUCK_AT) {
     if (repeats.nudges === 0) {
@@ -340,6 +356,31 @@ function converse(state: SessionState, intent: Intent, conversation: Conversatio
   return callModel(conversation, intent, repeats.count >= STUCK_AT);
 }
 
+/** What the user said, as the model of this conversation reads it. */
+function told(conversation: Conversation, inputs: InputState[]): EventBody {
+  const text = inputs.map((input) => `Message from the user (${input.author}): ${input.message}`).join('\n\n');
+  return {
+    type: 'note.added',
+    conversation: conversation.id,
+    reason: 'steering',
+    text,
+    inputIds: inputs.map((input) => input.id),
+  };
+}
+
+/** A call that was not begun, because the user interrupts. */
+function skipped(conversation: Conversation, call: RecordedCall): EventBody {
+  return {
+    type: 'tool.finished',
+    conversation: conversation.id,
+    callId: call.id,
+    name: call.name,
+    outcome: 'interrupted',
+    result: 'Not done, because the user sent a message (see below).',
+    durationMs: 0,
+  };
+}
+
 /** Which profile answers next, when, or whether none will. */
 function callModel(conversation: Conversation, intent: Intent, diagnose: boolean): Action {
   const chain = intent.profiles[conversation.role];
@@ -347,9 +388,9 @@ function callModel(conversation: Conversation, intent: Intent, diagnose: boolean
   const profile = chain[at] ?? conversation.profile;
   const { failures } = conversation;
   if (!failures || failures.class === 'interrupted') return { do: 'call-model', profile, diagnose };
-  const exhausted =
-    failures.class === 'quota' || failures.class === 'access' || failures.class === 'invalid' || failures.count >= MAX_FAILURES;
-  if (!exhausted) {
+  // A passing failure without a next try is one that lasts too long to wait for it.
+  const lasting = failures.class !== 'overflow' && (failures.class !== 'transient' || failures.retryAt === undefined);
+  if (!lasting && failures.count < MAX_FAILURES) {
     if (failures.retryAt !== undefined && failures.retryAt > intent.now) {
       return { do: 'wait', until: failures.retryAt, reason: 'ProviderRetry', message: failures.message };
     }
@@ -378,14 +419,17 @@ function stuck(state: SessionState, intent: Intent, why: string): Action {
   );
 }
 
+const CHANGES_REQUESTED = ['ChangesRequested', 'Working on what the review found.'] as const;
+
 function sendBack(state: SessionState, intent: Intent): Action {
-  const commit = workCommit(state);
-  if (state.reviewRounds >= intent.limits.maxReviewRounds) {
-    const message = `The work was sent back ${state.reviewRounds} times (spec.limits.maxReviewRounds). Resume to allow more rounds, or send a message with a different direction.`;
-    const pause: EventBody = { type: 'session.paused', reason: 'ReviewRoundsExhausted', message, resumeCounter: intent.resume };
-    return record(pause);
-  }
-  return { do: 'reset-worktree', commit, events: beginIteration(state, 'ChangesRequested', 'Working on what the review found.') };
+  const events = beginIteration(state, ...CHANGES_REQUESTED);
+  return roundsExhausted(state, intent) ?? { do: 'reset-worktree', commit: workCommit(state), events };
+}
+
+function roundsExhausted(state: SessionState, intent: Intent): Action | undefined {
+  if (state.reviewRounds < intent.limits.maxReviewRounds) return undefined;
+  const message = `The work was sent back ${state.reviewRounds} times (spec.limits.maxReviewRounds). Resume to allow more rounds; a message that is sent before changes the direction.`;
+  return record({ type: 'session.paused', reason: 'ReviewRoundsExhausted', message, resumeCounter: intent.resume });
 }
 
 /** Queued messages that came while coding or reviewing replan before the work is taken any further. */
@@ -398,6 +442,12 @@ function replanned(state: SessionState): Action | undefined {
     reason: 'NewInput',
     message: 'A message changed the goal; planning again.',
   });
+}
+
+/** The same, undoing what checks and reviewer left in the worktree. */
+function replannedFrom(state: SessionState, commit: string): Action | undefined {
+  const replan = replanned(state);
+  return replan?.do === 'record' ? { do: 'reset-worktree', commit, events: replan.events } : undefined;
 }
 
 /** Whether a check that counts passed, and none failed, on exactly the tree that is the result. */
@@ -430,6 +480,16 @@ function endConversation(state: SessionState, reason: 'replanned' | 'abandoned')
   const { conversation } = state;
   if (!conversation || conversation.ended === 'replanned' || conversation.ended === 'abandoned') return [];
   return [{ type: 'conversation.ended', conversation: conversation.id, reason }];
+}
+
+/** Whether the worktree holds work of a programmer that no commit has yet. */
+function halfDone({ conversation, commit, iteration }: SessionState): boolean {
+  return conversation?.role === 'programmer' && conversation.ended !== 'abandoned' && commit?.iteration !== iteration;
+}
+
+/** Planning puts the worktree back to the last commit, so what was done so far is committed before; the messages wait for that. */
+function keepWork(reason: string): EventBody {
+  return { type: 'phase.entered', phase: 'Programming', reason, message: 'Keeping what was done so far before planning again.' };
 }
 
 function phaseOf(role: ConversationRole): 'Planning' | 'Programming' | 'Reviewing' {
