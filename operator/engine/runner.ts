@@ -67,17 +67,22 @@ export class SessionRunner implements SessionTasks {
     await withSignal(entry.task.ended, signal);
   }
 
-  /** Stops every session; commands are ended and recorded as interrupted. Resolves when all have stopped. */
+  /**
+   * Stops every session; commands are ended and recorded as interrupted. Sandboxes that are kept for sessions at rest are
+   * quieted as well. Resolves when all have stopped.
+   */
   async close(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
-    const running = [...this.#entries.entries()].filter(([, entry]) => entry.running);
-    for (const [, entry] of running) entry.task.stop('stopping');
-    await withSignal(Promise.allSettled(running.map(([, entry]) => entry.task.ended)), signal);
-    await Promise.allSettled(running.map(([, entry]) => this.#quiesce(entry.key, signal)));
+    const entries = [...this.#entries.values()];
+    const running = entries.filter((entry) => entry.running);
+    for (const { task } of running) task.stop('stopping');
+    await withSignal(Promise.allSettled(running.map(({ task }) => task.ended)), signal);
+    await Promise.allSettled(entries.map((entry) => this.#quiesce(entry, signal)));
   }
 
-  async #quiesce(owner: SessionKey, signal: AbortSignal): Promise<void> {
-    await this.#deps.transport('local')?.quiesce(owner, signal);
+  /** Only a sandbox on this machine would outlive its operator for nothing. */
+  async #quiesce({ key }: Entry, signal: AbortSignal): Promise<void> {
+    await this.#deps.transport('local')?.quiesce(key, signal);
   }
 
   async cleanup(session: AgentSession, signal: AbortSignal): Promise<void> {
