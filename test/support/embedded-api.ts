@@ -42,7 +42,10 @@ export type TestWatch = {
 export async function testApi(options: Partial<EmbeddedApiOptions> = {}): Promise<TestApi> {
   const folder = await temporaryFolder();
   const stateDir = options.stateDir ?? join(folder.path, 'state');
-  const api = await startEmbeddedApi({ crds: definitions, user: 'ada', ...options, stateDir });
+  const api = await startEmbeddedApi({ crds: definitions, user: 'ada', ...options, stateDir }).catch(async (error: unknown) => {
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  });
   return {
     ...api,
     stateDir,
