@@ -11,7 +11,7 @@ export default {
       },
     ],
   },
-  testMatch: ['<rootDir>/{operator,api-gateway,local,test,scripts}/**/*.test.ts'],
+  testMatch: ['<rootDir>/{operator,api-gateway,local,bench,test,scripts}/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/.swe-agent', '<rootDir>/workspace'],
   testTimeout: 30_000,
   maxWorkers: 2,

@@ -14,6 +14,7 @@ import { Operator } from '../operator/operator.ts';
 import { RepositoryCache } from '../operator/sandbox/git/cache.ts';
 import { credentialFromSettings } from '../operator/sandbox/git/credentials.ts';
 import { Publisher } from '../operator/sandbox/git/publish.ts';
+import type { IsolationMethod } from '../operator/sandbox/local/isolation.ts';
 import { LocalTransport } from '../operator/sandbox/local/transport.ts';
 import type { Settings } from '../operator/settings.ts';
 import { StateFolder } from '../operator/state-folder.ts';
@@ -40,18 +41,28 @@ const STOP_MS = 2_000;
 
 const root = join(import.meta.dirname, '..');
 
+export type LocalOptions = {
+  /** How commands are isolated; the best way that works here when left out. */
+  isolation?: 'auto' | IsolationMethod;
+};
+
 /** @throws StateFolderError, and the gateway's error when the port is in use; nothing is left running then */
-export async function startLocal(settings: Settings, logger: Logger): Promise<LocalSystem> {
+export async function startLocal(settings: Settings, logger: Logger, options: LocalOptions = {}): Promise<LocalSystem> {
   const stack = new AsyncDisposableStack();
   try {
-    return await build(settings, logger, stack);
+    return await build(settings, logger, options, stack);
   } catch (error) {
     await stack.disposeAsync();
     throw error;
   }
 }
 
-async function build(settings: Settings, logger: Logger, stack: AsyncDisposableStack): Promise<LocalSystem> {
+async function build(
+  settings: Settings,
+  logger: Logger,
+  { isolation = 'auto' }: LocalOptions,
+  stack: AsyncDisposableStack,
+): Promise<LocalSystem> {
   const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
   await mkdir(settings.workspace, { recursive: true });
   const user = userInfo().username;
@@ -89,7 +100,7 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
 
   const transport = new LocalTransport({
     workspaceDir: settings.workspace,
-    isolation: 'auto',
+    isolation,
     hidden: [folder.path, join(process.cwd(), '.env')],
     hostEnvironment: settings.system,
     home: homedir(),
