@@ -73,16 +73,17 @@ export class SessionRunner implements SessionTasks {
    */
   async close(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
-    const entries = [...this.#entries.values()];
-    const running = entries.filter((entry) => entry.running);
+    const running = [...this.#entries.values()].filter((entry) => entry.running);
     for (const { task } of running) task.stop('stopping');
     await withSignal(Promise.allSettled(running.map(({ task }) => task.ended)), signal);
-    await Promise.allSettled(entries.map((entry) => this.#quiesce(entry, signal)));
+    await this.#quiesce(signal);
   }
 
-  /** Only a sandbox on this machine would outlive its operator for nothing. */
-  async #quiesce({ key }: Entry, signal: AbortSignal): Promise<void> {
-    await this.#deps.transport('local')?.quiesce(key, signal);
+  /** Only sandboxes on this machine would outlive their operator for nothing. Those of an operator that died are among them. */
+  async #quiesce(signal: AbortSignal): Promise<void> {
+    const transport = this.#deps.transport('local');
+    const owners = (await transport?.listOrphans(new Set(), signal)) ?? [];
+    await Promise.allSettled(owners.map((owner) => transport?.quiesce(owner, signal)));
   }
 
   async cleanup(session: AgentSession, signal: AbortSignal): Promise<void> {

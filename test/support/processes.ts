@@ -41,3 +41,12 @@ function linkOf(path: string): string {
     return '';
   }
 }
+
+/** Ends a process that may be gone already. */
+export function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is.
+  }
+}

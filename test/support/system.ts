@@ -10,7 +10,7 @@ import { eventually } from './eventually.ts';
 import { type FixtureFile, makeRepository } from './git-repository.ts';
 import { type Kubectl, kubectl } from './kubectl.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from './model-server.ts';
-import { processesNaming, type SeenProcess } from './processes.ts';
+import { endProcess, processesNaming, type SeenProcess } from './processes.ts';
 import { ScriptedSessions } from './scripted-sessions.ts';
 
 export type SystemOptions = {
@@ -305,7 +305,7 @@ export class System implements AsyncDisposable {
       ]);
     } finally {
       await this.#server.close();
-      for (const { pid } of this.processes()) process.kill(pid, 'SIGKILL');
+      for (const { pid } of this.processes()) endProcess(pid);
       rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
     }
   }

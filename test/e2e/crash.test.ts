@@ -1,0 +1,230 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { loopbackCertificate } from '../support/certificate.ts';
+import { eventually } from '../support/eventually.ts';
+import { type GitHttpServer, startGitHttpServer } from '../support/git-http-server.ts';
+import { git, makeRepository } from '../support/git-repository.ts';
+import { processesNaming } from '../support/processes.ts';
+import { bash, CHECK, Gate, greet, plan } from '../support/scripted-sessions.ts';
+import { STOP_MS, System } from '../support/system.ts';
+
+let system: System;
+let repository: string;
+
+beforeEach(async () => {
+  system = await System.start();
+  repository = await system.repository('greeter');
+});
+afterEach(() => system[Symbol.asyncDispose]());
+
+/** What a session must have come to whatever happened to the process on the way. */
+async function expectGreeting(id: string): Promise<void> {
+  const done = await system.completed(id);
+  expect(done.result).toMatchObject({ pushed: true, verified: true, evidence: [{ command: CHECK, exit_code: 0 }] });
+  expect(await git(repository, 'show', `${done.result.branch}:greeting.txt`)).toBe('hello');
+  expect(await git(repository, 'rev-list', '--count', `main..${done.result.branch}`)).toBe('1');
+  expect((await git(repository, 'branch', '--list', 'swe-agent/*')).split('\n')).toHaveLength(1);
+}
+
+/** A command that counts its executions, and goes on until the test lets it end. */
+function counting(name: string) {
+  const goal = system.model.on(`Count your runs (${name})`, {
+    work: [bash('echo run >> $HOME/runs; until [ -e $HOME/go ]; do sleep 0.05; done; echo counted'), ...greet],
+  });
+  const home = (id: string, file: string) => system.path('workspace', id, 'home', file);
+  return {
+    goal,
+    runs: (id: string) => (existsSync(home(id, 'runs')) ? readFileSync(home(id, 'runs'), 'utf8').trim().split('\n').length : 0),
+    release: (id: string) => writeFileSync(home(id, 'go'), ''),
+  };
+}
+
+describe('after kill -9 of the whole process', () => {
+  it('a session goes on that was planning', async () => {
+    const hold = new Gate();
+    const goal = system.model.on('Greet in spite of a crash', { hold });
+    const id = await system.session(goal, repository);
+    await hold.reached();
+    await system.kill();
+    hold.open();
+    await system.start();
+    await expectGreeting(id);
+  });
+
+  it('a command that was running goes on, is attached to, and ran once', async () => {
+    const { goal, runs, release } = counting('crash');
+    const id = await system.session(goal, repository);
+    await eventually('the command', () => runs(id) === 1);
+    await system.kill();
+    expect(processesNaming(system.path('workspace', id))).not.toEqual([]);
+    await system.start();
+    await system.until(id, 'the command to be seen', ({ activity }) => activity?.summary.includes('runs') ?? false);
+    release(id);
+    await expectGreeting(id);
+    expect(runs(id)).toBe(1);
+    expect(system.model.results(goal)[0]).toMatch(/^counted\n\[exit code 0/);
+  });
+
+  it('a command that ended while nobody was there is not run again, and its output is not lost', async () => {
+    const { goal, runs, release } = counting('absence');
+    const id = await system.session(goal, repository);
+    await eventually('the command', () => runs(id) === 1);
+    await system.kill();
+    release(id);
+    await eventually(
+      'its end',
+      () => !processesNaming(system.path('workspace', id)).some(({ command }) => command.includes('runs;')),
+    );
+    await system.start();
+    await expectGreeting(id);
+    expect(runs(id)).toBe(1);
+    expect(system.model.results(goal)[0]).toMatch(/^counted\n\[exit code 0/);
+  });
+
+  it('a check that was running goes on as well', async () => {
+    const goal = system.model.on('Greet with a slow check');
+    const check = `echo check >> $HOME/checks; until [ -e $HOME/go ]; do sleep 0.05; done; ${CHECK}`;
+    const id = await system.session(goal, repository, { verify: [check] });
+    const checks = system.path('workspace', id, 'home/checks');
+    await eventually('the check', () => existsSync(checks), 10_000);
+    await system.kill();
+    await system.start();
+    await eventually('the session to be taken up', async () => (await system.view(id)).status === 'RUNNING');
+    writeFileSync(system.path('workspace', id, 'home/go'), '');
+    const done = await system.completed(id);
+    expect(done.result).toMatchObject({ verified: true, evidence: [{ command: check, exit_code: 0 }] });
+    expect(readFileSync(checks, 'utf8')).toBe('check\n');
+  });
+
+  it('a plan that waited for approval still waits, and nothing is told twice', async () => {
+    const goal = system.model.on('Greet after a crash and an approval');
+    const id = await system.session(goal, repository, { mode: 'review' });
+    const before = await system.until(id, 'the plan', ({ status }) => status === 'WAITING_FOR_USER');
+    const events = async () =>
+      (await system.kubectl(['get', 'events', '-o', 'jsonpath={.items[*].reason}'])).out.split(' ').sort();
+    await eventually('the last Event', async () => (await events()).includes('WaitingForApproval'));
+    const told = await events();
+    await system.kill();
+    await system.start();
+    expect(await system.view(id)).toMatchObject({ status: 'WAITING_FOR_USER', plan: before.plan, logs: before.logs });
+    await system.act(id, 'approve');
+    await expectGreeting(id);
+    const since = (await events()).join(' ');
+    for (const reason of told) expect(since.split(reason)).toHaveLength(told.join(' ').split(reason).length);
+  });
+
+  it('a finished session is left as it is', async () => {
+    const goal = system.model.on('Greet once and for all');
+    const id = await system.session(goal, repository);
+    await expectGreeting(id);
+    const object = async () => (await system.kubectl(['get', 'ags', id, '-o', 'json'])).out;
+    const before = await object();
+    const asked = system.model.requests(goal).length;
+    await system.kill();
+    await system.start();
+    const other = system.model.on('Show that work goes on');
+    await system.completed(await system.session(other, repository));
+    expect(await object()).toBe(before);
+    expect(system.model.requests(goal)).toHaveLength(asked);
+  });
+
+  it('many sessions go on, each to its own end', async () => {
+    const hold = new Gate();
+    const goals = Array.from({ length: 8 }, (_, index) => system.model.on(`Greet in a crowd, number ${index}.`, { hold }));
+    const ids = await Promise.all(goals.map((goal) => system.session(goal, repository)));
+    await hold.reached();
+    await system.kill();
+    hold.open();
+    await system.start();
+    for (const id of ids) expect((await system.completed(id, 40_000)).result).toMatchObject({ pushed: true, verified: true });
+    expect((await git(repository, 'branch', '--list', 'swe-agent/*')).split('\n')).toHaveLength(8);
+  }, 60_000);
+});
+
+describe('Ctrl-C', () => {
+  it('ends the running command within 3 s and says so; after a start the session goes on and finishes', async () => {
+    const goal = system.model.on('Wait until interrupted', {
+      work: [bash('echo run >> $HOME/runs; trap "" TERM INT HUP; sleep 1000 & setsid sleep 1001 & wait'), ...greet],
+    });
+    const id = await system.session(goal, repository);
+    const runs = system.path('workspace', id, 'home/runs');
+    await eventually('the command', () => existsSync(runs), 10_000);
+    expect(await system.stop('SIGINT')).toBeLessThan(STOP_MS);
+    await eventually('all processes to be gone', () => system.processes().length === 0, 500);
+    await system.start();
+    await expectGreeting(id);
+    expect(readFileSync(runs, 'utf8')).toBe('run\n');
+    expect((await system.view(id)).logs.join('\n')).toMatch(/PROGRAMMER: \$ echo run.* → interrupted/);
+    expect(system.model.results(goal)[0]).toContain('because the platform was stopped');
+  });
+
+  it('ends a model call at once, and the session asks again after a start', async () => {
+    const hold = new Gate();
+    const goal = system.model.on('Think until interrupted', { hold });
+    const id = await system.session(goal, repository);
+    await hold.reached();
+    expect(await system.stop('SIGTERM')).toBeLessThan(1_500);
+    hold.open();
+    await system.start();
+    await expectGreeting(id);
+  });
+
+  it('does not lose a message that was sent while everything was starting or stopping', async () => {
+    const coding = new Gate();
+    const goal = 'Greet, and hear me';
+    system.model.on(goal, {
+      plan: (request) => (request.messages[0]?.text.includes('Heard?') ? plan('Greet and hear') : plan()),
+      work: async (request) => {
+        if (request.turn === 0) await coding.pass();
+        return greet[Math.min(request.turn, 1)] ?? {};
+      },
+    });
+    const id = await system.session(goal, repository);
+    await coding.reached();
+    await system.act(id, 'input', { message: 'Heard?' });
+    await system.stop();
+    coding.open();
+    await system.start();
+    await system.until(id, 'the second plan', ({ plan: now }) => now?.title === 'Greet and hear');
+    await system.completed(id);
+  });
+});
+
+describe('after kill -9 in the middle of a push', () => {
+  let server: GitHttpServer;
+  let pushing: Gate;
+  let remote: System;
+
+  beforeEach(async () => {
+    pushing = new Gate();
+    const tls = await loopbackCertificate();
+    const pause = async ({ url }: { url: string }) => {
+      if (url.endsWith('/git-receive-pack')) await pushing.pass();
+    };
+    server = await startGitHttpServer({ root: system.path('repositories'), tls, token: 'push-token-12345', pause });
+    await makeRepository(system.path('repositories/remote.git'), [{ files: { 'README.md': 'Greets.\n' } }], { bare: true });
+    writeFileSync(system.path('certificate.pem'), tls.cert);
+    remote = await System.start({
+      env: { GIT_TOKEN: 'push-token-12345', GIT_TOKEN_HOSTS: server.host, GIT_SSL_CAINFO: system.path('certificate.pem') },
+    });
+  });
+  afterEach(async () => {
+    await server[Symbol.asyncDispose]();
+    await remote[Symbol.asyncDispose]();
+  });
+
+  it('the branch is there once, with one commit', async () => {
+    const goal = remote.model.on('Greet a remote');
+    const id = await remote.session(goal, `${server.url}/remote.git`);
+    await pushing.reached();
+    await remote.kill();
+    pushing.open();
+    await remote.start();
+    const done = await remote.completed(id);
+    expect(done.result).toMatchObject({ pushed: true, verified: true });
+    const bare = system.path('repositories/remote.git');
+    expect(await git(bare, 'rev-list', '--count', `main..${done.result.branch}`)).toBe('1');
+    expect((await git(bare, 'branch', '--list', 'swe-agent/*')).split('\n')).toHaveLength(1);
+    expect(done.logs.filter((line) => line.startsWith('Published branch'))).toHaveLength(1);
+  });
+});
