@@ -59,4 +59,5 @@ export type PauseReason =
   | 'ProviderRefused'
   | 'ReviewRoundsExhausted'
   | 'SandboxUnavailable'
+  | 'RepositoryUnavailable'
   | 'StorageFull';

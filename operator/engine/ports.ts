@@ -60,4 +60,6 @@ export type EngineDeps = {
   random(): number;
   /** Longest time a command may run, in seconds. */
   maxCommandSeconds: number;
+  /** How long after a fault that may pass the first new try is made, in ms; 2 s when left out. Each further one waits longer. */
+  firstRetryMs?: number;
 };

@@ -10,16 +10,17 @@ import { sleep } from '../clock.ts';
 import { describeError } from '../logger.ts';
 import { openSandbox } from '../sandbox/commands.ts';
 import { type Sandbox, SandboxFencedError } from '../sandbox/sandbox.ts';
-import { SandboxLostError, type SandboxOwner, SandboxUnavailableError } from '../sandbox/transport.ts';
+import { SandboxLostError, type SandboxOwner } from '../sandbox/transport.ts';
 import type { ActionContext } from './actions/context.ts';
 import { perform } from './actions/perform.ts';
 import { type Action, decide } from './decide.ts';
-import type { EventBody } from './events.ts';
-import { fold } from './fold.ts';
+import { type EventBody, FORMAT } from './events.ts';
+import { delayAfter, type Fault, faultOf, MAX_TRIES } from './faults.ts';
+import { fold, ImpossibleLogError } from './fold.ts';
 import { type Intent, intentOf } from './intent.ts';
 import { endsCommands, Interrupt, type InterruptKind } from './interrupt.ts';
 import { timeLeftMs } from './limits.ts';
-import { CLAIM_TTL_MS, type Claim, ClaimedError, FencedError, LogUnavailableError } from './log.ts';
+import { CLAIM_TTL_MS, type Claim, ClaimedError, FencedError, LogDamagedError, LogUnavailableError } from './log.ts';
 import type { EngineDeps } from './ports.ts';
 import { Recorder } from './recorder.ts';
 import { INITIAL_STATE, type SessionState } from './state.ts';
@@ -31,6 +32,7 @@ export type Waiting = { reason: string; message: string; retryAt?: number };
 export type TaskEnd = 'idle' | 'stopped' | 'lost';
 
 const RENEW_MS = CLAIM_TTL_MS / 3;
+/** Between two tries to claim a session whose log is away. */
 const RETRY_MS = 2_000;
 /** After the end of the working time, so that it is over by any clock. */
 const TIME_SLACK_MS = 10;
@@ -53,6 +55,9 @@ export class SessionTask {
   #seen = { conversation: '', files: new Map<string, string>() };
   /** Aborts the running action; renewed for each. */
   #action = new AbortController();
+  #doing: Action['do'] | undefined;
+  /** Tries in a row that came to nothing for the same kind of reason. */
+  #tries = 0;
   /** Looks anew at how long the running action may take. */
   #limitChanged: () => void = () => undefined;
   /** Resolves when the object changed. */
@@ -93,7 +98,7 @@ export class SessionTask {
     this.#session = session;
     this.#changed.resolve();
     this.#limitChanged();
-    const kind = interruptedBy(before, session, this.#state);
+    const kind = interruptedBy(before, session, this.#doing);
     if (kind) this.#action.abort(new Interrupt(kind));
   }
 
@@ -119,8 +124,7 @@ export class SessionTask {
         return await this.#work(claim, state);
       } finally {
         renewing[Symbol.dispose]();
-        await this.#sandbox?.close();
-        await log.release(claim);
+        await this.#letGo(claim);
       }
     } catch (error) {
       if (this.#stop.signal.aborted) return 'stopped';
@@ -129,8 +133,17 @@ export class SessionTask {
         return 'lost';
       }
       logger.error('the session cannot go on here', { uid, error: describeError(error) });
-      this.#wait({ reason: 'EngineError', message: describeError(error) });
+      this.#wait({ reason: troubleOf(error), message: describeError(error) });
       return 'lost';
+    }
+  }
+
+  /** What cannot be given back runs out by itself. */
+  async #letGo(claim: Claim): Promise<void> {
+    const released = await Promise.allSettled([this.#sandbox?.close(), this.#deps.log.release(claim)]);
+    for (const one of released) {
+      if (one.status === 'rejected')
+        this.#deps.logger.warn('cannot let go of the session', { uid: claim.uid, error: describeError(one.reason) });
     }
   }
 
@@ -139,6 +152,7 @@ export class SessionTask {
     const { log, holder, now } = this.#deps;
     for (;;) {
       try {
+        await this.#checkFormat();
         const claim = await log.claim(this.#owner.uid, holder, { epoch: this.#session.status?.log?.epoch ?? 0 });
         this.#wait(undefined);
         return claim;
@@ -152,6 +166,20 @@ export class SessionTask {
         } else throw error;
         await sleep(delay, this.#stop.signal);
       }
+    }
+  }
+
+  /** A claim would shut out the newer operator that wrote what this one cannot read. */
+  async #checkFormat(): Promise<void> {
+    const { log } = this.#deps;
+    const { uid } = this.#owner;
+    const { lastSeq } = await log.head(uid);
+    const [last] = lastSeq > 0 ? await log.read(uid, lastSeq - 1, 1) : [];
+    if (last && last.format > FORMAT) {
+      throw new ImpossibleLogError(
+        last,
+        `it has format ${last.format}, and this operator knows up to ${FORMAT}; use a newer one`,
+      );
     }
   }
 
@@ -171,7 +199,7 @@ export class SessionTask {
   #checkMirror(state: SessionState): void {
     const mirrored = this.#session.status?.log?.lastSeq ?? 0;
     if (state.lastSeq >= mirrored) return;
-    throw new Error(
+    throw new LogDamagedError(
       `the event log ends at ${state.lastSeq} but status.log says that ${mirrored} events were written: acknowledged writes were lost. Restore the log, or create the session again.`,
     );
   }
@@ -218,7 +246,7 @@ export class SessionTask {
         await this.#pause(action, intent.now, timeLeftMs(recorder.state, intent));
         continue;
       }
-      await this.#act(action, intent, recorder);
+      await this.#act(action, intent, recorder, claim.epoch);
     }
   }
 
@@ -229,7 +257,7 @@ export class SessionTask {
     return intentOf(session, profiles, now(), this.#since);
   }
 
-  async #act(action: Action, intent: Intent, recorder: Recorder): Promise<void> {
+  async #act(action: Action, intent: Intent, recorder: Recorder, epoch: number): Promise<void> {
     const conversation = recorder.state.conversation?.id ?? '';
     if (this.#seen.conversation !== conversation) this.#seen = { conversation, files: new Map() };
     const context: ActionContext = {
@@ -240,23 +268,29 @@ export class SessionTask {
       texts: this.#texts,
       signal: this.#action.signal,
       seen: this.#seen.files,
+      epoch,
       get state() {
         return recorder.state;
       },
       emit: (...events: EventBody[]) => recorder.emit(...events),
       flush: () => recorder.flush(this.#stop.signal),
-      sandbox: () => this.#connect(recorder),
+      sandbox: () => this.#connect(recorder.state, epoch),
       adopt: async (sandbox) => {
         await this.#sandbox?.close();
         this.#sandbox = sandbox;
       },
     };
     using _limit = this.#limitTime(recorder);
+    this.#doing = action.do;
     try {
       await perform(action, context);
+      // A sandbox that can be made but not used is no progress.
+      if (action.do !== 'provision') this.#tries = 0;
       if (this.#waiting) this.#wait(undefined);
     } catch (error) {
-      await this.#failed(error, recorder);
+      await this.#failed(error, recorder, intent);
+    } finally {
+      this.#doing = undefined;
     }
   }
 
@@ -279,35 +313,51 @@ export class SessionTask {
     };
   }
 
-  async #failed(error: unknown, recorder: Recorder): Promise<void> {
+  async #failed(error: unknown, recorder: Recorder, intent: Intent): Promise<void> {
     if (error instanceof Interrupt || this.#action.signal.aborted) return;
     if (error instanceof SandboxLostError) {
       await this.#sandbox?.close();
       this.#sandbox = undefined;
       recorder.emit({ type: 'sandbox.lost', sandboxUid: recorder.state.sandbox?.uid ?? '', message: error.message });
+      const { message } = error;
+      // Once may happen, and is mended at once.
+      if (this.#tries++ > 0)
+        await this.#tryLater({ kind: 'passing', pause: 'SandboxUnavailable', reason: 'SandboxLost', message }, recorder, intent);
       return;
     }
-    if (error instanceof SandboxUnavailableError && !error.permanent) {
-      this.#deps.logger.warn('the sandbox is not available; trying again', { uid: this.#owner.uid, error: error.message });
-      this.#wait({ reason: error.reason, message: error.message, retryAt: this.#deps.now() + RETRY_MS });
-      await this.#pauseFor(RETRY_MS);
+    const fault = faultOf(error);
+    if (!fault) throw error;
+    const { kind, reason, message } = fault;
+    if (kind === 'final') {
+      recorder.emit({ type: 'session.finished', outcome: 'Failed', reason, message });
       return;
     }
-    if (error instanceof SandboxUnavailableError) {
-      recorder.emit({ type: 'session.finished', outcome: 'Failed', reason: error.reason, message: error.message });
-      return;
-    }
-    throw error;
+    this.#tries++;
+    await this.#tryLater(fault, recorder, intent);
   }
 
-  async #connect(recorder: Recorder): Promise<Sandbox> {
+  /** Waits longer after each try in a row; in the end the session pauses until the user resumes it. */
+  async #tryLater(fault: Fault & { kind: 'passing' }, recorder: Recorder, intent: Intent): Promise<void> {
+    const { pause, reason, message } = fault;
+    if (this.#tries > MAX_TRIES) {
+      this.#tries = 0;
+      const text = `${message} (tried ${MAX_TRIES} times; resume to try again)`;
+      recorder.emit({ type: 'session.paused', reason: pause, message: text, resumeCounter: intent.resume });
+      return;
+    }
+    const delay = delayAfter(this.#tries, this.#deps.firstRetryMs);
+    this.#deps.logger.warn('an action could not be done; trying again', { uid: this.#owner.uid, reason, error: message });
+    this.#wait({ reason, message, retryAt: this.#deps.now() + delay });
+    await this.#pauseFor(delay);
+  }
+
+  async #connect({ sandbox: known }: SessionState, epoch: number): Promise<Sandbox> {
     if (this.#sandbox) return this.#sandbox;
-    const known = recorder.state.sandbox;
     const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
     const handle = await transport?.find(this.#owner, this.#session.spec.sandbox ?? {}, this.#action.signal);
     if (!handle) throw new SandboxLostError('the sandbox is gone');
     if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
-    const sandbox = await openSandbox(handle, { epoch: recorder.state.epoch, signal: this.#action.signal });
+    const sandbox = await openSandbox(handle, { epoch, signal: this.#action.signal });
     this.#sandbox = sandbox;
     return sandbox;
   }
@@ -349,10 +399,18 @@ const URGENT: ReadonlySet<string> = new Set([
   'publish.finished',
 ]);
 
-/** What a change of the object interrupts, if anything. */
-function interruptedBy(before: AgentSession, after: AgentSession, state: SessionState): InterruptKind | undefined {
+/** What a change of the object interrupts, if anything. A message ends only what a model hears of: its calls and its commands. */
+function interruptedBy(before: AgentSession, after: AgentSession, doing: Action['do'] | undefined): InterruptKind | undefined {
   if (after.spec.cancelled && !before.spec.cancelled) return 'cancelled';
   if (after.spec.suspend && !before.spec.suspend) return 'suspended';
-  const fresh = (after.spec.inputs ?? []).some((input) => input.when === 'now' && !state.inputIds.has(input.id));
+  if (doing !== 'call-model' && doing !== 'run-tool') return undefined;
+  const known = new Set(before.spec.inputs?.map((input) => input.id));
+  const fresh = (after.spec.inputs ?? []).some((input) => input.when === 'now' && !known.has(input.id));
   return fresh ? 'message' : undefined;
+}
+
+/** A condition reason for what ends a task. */
+function troubleOf(error: unknown): string {
+  if (error instanceof LogUnavailableError) return 'LogUnavailable';
+  return error instanceof LogDamagedError || error instanceof ImpossibleLogError ? 'LogDamaged' : 'EngineError';
 }

@@ -38,6 +38,8 @@ export type EngineOptions = {
   /** Puts something between engine and log. */
   wrapLog?: (log: EventLog) => EventLog;
   exclusive?: boolean;
+  /** Puts others in the place of the engine's real parts. */
+  replace?: (deps: EngineDeps) => Partial<EngineDeps>;
 };
 
 export const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -57,7 +59,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     home: process.env.HOME ?? '/',
   });
   const profile = { provider: 'openai-compatible' as const, model: 'scripted', baseUrl: options.baseUrl };
-  const deps: EngineDeps = {
+  const real: EngineDeps = {
     log: options.wrapLog?.(stored) ?? stored,
     blobs: await FolderBlobStore.open(path('blobs')),
     transport: (type) => (type === 'local' ? transport : undefined),
@@ -76,6 +78,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     random: Math.random,
     maxCommandSeconds: 600,
   };
+  const deps: EngineDeps = { ...real, ...options.replace?.(real) };
   const runner = new SessionRunner(deps);
   const generations = new Map<string, number>();
   const waiting = new Set<() => void>();

@@ -12,6 +12,8 @@ export interface ActionContext {
   readonly deps: EngineDeps;
   readonly session: AgentSession;
   readonly owner: SandboxOwner;
+  /** Of this owner's claim; a sandbox that has seen it refuses every earlier owner. */
+  readonly epoch: number;
   readonly intent: Intent;
   readonly state: SessionState;
   readonly texts: TextStore;

@@ -42,7 +42,7 @@ export async function provision(context: ActionContext): Promise<void> {
 
 async function takeIntoUse(handle: SandboxHandle, snapshot: Snapshot, context: ActionContext): Promise<void> {
   const { deps, signal, state } = context;
-  const sandbox = await openSandbox(handle, { epoch: state.epoch, signal });
+  const sandbox = await openSandbox(handle, { epoch: context.epoch, signal });
   await context.adopt(sandbox);
   const same = state.sandbox?.uid === handle.identity.uid;
   await seedWorktree(
@@ -70,32 +70,44 @@ async function takeIntoUse(handle: SandboxHandle, snapshot: Snapshot, context: A
     ? 'The sandbox was found again.'
     : `The sandbox was lost and made anew from commit ${from.slice(0, 12)}; changes after it, installed packages and running processes are gone.`;
   context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit: from, message });
-  tellModel(context, message, same);
+  if (same) return;
+  loseIteration(context);
+  tellModel(context, message);
+}
+
+/** What a programmer had finished but nobody had committed is gone: the iteration is done again. */
+function loseIteration(context: ActionContext): void {
+  const { phase, conversation, commit, iteration, plan } = context.state;
+  if (phase !== 'Programming' || conversation?.role !== 'programmer' || conversation.ended !== 'submitted') return;
+  if (commit?.iteration === iteration) return;
+  const text = `What was done in iteration ${iteration} was lost with the sandbox before it could be committed; it is done again.`;
+  context.emit({ type: 'log.line', level: 'warning', text });
+  context.emit({ type: 'conversation.ended', conversation: conversation.id, reason: 'abandoned' });
+  if (!commit && plan) context.emit({ type: 'plan.updated', steps: plan.steps.map(({ id }) => ({ id, status: 'pending' })) });
 }
 
 /** What is open in the conversation cannot be found in a new sandbox; the model must know. */
-function tellModel(context: ActionContext, message: string, same: boolean): void {
+function tellModel(context: ActionContext, message: string): void {
   const { conversation } = context.state;
-  if (same || !conversation || conversation.ended) return;
+  if (!conversation || conversation.ended) return;
+  const look = `${message} Look at the state of the worktree before you go on.`;
   const [call] = conversation.openCalls;
-  if (call && conversation.started?.callId === call.id) {
-    context.emit({
-      type: 'tool.finished',
-      conversation: conversation.id,
-      callId: call.id,
-      name: call.name,
-      outcome: 'lost',
-      result: `The sandbox was lost while this ran; whether it came to an end is not known. ${message} Look at the state of the worktree before you go on.`,
-      durationMs: 0,
-    });
+  if (!call) {
+    context.emit({ type: 'note.added', conversation: conversation.id, reason: 'environment', text: look });
     return;
   }
-  if (conversation.openCalls.length > 0) return;
+  // The next result is where the model reads it; a call that rests on what is gone is better thought over.
+  const begun = conversation.started?.callId === call.id;
   context.emit({
-    type: 'note.added',
+    type: 'tool.finished',
     conversation: conversation.id,
-    reason: 'environment',
-    text: `${message} Look at the state of the worktree before you go on.`,
+    callId: call.id,
+    name: call.name,
+    outcome: 'lost',
+    result: begun
+      ? `The sandbox was lost while this ran; whether it came to an end is not known. ${look}`
+      : `Not done: the sandbox was lost before. ${look}`,
+    durationMs: 0,
   });
 }
 

@@ -1,5 +1,4 @@
 /** Hands the result over: a branch pushed where that is allowed, and in any case a bundle and a patch to download. */
-import { GitError } from '../../sandbox/git/git.ts';
 import { exportBundle } from '../../sandbox/git/worktree.ts';
 import type { ActionContext } from './context.ts';
 
@@ -44,43 +43,38 @@ export async function publish(context: ActionContext): Promise<void> {
     ? new Uint8Array()
     : await exportBundle(await context.sandbox(), { base: base.commit, commit: commit.commit, branch }, signal);
   const { url } = session.spec.repository;
-  try {
-    const published = unchanged
-      ? {
-          pushed: false,
-          message: 'Nothing was changed, so there is nothing to push.',
+  const published = unchanged
+    ? {
+        pushed: false,
+        message: 'Nothing was changed, so there is nothing to push.',
+        bundle,
+        patch: new Uint8Array(),
+        stat: { filesChanged: 0, additions: 0, deletions: 0 },
+      }
+    : await deps.publisher.publish(
+        {
+          uid: owner.uid,
+          url,
+          credential: await deps.credential(session, signal),
+          branch,
+          base: base.commit,
+          commit: commit.commit,
           bundle,
-          patch: new Uint8Array(),
-          stat: { filesChanged: 0, additions: 0, deletions: 0 },
-        }
-      : await deps.publisher.publish(
-          {
-            uid: owner.uid,
-            url,
-            credential: await deps.credential(session, signal),
-            branch,
-            base: base.commit,
-            commit: commit.commit,
-            bundle,
-            baseBranch: base.branch,
-            allowBaseBranch: session.spec.publish?.allowBaseBranch ?? false,
-            push: session.spec.publish?.push ?? true,
-          },
-          signal,
-        );
-    context.emit({
-      type: 'publish.finished',
-      branch: unchanged ? '' : branch,
-      commit: commit.commit,
-      pushed: published.pushed,
-      message: published.message,
-      bundle: await deps.blobs.put(owner.uid, published.bundle),
-      patch: await deps.blobs.put(owner.uid, published.patch),
-      ...published.stat,
-      summary: state.programmerSummary ?? '',
-    });
-  } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    context.emit({ type: 'session.finished', outcome: 'Failed', reason: error.reason, message: error.message });
-  }
+          baseBranch: base.branch,
+          allowBaseBranch: session.spec.publish?.allowBaseBranch ?? false,
+          push: session.spec.publish?.push ?? true,
+        },
+        signal,
+      );
+  context.emit({
+    type: 'publish.finished',
+    branch: unchanged ? '' : branch,
+    commit: commit.commit,
+    pushed: published.pushed,
+    message: published.message,
+    bundle: await deps.blobs.put(owner.uid, published.bundle),
+    patch: await deps.blobs.put(owner.uid, published.patch),
+    ...published.stat,
+    summary: state.programmerSummary ?? '',
+  });
 }

@@ -1,5 +1,7 @@
 /** What the platform itself does to the worktree: undoing a role's changes, and committing an iteration. */
+import { GitError } from '../../sandbox/git/git.ts';
 import { commitWorktree, exportBundle, resetWorktree } from '../../sandbox/git/worktree.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { workCommit } from '../decide.ts';
 import type { EventBody } from '../events.ts';
 import type { ActionContext } from './context.ts';
@@ -15,8 +17,26 @@ export async function reset(action: { commit: string; events: EventBody[] }, con
 
 /** Makes one commit of the iteration. Its date comes from the log, so that doing it again makes the same commit. */
 export async function commit(context: ActionContext): Promise<void> {
-  const { deps, signal, state, owner } = context;
   const sandbox = await context.sandbox();
+  try {
+    await commitIn(sandbox, context);
+  } catch (error) {
+    // A passing fault is tried again; anything else (too large, unreadable) is for the programmer to mend.
+    if (!(error instanceof GitError) || error.transient || error.reason === 'StorageFull') throw error;
+    context.emit({
+      type: 'review.submitted',
+      iteration: context.state.iteration,
+      tree: '',
+      by: 'checks',
+      verdict: 'request_changes',
+      findings: [{ file: '', problem: error.message }],
+      summary: 'The work could not be committed.',
+    });
+  }
+}
+
+async function commitIn(sandbox: Sandbox, context: ActionContext): Promise<void> {
+  const { deps, signal, state, owner } = context;
   const parent = workCommit(state);
   const made = await commitWorktree(
     sandbox,
@@ -31,6 +51,12 @@ export async function commit(context: ActionContext): Promise<void> {
     },
     signal,
   );
+  const base = state.base?.commit ?? '';
+  // The commit counts only once it is safe outside of the sandbox: a new sandbox is made from it.
+  const bundle =
+    made.commit === base
+      ? undefined
+      : await deps.blobs.put(owner.uid, await exportBundle(sandbox, { base, commit: made.commit }, signal));
   context.emit({
     type: 'worktree.committed',
     iteration: state.iteration,
@@ -39,11 +65,8 @@ export async function commit(context: ActionContext): Promise<void> {
     ...made.stat,
     ...(made.notes.length > 0 ? { notes: made.notes } : {}),
   });
+  if (bundle) context.emit({ type: 'checkpoint.saved', commit: made.commit, bundle });
   for (const text of made.notes) context.emit({ type: 'log.line', level: 'warning', text });
-  const base = state.base?.commit ?? '';
-  if (made.commit === base) return;
-  const bundle = await deps.blobs.put(owner.uid, await exportBundle(sandbox, { base, commit: made.commit }, signal));
-  context.emit({ type: 'checkpoint.saved', commit: made.commit, bundle });
 }
 
 function messageOf({ state }: ActionContext): string {

@@ -1,0 +1,201 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Engine, type EngineOptions, git, makeRepository, startEngine } from '../../test/support/engine.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { type ModelServer, startModelServer } from '../../test/support/model-server.ts';
+import { bash, finish, greet, plan, ScriptedSessions } from '../../test/support/scripted-sessions.ts';
+import { openSandbox } from '../sandbox/commands.ts';
+import { GitError } from '../sandbox/git/git.ts';
+import { SandboxFencedError } from '../sandbox/sandbox.ts';
+import { SandboxUnavailableError } from '../sandbox/transport.ts';
+import type { SessionEvent } from './events.ts';
+import { MAX_TRIES } from './faults.ts';
+
+let folder: string;
+let repository: string;
+let server: ModelServer;
+const model = new ScriptedSessions();
+const engines: Engine[] = [];
+const soon = () => AbortSignal.timeout(10_000);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'swe-recovery-'));
+  repository = makeRepository(await emptyFolder('repository'), { 'README.md': '# Sample\n' });
+  server = await startModelServer((request) => model.answer(request));
+});
+
+afterEach(async () => {
+  for (const engine of engines.splice(0)) await engine[Symbol.asyncDispose]();
+});
+
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function emptyFolder(name: string): Promise<string> {
+  const { mkdir } = await import('node:fs/promises');
+  const path = join(folder, name);
+  await mkdir(path, { recursive: true });
+  return path;
+}
+
+async function engineWith(options: Partial<EngineOptions> = {}): Promise<Engine> {
+  const engine = await startEngine({ baseUrl: server.baseUrl, ...options });
+  engines.push(engine);
+  return engine;
+}
+
+async function eventsOf(engine: Engine, name: string): Promise<SessionEvent[]> {
+  return engine.deps.log.read(`uid-${name}`, 0);
+}
+
+function dispose(engine: Engine, name: string): Promise<void> {
+  const owner = { uid: `uid-${name}`, name, namespace: 'default' };
+  return engine.deps.transport('local')?.dispose(owner, soon()) ?? Promise.resolve();
+}
+
+describe('a sandbox that is lost', () => {
+  it('before the finished work was committed has the work done again, and nothing passes for the result meanwhile', async () => {
+    const engine = await engineWith();
+    let times = 0;
+    const goal = model.on('Lose the work', {
+      plan: [plan('Greet', [])],
+      work: async (request) => {
+        if (request.turn === 0) return greet[0] ?? {};
+        if (times++ === 0) await dispose(engine, 'lost-work');
+        return finish();
+      },
+    });
+    engine.apply('lost-work', { goal, repository: { url: repository } });
+    const state = await engine.until('lost-work', (now) => now.finished !== undefined);
+    expect(state.finished?.outcome).toBe('Completed');
+    expect(state.published?.filesChanged).toBe(1);
+    expect(git(repository, 'show', `${state.published?.branch}:greeting.txt`)).toBe('hello\n');
+    const events = await eventsOf(engine, 'lost-work');
+    expect(events.filter((event) => event.type === 'worktree.committed')).toHaveLength(1);
+    const begun = events.filter((event) => event.type === 'conversation.started' && event.role === 'programmer');
+    expect(begun).toHaveLength(2);
+  });
+
+  it('while a question waits is told to the model before it acts on what is gone', async () => {
+    const engine = await engineWith();
+    const question = { name: 'ask_user', args: { question: 'Which greeting?' } };
+    const goal = model.on('Lose the sandbox', {
+      work: [{ calls: [question, ...(bash('echo two').calls ?? [])] }, ...greet],
+    });
+    const spec = { goal, repository: { url: repository } };
+    engine.apply('lost-calls', spec);
+    const asked = await engine.until('lost-calls', (now) => now.question !== undefined);
+    await dispose(engine, 'lost-calls');
+    const answer = { id: 'a', message: 'hello', answerTo: asked.question?.id ?? '' };
+    engine.apply('lost-calls', { ...spec, inputs: [answer] });
+    await engine.until('lost-calls', (now) => now.finished !== undefined);
+    const results = model.results(goal);
+    expect(results[0]).toBe('The user answered: hello');
+    expect(results[1]).toContain('Not done: the sandbox was lost before. The sandbox was lost and made anew');
+  });
+
+  it('obeys a new owner from its first look at a command that an earlier one began', async () => {
+    const go = join(folder, 'go');
+    const goal = model.on('Be taken over', { work: [bash(`while [ ! -e '${go}' ]; do sleep 0.05; done`), ...greet] });
+    const first = await engineWith();
+    first.apply('taken', { goal, repository: { url: repository } });
+    const begun = (event: SessionEvent) => event.type === 'tool.started';
+    await eventually('the command', async () => (await eventsOf(first, 'taken')).some(begun), 15_000);
+    await first.runner.stop('uid-taken', 'leave-commands', soon());
+
+    // In the same process and over the same log, but a new claim.
+    first.apply('taken', { goal, repository: { url: repository }, resume: 1 });
+    const owner = { uid: 'uid-taken', name: 'taken', namespace: 'default' };
+    const handle = await first.deps.transport('local')?.find(owner, {}, soon());
+    if (!handle) throw new Error('there is no sandbox');
+    await eventually('the old owner to be refused', async () => {
+      try {
+        await (await openSandbox(handle, { epoch: 1, signal: soon() })).close();
+        return false;
+      } catch (error) {
+        return error instanceof SandboxFencedError;
+      }
+    });
+    expect((await eventsOf(first, 'taken')).every((event) => event.epoch === 1)).toBe(true);
+    await makeFile(go);
+    const state = await first.until('taken', (now) => now.finished !== undefined);
+    expect(state.finished?.outcome).toBe('Completed');
+  });
+});
+
+async function makeFile(path: string): Promise<void> {
+  const { writeFile } = await import('node:fs/promises');
+  await writeFile(path, '');
+}
+
+describe('a fault', () => {
+  it('of the sandbox that does not pass pauses the session, which goes on when it is resumed', async () => {
+    let provisions = 0;
+    let broken = true;
+    const engine = await engineWith({
+      replace: (real) => ({
+        firstRetryMs: 0.01,
+        transport: (type) => {
+          const transport = real.transport(type);
+          if (!transport) return undefined;
+          return {
+            type: transport.type,
+            provision: async (...args) => {
+              provisions++;
+              if (broken)
+                throw new SandboxUnavailableError('RunnerFailed', 'the machine is out of processes', { permanent: false });
+              return transport.provision(...args);
+            },
+            find: (...args) => transport.find(...args),
+            dispose: (...args) => transport.dispose(...args),
+            quiesce: (...args) => transport.quiesce(...args),
+            listOrphans: (...args) => transport.listOrphans(...args),
+          };
+        },
+      }),
+    });
+    const spec = { goal: model.on('Wait for a machine'), repository: { url: repository } };
+    engine.apply('no-machine', spec);
+    const paused = await engine.until('no-machine', (now) => now.pause !== undefined);
+    expect(paused.pause).toMatchObject({ reason: 'SandboxUnavailable', message: expect.stringContaining('out of processes') });
+    expect(provisions).toBe(MAX_TRIES + 1);
+    broken = false;
+    engine.apply('no-machine', { ...spec, resume: 1 });
+    const state = await engine.until('no-machine', (now) => now.finished !== undefined);
+    expect(state.finished?.outcome).toBe('Completed');
+  });
+
+  it('of the remote while the result is handed over is tried again and loses nothing', async () => {
+    let failures = 2;
+    const engine = await engineWith({
+      replace: (real) => ({
+        firstRetryMs: 1,
+        publisher: Object.assign(Object.create(real.publisher), {
+          publish: async (...args: Parameters<typeof real.publisher.publish>) => {
+            if (failures-- > 0) throw new GitError('Unreachable', 'connection refused', { transient: true });
+            return real.publisher.publish(...args);
+          },
+        }),
+      }),
+    });
+    engine.apply('remote', { goal: model.on('Push to a shaky remote'), repository: { url: repository } });
+    const state = await engine.until('remote', (now) => now.finished !== undefined);
+    expect(state.published?.pushed).toBe(true);
+    const events = await eventsOf(engine, 'remote');
+    expect(events.filter((event) => event.type === 'publish.started')).toHaveLength(1);
+  });
+
+  it('of the commit is told to the programmer, and in the end to the user', async () => {
+    const engine = await engineWith();
+    const goal = model.on('Break the store', { work: [bash('rm -rf ../.run/store.git && touch ../broken'), finish()] });
+    engine.apply('broken', { goal, repository: { url: repository }, limits: { maxReviewRounds: 1 } });
+    const state = await engine.until('broken', (now) => now.pause !== undefined || now.finished !== undefined);
+    expect(state.pause?.reason).toBe('ReviewRoundsExhausted');
+    expect(state.reviews.at(-1)?.findings[0]?.problem).toContain('the sandbox holds no repository');
+    expect(existsSync(join(engine.folder, 'workspace', 'broken', 'broken'))).toBe(true);
+  });
+});
