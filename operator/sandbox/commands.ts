@@ -292,7 +292,7 @@ class Wait implements Disposable {
       const now = performance.now();
       if (news || now >= livenessAt) {
         // Lost, disconnected, or silent for long: ask.
-        const end = this.#ended(await look(this.#runner, this.#op, options.signal));
+        const end = this.#ended(await this.#ask(options.signal));
         if (end) return end;
         livenessAt = performance.now() + this.#limits.livenessMs;
       }
@@ -316,13 +316,23 @@ class Wait implements Disposable {
       const news = await this.#next(Math.min(now < killAt ? killAt : Number.POSITIVE_INFINITY, now + delay), signal);
       if (news?.event?.type === 'exit') return news.event.exit;
       if (news?.event?.type === 'fail') return 'fail';
-      const end = this.#ended(await look(this.#runner, this.#op, signal));
+      const end = this.#ended(await this.#ask(signal));
       if (end) return end;
     }
   }
 
   [Symbol.dispose](): void {
     this.#watch[Symbol.dispose]();
+  }
+
+  /** What became of a command that was running. A sandbox that the platform stopped took it along. */
+  async #ask(signal: AbortSignal): Promise<Found> {
+    try {
+      return await look(this.#runner, this.#op, signal);
+    } catch (error) {
+      if (!(error instanceof SandboxUnavailableError && error.reason === 'Stopping')) throw error;
+      return { state: 'exited', exit: { status: 128 + 9, endedBy: 'cancel' } };
+    }
   }
 
   /** A claim that is gone after it was made means that the sandbox lost its memory: the command may have run. */

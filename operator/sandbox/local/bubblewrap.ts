@@ -139,7 +139,8 @@ export class BubblewrapIsolator implements Isolator {
       [...hidden, ...CREDENTIALS.map((name) => `${home}/${name}`), ...(process.getuid?.() === 0 ? ROOT_ONLY : [])].flatMap(real),
     );
     return [
-      ...['--unshare-pid', '--unshare-ipc', '--cap-drop', 'ALL'],
+      // The runner is the first process itself: no command can kill it, and when it ends everything ends with it.
+      ...['--unshare-pid', '--as-pid-1', '--unshare-ipc', '--cap-drop', 'ALL'],
       ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
       ...MACHINE_SETTINGS.flatMap((path) => ['--ro-bind-try', path, path]),
       ...['/tmp', '/var/tmp'].flatMap(realDirectory).flatMap((dir) => ['--bind', `${place.root}/tmp`, dir]),

@@ -51,8 +51,8 @@ export class FifoChannel implements Channel {
     this.#out = output;
     output.setEncoding('utf8');
     output.on('data', (text: string) => this.#take(text));
+    // What the runner still said before it ended comes first; that its other end is closed shows when something is sent.
     output.on('close', () => this.#end());
-    input.on('close', () => this.#end());
   }
 
   async send(line: string): Promise<void> {
@@ -62,7 +62,12 @@ export class FifoChannel implements Channel {
       if (error) reject(new ChannelClosedError('the runner is gone', { cause: error }));
       else resolve();
     });
-    await promise;
+    try {
+      await promise;
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
   }
 
   async *lines(): AsyncGenerator<string> {

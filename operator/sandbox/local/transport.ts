@@ -102,7 +102,7 @@ export class LocalTransport implements SandboxTransport {
         // The runner ends the commands, so that each is recorded as ended by the platform, and then itself.
         tell(place, 'Q TERM');
         if (!(await awaitGone([runner], 1000))) tell(place, 'Q KILL');
-        await awaitGone([runner], 400);
+        await awaitGone([runner], 700);
       }
       await this.#endProcesses(record, place);
     });
