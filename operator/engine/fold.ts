@@ -1,6 +1,6 @@
 /** The pure fold from events to state. Replaying the same log always gives the same state; an impossible log is reported. */
-import { createHash } from 'node:crypto';
 import { FORMAT, type SessionEvent } from './events.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { logLines, nextLogContext } from './log-lines.ts';
 import { type Conversation, INITIAL_STATE, type SessionState, WORKING } from './state.ts';
 
@@ -348,7 +348,7 @@ function talk(conversation: Conversation, event: ConversationEvent): Conversatio
           pruned: false,
         },
       ];
-      const fingerprint = digest([call.name, call.arguments, event.outcome, event.result]);
+      const fingerprint = fingerprintOf(call, event.outcome, event.result);
       const { repeats } = conversation;
       const counted = { ...repeats, fingerprint, count: fingerprint === repeats.fingerprint ? repeats.count + 1 : 1 };
       return { ...conversation, turns, openCalls, started: undefined, repeats: counted };
@@ -356,8 +356,4 @@ function talk(conversation: Conversation, event: ConversationEvent): Conversatio
     default:
       throw new ImpossibleLogError(event, 'it is no event of a conversation');
   }
-}
-
-function digest(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 22);
 }
