@@ -128,7 +128,7 @@ function linesOf(event: EventBody, context: LogContext): string[] {
     case 'programmer.finished':
       return text(event.summary, 'PROGRAMMER: ');
     case 'worktree.committed':
-      return [`Committed ${short(event.commit)}: ${stat(event)}.`];
+      return event.filesChanged === 0 ? ['Nothing was changed.'] : [`Committed ${short(event.commit)}: ${stat(event)}.`];
     case 'verification.started':
       return [];
     case 'verification.recorded':

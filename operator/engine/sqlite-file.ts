@@ -1,5 +1,5 @@
 /** Opens a SQLite file that must never be lost silently: it is made whole or not at all, and a damaged one is refused, not replaced. */
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorCode } from '../error-code.ts';
@@ -79,6 +79,7 @@ function create(path: string, layout: SqliteLayout): void {
     } finally {
       database.close();
     }
+    chmodSync(draft, 0o600);
     try {
       linkSync(draft, path);
     } catch (error) {
