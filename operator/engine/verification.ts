@@ -33,6 +33,32 @@ const SOME_TESTS: RegExp[] = [
   /test result: ok\. [1-9]/,
 ];
 
+/** Programs that pass on what they read and succeed whatever it was. */
+const PASSES_ON = /^(?:tail|head|tee|cat|less|more|wc|sort|uniq|nl|column|fold|sed|tr|cut|grep\s+(?:-\w+\s+)*-\w*v)(?:\s|$)/;
+
+const FOR_THE_EYE = /^(?:tail|head|tee|less|more)(?:\s[^>]*)?$/;
+
+/**
+ * Why the exit code of a command says nothing about the check in it, and what to do; undefined when it does. What stands
+ * in quotes is not looked at.
+ */
+export function hiddenOutcome(command: string): string | undefined {
+  const plain = command.replace(/\\./gs, '_').replace(/'[^']*'|"[^"]*"|\$\([^()]*\)|`[^`]*`/g, '_');
+  if (/\|\|\s*(?:true|:|exit\s+0|echo\b)/.test(plain)) return 'it passes whatever happens: leave out what follows ||';
+  if (/(?<![&>|])&\s*$/.test(plain)) return 'it runs in the background: leave out the & at its end';
+  const careful = /\bset\s+-\w*e/.test(plain);
+  if (!/\bpipefail\b/.test(plain)) {
+    const ends = plain.split(/\|\||&&|;|\n/).map((part) => part.split('|').slice(1).at(-1)?.trim() ?? '');
+    // Before the last part of a command a pipe may prepare what is then compared; what is only for the eye may not.
+    const end = ends.find((one, index) => (index === ends.length - 1 ? PASSES_ON : FOR_THE_EYE).test(one));
+    if (end) return `a pipe ends with the exit code of its last part (${end.split(/\s/)[0]}): leave the pipe out`;
+  }
+  const steps = plain.split(/;|\n/).filter((part) => part.trim() !== '');
+  if (!careful && steps.length > 1 && EMPTY.test(steps.at(-1)?.trim() ?? ''))
+    return `it ends with "${steps.at(-1)?.trim()}", which always passes: join commands with && or leave that out`;
+  return undefined;
+}
+
 /**
  * Judges one run. A command counts when it passed, is not a mere placeholder, and did not say that it ran no test.
  * `|| true` and the like throw the outcome away, so they do not count either.
@@ -44,7 +70,8 @@ export function judgeCheck(command: string, exitCode: number, output: string): J
     .map((part) => part.trim().replace(/^(?:\w+=\S*\s+)+/, ''))
     .filter((part) => part !== '');
   if (parts.every((part) => EMPTY.test(part))) return { counted: false, note: 'checks nothing' };
-  if (/\|\|\s*(?:true|:|exit\s+0|echo\b)/.test(command)) return { counted: false, note: 'passes whatever happens' };
+  const hidden = hiddenOutcome(command);
+  if (hidden) return { counted: false, note: `its exit code says nothing: ${hidden}` };
   if (NO_TESTS.some((pattern) => pattern.test(output)) && !SOME_TESTS.some((pattern) => pattern.test(output))) {
     return { counted: false, note: 'ran no test' };
   }

@@ -7,9 +7,11 @@ import {
   parseUpdatePlan,
 } from '../../agent/tools/session-tools.ts';
 import type { ToolResult } from '../../agent/tools/tool.ts';
+import { INLINE_LIMIT } from '../blob.ts';
 import type { PlanStep } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
 import type { SessionState } from '../state.ts';
+import { hiddenOutcome } from '../verification.ts';
 import type { ActionContext } from './context.ts';
 
 /** Without a result the call stays open and is answered later. */
@@ -41,6 +43,14 @@ function submitPlan(args: Record<string, unknown>, state: SessionState): Session
   const parsed = parseSubmitPlan(args);
   if ('error' in parsed) return error(parsed.error);
   const { title, steps, checks } = parsed.value;
+  for (const check of checks) {
+    const hidden = hiddenOutcome(check);
+    if (hidden)
+      return error(`submit_plan: the exit code of the check \`${check}\` says nothing: ${hidden}. Submit the plan again.`);
+  }
+  const size = Buffer.byteLength(JSON.stringify([steps, checks]));
+  if (size > INLINE_LIMIT)
+    return error(`submit_plan: the plan has ${size} bytes; at most ${INLINE_LIMIT}. Say less in the details of its steps.`);
   const before = new Map(state.plan?.steps.map((step) => [step.id, step]));
   const merged: PlanStep[] = steps.map((step) => {
     const known = before.get(step.id);
