@@ -76,6 +76,25 @@ describe('the life of a session', () => {
   });
 });
 
+describe('a check that is interrupted', () => {
+  it('is run again as often as it takes, and is never held against the work', () => {
+    const session = new SessionScript().until('Reviewing');
+    const check = { tree: 'tree-1', command: 'npm test', op: 'check' };
+    const ended = { exitCode: -1, durationMs: 0, output: '', counted: false, interrupted: true } as const;
+    for (let i = 0; i < 5; i++) {
+      expect(session.next()).toMatchObject({ do: 'verify' });
+      session.happen(
+        { type: 'verification.started', ...check, sandboxUid: 'box-1' },
+        { type: 'verification.recorded', ...check, ...ended },
+      );
+    }
+    expect(session.next()).toMatchObject({ do: 'verify' });
+    expect(session.state.evidence).toEqual([]);
+    session.until('Completed');
+    expect(verified(session.state)).toBe(true);
+  });
+});
+
 describe('messages', () => {
   it('join the goal while the sandbox is being prepared', () => {
     const session = new SessionScript().says('Mind the edge cases');

@@ -163,6 +163,8 @@ export type EventBody =
       /** Whether it counts as verification: exit code 0 of something that checks. */
       counted: boolean;
       note?: string;
+      /** The platform or the user ended it: nothing was learned, and the check is run again. */
+      interrupted?: true;
     }
   | {
       type: 'review.submitted';

@@ -224,6 +224,14 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     }
     case 'verification.recorded': {
       const { command, tree, op, exitCode, durationMs, output, counted, note } = event;
+      if (event.interrupted) {
+        const key = `${tree} ${command}`;
+        return {
+          ...state,
+          verifying: undefined,
+          checkRuns: new Map([...state.checkRuns, [key, (state.checkRuns.get(key) ?? 1) - 1]]),
+        };
+      }
       const others = state.evidence.filter((one) => one.command !== command || one.tree !== tree);
       return {
         ...state,

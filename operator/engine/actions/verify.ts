@@ -27,12 +27,8 @@ export async function verify(action: { command: string; tree: string }, context:
   } catch (error) {
     if (signal.aborted && endsCommands(signal.reason)) {
       await sandbox.cancel(op);
-      await record(
-        op,
-        action,
-        { state: 'unknown', reason: 'interrupted', output: { bytes: 0, head: '', tail: '', omitted: 0, path: '' } },
-        context,
-      );
+      const nothing = { exitCode: -1, durationMs: 0, output: '', counted: false };
+      context.emit({ type: 'verification.recorded', tree, command, op, ...nothing, note: 'interrupted', interrupted: true });
     }
     throw error;
   }
