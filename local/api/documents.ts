@@ -53,8 +53,15 @@ export async function sendDocument(
   }
 }
 
+const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+/** `swagger: "2.0"` with an empty `info`. kubectl asks for it to check a manifest of kind List, leaves what it does not find in it to the server, and the server checks strictly. */
+const emptyV2 = '\x0a\x032.0\x12\x00';
+
 async function sendOpenApiV2(exchange: Exchange, openApi: OpenApi): Promise<void> {
   const accept = exchange.request.headers.accept ?? '*/*';
+  // What is asked for is no valid media type; API servers answer with one that is.
+  if (accept.includes(protobufV2)) return sendText(exchange.response, protobufV2.replace('@', '.'), emptyV2);
   if (!/application\/json|\*\/\*/.test(accept)) throw notAcceptable(['application/json']);
   await send(exchange, 200, openApi.documentV2());
 }

@@ -1,0 +1,122 @@
+import { userInfo } from 'node:os';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { System } from '../support/system.ts';
+
+const KEY = 'sk-made-by-kubectl-0123456789';
+
+let system: System;
+
+beforeEach(async () => {
+  system = await System.start({ env: { OPENAI_API_KEY: undefined, OPENAI_BASE_URL: undefined, MODEL_NAME: undefined } });
+});
+afterEach(() => system[Symbol.asyncDispose]());
+
+/** A profile with the Secret it refers to. */
+function profile(name: string, spec: object): string {
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name,
+      labels: { 'sweagent.dev/credential': 'model' },
+      annotations: { 'sweagent.dev/hosts': new URL(system.modelUrl).host },
+    },
+    stringData: { apiKey: KEY },
+  };
+  const aiprofile = {
+    apiVersion: 'sweagent.dev/v1alpha1',
+    kind: 'AIProfile',
+    metadata: { name },
+    spec: { provider: 'openai-compatible', baseUrl: system.modelUrl, credentialSecretRef: { name }, ...spec },
+  };
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [secret, aiprofile] });
+}
+
+describe('without a model', () => {
+  it('everything starts and says what to do, and a session waits with a plain reason until a profile appears', async () => {
+    expect(system.output).toContain('No model is configured: set OPENAI_API_KEY');
+    const goal = system.model.on('Greet when there is a model');
+    const id = await system.session(goal, await system.repository('greeter'));
+    const waiting = await system.until(id, 'the reason', ({ reason }) => reason !== null);
+    expect(waiting).toMatchObject({ status: 'QUEUED', reason: 'NoProfile', result: null });
+    expect(waiting.message).toMatch(/^No AIProfile in namespace default is assigned to .* or is the default\. Create one/);
+    expect(waiting.conditions).toContainEqual(
+      expect.objectContaining({ type: 'ProfileResolved', status: 'False', reason: 'NoProfile' }),
+    );
+    const row = (await system.kubectl(['get', 'ags', id, '--no-headers'])).out;
+    expect(row).toMatch(/Queued +NoProfile/);
+    expect((await system.kubectl(['describe', 'ags', id])).out).toMatch(/Warning +NoProfile/);
+
+    const applied = await system.kubectl(['apply', '-f', '-'], { input: profile('mine', { model: 'scripted', default: true }) });
+    expect(applied).toMatchObject({ code: 0, err: '' });
+    const done = await system.completed(id);
+    expect(done.result.verified).toBe(true);
+    expect(system.model.requests(goal)[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+    const profiles = (await system.kubectl(['get', 'aip'])).out;
+    expect(profiles).toMatch(/mine +openai-compatible +scripted +true/);
+  });
+
+  it('a profile whose Secret is missing or unlabelled is not used, and the session says why', async () => {
+    const list: { items: { metadata: { labels?: object } }[] } = JSON.parse(
+      profile('mine', { model: 'scripted', default: true }),
+    );
+    const [secret, aiprofile] = list.items;
+    await system.kubectl(['apply', '-f', '-'], { input: JSON.stringify(aiprofile) });
+    const goal = system.model.on('Greet when the Secret is right');
+    const id = await system.session(goal, await system.repository('greeter'));
+    const missing = await system.until(id, 'the reason', ({ reason }) => reason === 'SecretNotFound');
+    expect(missing.message).toContain('Secret mine');
+    await system.kubectl(['apply', '-f', '-'], {
+      input: JSON.stringify({ ...secret, metadata: { ...secret?.metadata, labels: {} } }),
+    });
+    const labelled = await system.kubectl(['label', 'secret', 'mine', 'sweagent.dev/credential=model']);
+    expect(labelled.code).toBe(0);
+    await system.completed(id);
+  });
+});
+
+describe('a list of objects in one manifest', () => {
+  it('is checked as strictly as a single object is', async () => {
+    const applied = await system.kubectl(['apply', '-f', '-'], { input: profile('mine', { model: 'scripted', modell: 'x' }) });
+    expect(applied).toMatchObject({ code: 1, err: expect.stringContaining('unknown field "spec.modell"') });
+  });
+});
+
+describe('the profile of a session', () => {
+  it('is the one assigned to its author before the default, and the one it names before both', async () => {
+    for (const [name, spec] of Object.entries({
+      standard: { model: 'standard-model', default: true },
+      personal: { model: 'personal-model', users: [userInfo().username] },
+      named: { model: 'named-model' },
+    }))
+      expect((await system.kubectl(['apply', '-f', '-'], { input: profile(name, spec) })).code).toBe(0);
+    const repository = await system.repository('greeter');
+    const models = async (goal: string, more: object = {}) => {
+      system.model.on(goal);
+      await system.completed(await system.session(goal, repository, { ...more }));
+      return [...new Set(system.model.requests(goal).map(({ model }) => model))];
+    };
+    expect(await models('Greet by my own profile')).toEqual(['personal-model']);
+    expect(await models('Greet by a named profile', { profile: 'named' })).toEqual(['named-model']);
+    expect(await models('Greet by several', { role_profiles: { reviewer: 'standard' } })).toEqual([
+      'personal-model',
+      'standard-model',
+    ]);
+    await system.kubectl(['delete', 'aip', 'personal']);
+    expect(await models('Greet by the default profile')).toEqual(['standard-model']);
+  });
+
+  it('falls back to another when it is exhausted', async () => {
+    await system.kubectl(['apply', '-f', '-'], {
+      input: profile('first', { model: 'first-model', default: true, fallbackRef: { name: 'second' } }),
+    });
+    await system.kubectl(['apply', '-f', '-'], { input: profile('second', { model: 'second-model' }) });
+    const quota = {
+      fault: { status: 429, body: { error: { message: 'You exceeded your current quota.', code: 'insufficient_quota' } } },
+    };
+    const goal = system.model.on('Greet by whoever can', { first: [quota] });
+    const done = await system.completed(await system.session(goal, await system.repository('greeter')));
+    expect(system.model.requests(goal).map(({ model }) => model)[1]).toBe('second-model');
+    expect(done.logs.join('\n')).toContain('(quota)');
+  });
+});
