@@ -1,67 +1,12 @@
-/** `make run`: starts the single-machine system, says how to use it, and stops it cleanly. */
-import { relative } from 'node:path';
-import { describeError } from '../operator/logger.ts';
-import { createLogger } from '../operator/logging.ts';
-import { Redactor } from '../operator/redactor.ts';
-import { loadSettings, type Settings, SettingsError } from '../operator/settings.ts';
-import { StateFolderError } from '../operator/state-folder.ts';
-import { type LocalSystem, startLocal } from './start.ts';
+/**
+ * `make run`: starts the single-machine system. What Node compiles of it is kept in `.cache`, so that every start but the
+ * first takes about half the time; where that folder cannot be written, nothing is kept.
+ */
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { join } from 'node:path';
 
-/** After this a stop is no longer clean. */
-const STOP_DEADLINE_MS = 2_900;
-
-const settings = readSettings();
-const logger = createLogger({ ...settings.log, redactor: new Redactor(settings.secrets) });
-for (const warning of settings.warnings) logger.warn(warning);
-const system = await startLocal(settings, logger).catch((error: unknown) => {
-  // What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack.
-  const known = error instanceof StateFolderError || (error instanceof Error && 'code' in error);
-  console.error(`swe-agent: ${known || !(error instanceof Error) ? describeError(error) : (error.stack ?? error.message)}`);
-  process.exit(1);
-});
-console.log(welcome(system));
-
-let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
-// The first session should not wait for the SDK to load.
-await system.operator
-  .warm()
-  .catch((error: unknown) => logger.warn('could not prepare model calls', { error: describeError(error) }));
-
-async function stop(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  const timer = setTimeout(() => {
-    logger.error('did not stop in time; sessions are taken up again at the next start');
-    process.exit(1);
-  }, STOP_DEADLINE_MS);
-  await system.stop().catch((error: unknown) => logger.error('did not stop cleanly', { error: describeError(error) }));
-  clearTimeout(timer);
-  process.exit(0);
-}
-
-function readSettings(): Settings {
-  try {
-    return loadSettings();
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    console.error(`swe-agent: ${error.message}`);
-    process.exit(1);
-  }
-}
-
-function welcome({ url, kubeconfigPath, hasModel, problems }: LocalSystem): string {
-  const kubeconfig = relative(process.cwd(), kubeconfigPath);
-  const lines = [`SWE Agent is ready on ${url}`, `kubectl:  kubectl --kubeconfig ${kubeconfig} get agentsessions`];
-  for (const problem of problems) lines.push(`Note:     ${problem}`);
-  if (!hasModel) {
-    lines.push('No model is configured: set OPENAI_API_KEY (in the environment or .env) and start again, or apply an AIProfile.');
-    lines.push('          Sessions wait until there is one, and then start by themselves.');
-  }
-  lines.push(
-    'A first session:',
-    `  curl -X POST ${url}/agent/sessions -H 'Content-Type: application/json' \\`,
-    `    -d '{"goal":"Make the failing test pass","repo_url":"https://github.com/you/repository.git"}'`,
-  );
-  return lines.join('\n');
-}
+enableCompileCache(join(import.meta.dirname, '..', '.cache', 'node'));
+const { serve } = await import('./serve.ts');
+await serve();
+// Now, since a process that is killed does not write it.
+flushCompileCache();
