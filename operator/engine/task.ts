@@ -73,7 +73,10 @@ export class SessionTask {
       name: session.metadata.name,
       namespace: session.metadata.namespace ?? 'default',
     };
-    this.#texts = new TextStore(deps.blobs, this.#owner.uid);
+    this.#texts = new TextStore(deps.blobs, this.#owner.uid, {
+      signal: this.#stop.signal,
+      tell: (message) => this.#wait(message === undefined ? undefined : { reason: 'StorageUnavailable', message }),
+    });
     setMaxListeners(0, this.#stop.signal);
     this.ended = this.#run();
   }
@@ -140,6 +143,9 @@ export class SessionTask {
 
   /** What cannot be given back runs out by itself. */
   async #letGo(claim: Claim): Promise<void> {
+    // What an ended task still shows does without the conversation; whoever goes on with it reads the log.
+    this.#texts.forget();
+    if (this.#state.conversation) this.#state = { ...this.#state, conversation: undefined };
     const released = await Promise.allSettled([this.#sandbox?.close(), this.#deps.log.release(claim)]);
     for (const one of released) {
       if (one.status === 'rejected')
