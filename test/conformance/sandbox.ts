@@ -141,11 +141,12 @@ export function describeSandbox(
       });
 
       it('ends although a daemon keeps its output open, and the daemon lives on', async () => {
+        const daemon = "$(command -v setsid) sh -c 'while ! [ -e stop ]; do sleep 0.02; done; echo lives >proof'";
         const began = performance.now();
-        const result = exited(await run('(setsid sleep 30 || sleep 30) & echo started'));
+        const result = exited(await run(`${daemon} & echo started`));
         expect(performance.now() - began).toBeLessThan(5000);
         expect(result.output.head).toBe('started\n');
-        expect(await output('ps -A -o args 2>/dev/null | grep -c "^sleep 30" || ls /proc | grep -c "^[0-9]"')).not.toBe('0\n');
+        expect(await output('touch stop; while ! [ -s proof ]; do sleep 0.02; done; cat proof')).toBe('lives\n');
       });
 
       it('may close its output, write bytes that are no text, and end by a signal', async () => {
@@ -269,12 +270,16 @@ export function describeSandbox(
 
     describe('ending a command', () => {
       it('at its timeout kills the whole group, also one that ignores TERM', async () => {
+        // A number by which no other test's processes are found.
+        const seconds = 1_000_000 + Math.floor(Math.random() * 1_000_000);
         const began = performance.now();
-        const result = exited(await run("trap '' TERM; sleep 77 & sleep 77; sleep 77", { timeoutSeconds: 0.2 }));
+        const result = exited(
+          await run(`trap '' TERM; sleep ${seconds} & sleep ${seconds}; sleep ${seconds}`, { timeoutSeconds: 0.2 }),
+        );
         expect(result).toMatchObject({ endedBy: 'timeout' });
         expect(result.exitCode).not.toBe(0);
         expect(performance.now() - began).toBeLessThan(5000);
-        expect(await output('ps -A -o args 2>/dev/null | grep -c "^sleep 77"; true')).toMatch(/^0?\n$/);
+        expect(await output(`ps -A -o args 2>/dev/null | grep -c "^sleep ${seconds}"; true`)).toMatch(/^0?\n$/);
       });
 
       it('by a cancel gives the waiting run its result, within a second for a command that obeys', async () => {

@@ -67,6 +67,23 @@ describe("a session's folder", () => {
     expect((await sandboxes.transport().find(owner, {}, signal()))?.identity).toEqual(handle.identity);
   });
 
+  it('may lie under a path with spaces, quotes and non-ASCII', async () => {
+    const odd = { workspaceDir: join(sandboxes.folder, `it's "a" Ä $HOME`) };
+    const owner = sandboxes.owner();
+    const transport = sandboxes.transport(odd);
+    const sandbox = await openSandbox(await transport.provision(owner, {}, signal()), { epoch: 1 });
+    const command = `: ${'x'.repeat(9000)}\npwd; echo "\${#BIG}"`;
+    const spec = { command, timeoutSeconds: 9, env: { BIG: 'y'.repeat(9000) } };
+    expect(await sandbox.run('long', spec, { signal: signal() })).toMatchObject({
+      output: { head: `${sandbox.worktree}\n9000\n` },
+    });
+    await sandbox.applyFiles('file', [{ path: `${sandbox.worktree}/it's`, bytes: Buffer.from('x') }], signal());
+    expect(await sandbox.stat("it's", signal())).toEqual({ type: 'file', size: 1 });
+    await sandbox.close();
+    await transport.dispose(owner, signal());
+    mkdirSync(join(workspace, '.sandboxes'), { recursive: true });
+  });
+
   it('that was removed is lost: commands say so, and the next one is another sandbox', async () => {
     const owner = sandboxes.owner();
     const transport = sandboxes.transport({ tickSeconds: 1 });
