@@ -72,7 +72,7 @@ async function build(
     await startEmbeddedApi({
       stateDir: folder.file('kubernetes'),
       kubeconfigPath: folder.file('kubeconfig'),
-      crds: ['agentsession', 'aiprofile'].map((name) => join(root, 'crds', `${name}.yaml`)),
+      crds: ['agentsession', 'aiprofile'].map((name) => join(root, 'operator/api', `${name}.gen.json`)),
       user,
       prepare: { AgentSession: defaultAuthor(user) },
     }),

@@ -1,6 +1,5 @@
 /** The schema of AgentSession, from the one place where it is written. REST's fields, checks and document follow from it. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 
 /** What the gateway needs of a structural schema. */
 export type Schema = {
@@ -35,16 +34,14 @@ const KEYWORDS = [
 
 let loaded: SessionSchema | undefined;
 
-/** Reads crds/agentsession.yaml, the first time that it is asked for. */
+/** Reads what is generated from crds/agentsession.yaml, the first time that it is asked for. */
 export function sessionSchema(): SessionSchema {
-  loaded ??= load(new URL('../../crds/agentsession.yaml', import.meta.url));
+  loaded ??= load(new URL('../../operator/api/agentsession.gen.json', import.meta.url));
   return loaded;
 }
 
 function load(file: URL): SessionSchema {
-  // Loaded only now: parsing YAML is nothing that a start should wait for.
-  const yaml: { parse(text: string): unknown } = createRequire(import.meta.url)('yaml');
-  const crd = yaml.parse(readFileSync(file, 'utf8'));
+  const crd: unknown = JSON.parse(readFileSync(file, 'utf8'));
   const root = schemaOf(at(crd, 'spec', 'versions', '0', 'schema', 'openAPIV3Schema'));
   const { spec, status } = root.properties ?? {};
   if (!spec || !status) throw new Error(`${file.pathname} describes no spec and status`);

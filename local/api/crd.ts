@@ -1,5 +1,5 @@
-/** CustomResourceDefinitions from crds/*.yaml: as kinds to serve, and as objects that `kubectl get crd` shows. */
-import { parse } from 'yaml';
+/** CustomResourceDefinitions: as kinds to serve, and as objects that `kubectl get crd` shows. */
+import { createRequire } from 'node:module';
 import { compileRules } from './cel.ts';
 import { type ApiObject, isApiObject, isObject, type JsonObject } from './json.ts';
 import { compileJsonPath } from './json-path.ts';
@@ -11,9 +11,12 @@ const standardFields = objectSchema('', {}).properties;
 
 export type Definition = { readonly kind: Kind; readonly object: ApiObject };
 
-/** Reads a definition; `source` names it in errors. Throws for whatever cannot be served as written. */
-export function readDefinition(yaml: string, source: string): Definition {
-  const object: unknown = parse(yaml);
+/**
+ * Reads a definition, from YAML or, when `source` ends in .json, from JSON; `source` names it in errors. Throws for whatever
+ * cannot be served as written.
+ */
+export function readDefinition(text: string, source: string): Definition {
+  const object: unknown = source.endsWith('.json') ? JSON.parse(text) : parseYaml(text);
   if (!isApiObject(object) || object.kind !== 'CustomResourceDefinition')
     throw new Error(`${source} is no CustomResourceDefinition`);
   try {
@@ -21,6 +24,12 @@ export function readDefinition(yaml: string, source: string): Definition {
   } catch (error) {
     throw new Error(`${source} cannot be served: ${Error.isError(error) ? error.message : String(error)}`, { cause: error });
   }
+}
+
+function parseYaml(text: string): unknown {
+  // Loaded only where it is needed: it is slow, and a start has the definitions as JSON.
+  const yaml: typeof import('yaml') = createRequire(import.meta.url)('yaml');
+  return yaml.parse(text);
 }
 
 function kindOf(definition: ApiObject): Kind {

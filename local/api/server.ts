@@ -28,7 +28,7 @@ import { ObjectStore } from './storage.ts';
 export type EmbeddedApiOptions = {
   /** Folder of the database, the certificate and the token; made when missing, readable by the owner alone. */
   readonly stateDir: string;
-  /** Paths of the CustomResourceDefinitions to serve, as YAML. */
+  /** Paths of the CustomResourceDefinitions to serve, in YAML or (*.json) in JSON. */
   readonly crds: readonly string[];
   /** Name of the only user. */
   readonly user: string;
