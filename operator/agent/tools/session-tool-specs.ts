@@ -28,7 +28,10 @@ export const SUBMIT_PLAN: ToolSpec = {
     type: 'object',
     required: ['title', 'steps'],
     properties: {
-      title: { type: 'string', description: 'The plan in one line.' },
+      title: {
+        type: 'string',
+        description: 'The plan in one line of at most 70 characters; it becomes the subject of the commit.',
+      },
       steps: {
         type: 'array',
         description: `The steps in order; usually 2 to 7, at most ${LIMITS.steps}.`,

@@ -8,7 +8,9 @@ import { evidenceOn } from '../state.ts';
 import type { ActionContext } from './context.ts';
 
 const DIFF_BYTES: Record<ConversationRole, number> = { planner: 16 * 1024, programmer: 24 * 1024, reviewer: 64 * 1024 };
-const EVIDENCE_CHARS = 3_000;
+/** What is shown of a check's output: a pass needs no more than its summary. */
+const PASSED_CHARS = 1_000;
+const FAILED_CHARS = 4_000;
 
 const OPENINGS = { planner: plannerOpening, programmer: programmerOpening, reviewer: reviewerOpening } satisfies Record<
   ConversationRole,
@@ -53,8 +55,15 @@ async function evidence({ state, texts }: ActionContext): Promise<OpeningFacts['
   return Promise.all(
     evidenceOn(state, state.commit.tree).map(async (one) => {
       const output = await texts.load(one.output);
-      const excerpt = output.length <= EVIDENCE_CHARS ? output : `[…]\n${output.slice(-EVIDENCE_CHARS)}`;
-      return { ...one, excerpt };
+      return { ...one, excerpt: endOf(output.trimEnd(), one.exitCode === 0 ? PASSED_CHARS : FAILED_CHARS) };
     }),
   );
+}
+
+/** The last whole lines that fit. */
+function endOf(text: string, chars: number): string {
+  if (text.length <= chars) return text;
+  const from = text.indexOf('\n', text.length - chars) + 1;
+  const omitted = text.slice(0, from).split('\n').length - 1;
+  return `[${omitted} lines before this are left out]\n${text.slice(from)}`;
 }
