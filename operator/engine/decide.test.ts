@@ -17,6 +17,12 @@ describe('the life of a session', () => {
     expect(session.state.finished).toMatchObject({ outcome: 'Completed', reason: 'Verified' });
   });
 
+  it('keeps a token that was written into the address out of the log', () => {
+    const repository = { url: 'https://ada:secret-token@example.com/r.git', ref: undefined, depth: 1 };
+    const session = new SessionScript({ repository });
+    expect(JSON.stringify(decide(session.state, session.intent))).not.toContain('secret-token');
+  });
+
   it('waits in review mode for the approval of exactly the plan that is shown', () => {
     const session = new SessionScript({ mode: 'review' }).until('WaitingForUser');
     expect(session.next()).toEqual({ do: 'idle' });

@@ -6,6 +6,7 @@
  *                              ↑                            ↑____________|  (checks failed, changes asked for)
  *                              └── a message replans (before review ends, or later from Completed and Failed)
  */
+import { redactUrl } from '../sandbox/git/repository-url.ts';
 import type { ConversationRole, PauseReason, RecordedCall } from './event-parts.ts';
 import type { EventBody } from './events.ts';
 import type { Intent } from './intent.ts';
@@ -75,7 +76,9 @@ export function decide(state: SessionState, intent: Intent): Action {
 
 function start(state: SessionState, intent: Intent): Action | undefined {
   if (state.startTime) return undefined;
-  const { url, ref } = intent.repository;
+  const { ref } = intent.repository;
+  // A token that somebody wrote into the address must not get into the log.
+  const url = redactUrl(intent.repository.url);
   return record(
     { type: 'session.started', goal: intent.goal, mode: intent.mode, repository: ref === undefined ? { url } : { url, ref } },
     { type: 'phase.entered', phase: 'Provisioning', reason: 'Started', message: 'Preparing the sandbox and the repository.' },

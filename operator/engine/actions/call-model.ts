@@ -4,6 +4,7 @@ import { goal, plan } from '../../agent/opening.ts';
 import { prompt } from '../../agent/prompts.ts';
 import { renderConversation } from '../../agent/render.ts';
 import { toolsFor } from '../../agent/tools/catalog.ts';
+import { cut } from '../../api/conditions.ts';
 import { costOf } from '../../llm/prices.ts';
 import { type Message, type ModelAnswer, ModelError, type ModelRequest } from '../../llm/provider.ts';
 import { nextRetry } from '../../llm/retry.ts';
@@ -21,6 +22,10 @@ const OUTPUT_EVERY_MS = 2_000;
 const OUTPUT_CHARS = 4_000;
 const DIAGNOSIS_TURNS = 12;
 const DIAGNOSIS_CHARS = 2_000;
+/** What comes from outside is never larger in an event than this. */
+const MESSAGE_CHARS = 2_000;
+const NOTE_CHARS = 8_000;
+const NAME_CHARS = 128;
 
 export async function callModel(action: { profile: string; diagnose: boolean }, context: ActionContext): Promise<void> {
   const conversation = current(context);
@@ -41,7 +46,11 @@ export async function callModel(action: { profile: string; diagnose: boolean }, 
   const answer = await request(binding, conversation, context, 'step', { ...rendered, tools, toolChoice: 'auto' });
   if (!answer) return;
   const calls = await Promise.all(
-    answer.calls.map(async (call) => ({ ...call, arguments: await context.texts.store(call.arguments) })),
+    answer.calls.map(async (call) => ({
+      ...call,
+      name: cut(call.name, NAME_CHARS),
+      arguments: await context.texts.store(call.arguments),
+    })),
   );
   context.emit({
     ...(await answered(answer, binding, conversation, context, 'step')),
@@ -103,7 +112,7 @@ async function diagnose(binding: ModelBinding, conversation: Conversation, conte
       type: 'note.added',
       conversation: conversation.id,
       reason: 'diagnosis',
-      text: `The same action gave the same result ${STUCK_AT} more times. A colleague looked at it afresh:\n\n${answer.text}`,
+      text: `The same action gave the same result ${STUCK_AT} more times. A colleague looked at it afresh:\n\n${cut(answer.text, NOTE_CHARS)}`,
     },
   );
 }
@@ -165,7 +174,7 @@ async function request(
       type: 'model.failed',
       ...at,
       class: error.class,
-      message: error.message,
+      message: cut(error.message, MESSAGE_CHARS),
       ...(delay === undefined ? {} : { retryAt: deps.now() + delay }),
     });
     return undefined;

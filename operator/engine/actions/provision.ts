@@ -2,6 +2,7 @@
 import { sleep } from '../../clock.ts';
 import { openSandbox } from '../../sandbox/commands.ts';
 import { GitError, type Snapshot } from '../../sandbox/git/git.ts';
+import { redactUrl } from '../../sandbox/git/repository-url.ts';
 import { restoreCheckpoint, seedWorktree } from '../../sandbox/git/worktree.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { type SandboxHandle, SandboxUnavailableError } from '../../sandbox/transport.ts';
@@ -21,7 +22,8 @@ export async function provision(context: ActionContext): Promise<void> {
   }
   const { url, ref } = session.spec.repository;
   context.emit({ type: 'sandbox.requested', sandboxType: type });
-  if (!context.state.base) context.emit({ type: 'repository.requested', url, ...(ref === undefined ? {} : { ref }) });
+  if (!context.state.base)
+    context.emit({ type: 'repository.requested', url: redactUrl(url), ...(ref === undefined ? {} : { ref }) });
   await context.flush();
   // Fetching and making the sandbox take about as long; neither needs the other.
   const fetching = fetchSnapshot(context);
