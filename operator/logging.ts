@@ -1,6 +1,7 @@
 /** The process's own log: one line per message, for people on a terminal and as JSON for machines, never with a secret. */
+import { createRequire } from 'node:module';
 import type { Writable } from 'node:stream';
-import winston from 'winston';
+import type { Logger as WinstonLogger } from 'winston';
 import { describeError, type Logger } from './logger.ts';
 import type { Redactor } from './redactor.ts';
 import type { LogFormat, LogLevel } from './settings.ts';
@@ -16,10 +17,26 @@ export type LoggingOptions = {
   now?: () => number;
 };
 
+const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+
 /** Makes the logger. Every line passes the redactor; secrets that are added to it later count from then on. */
-export function createLogger({ level, format, redactor, stream = process.stderr, now = Date.now }: LoggingOptions): Logger {
+export function createLogger(options: LoggingOptions): Logger {
+  const most = LEVELS.indexOf(options.level);
+  let sink: WinstonLogger | undefined;
+  const write = (level: LogLevel) => (message: string, fields?: Record<string, unknown>) => {
+    if (LEVELS.indexOf(level) > most) return;
+    sink ??= openSink(options);
+    // Fields travel under a name of their own: winston would mix a field called `message` or `level` into the entry.
+    sink.log({ level, message, fields });
+  };
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+function openSink({ level, format, redactor, stream = process.stderr, now = Date.now }: LoggingOptions): WinstonLogger {
+  // Loaded with the first line: a start that has nothing to say need not wait for it.
+  const winston: typeof import('winston') = createRequire(import.meta.url)('winston');
   const asText = format === 'text' || (format === 'auto' && stream.isTTY === true);
-  const sink = winston.createLogger({
+  return winston.createLogger({
     level,
     format: winston.format.printf(({ level, message, fields }) => {
       const entry = { time: new Date(now()).toISOString(), level, message: String(message) };
@@ -27,9 +44,6 @@ export function createLogger({ level, format, redactor, stream = process.stderr,
     }),
     transports: [new winston.transports.Stream({ stream })],
   });
-  // Fields travel under a name of their own: winston would mix a field called `message` or `level` into the entry.
-  const write = (level: LogLevel) => (message: string, fields?: Record<string, unknown>) => sink.log({ level, message, fields });
-  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
 type Entry = { time: string; level: string; message: string };
