@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -9,7 +9,7 @@ import { bash, finish, greet, plan, ScriptedSessions } from '../../test/support/
 import { openSandbox } from '../sandbox/commands.ts';
 import { GitError } from '../sandbox/git/git.ts';
 import { SandboxFencedError } from '../sandbox/sandbox.ts';
-import { SandboxUnavailableError } from '../sandbox/transport.ts';
+import { type SandboxHandle, type SandboxTransport, SandboxUnavailableError } from '../sandbox/transport.ts';
 import type { SessionEvent } from './events.ts';
 import { MAX_TRIES } from './faults.ts';
 
@@ -22,7 +22,8 @@ const soon = () => AbortSignal.timeout(10_000);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'swe-recovery-'));
-  repository = makeRepository(await emptyFolder('repository'), { 'README.md': '# Sample\n' });
+  mkdirSync(join(folder, 'repository'));
+  repository = makeRepository(join(folder, 'repository'), { 'README.md': '# Sample\n' });
   server = await startModelServer((request) => model.answer(request));
 });
 
@@ -34,13 +35,6 @@ afterAll(async () => {
   await server.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function emptyFolder(name: string): Promise<string> {
-  const { mkdir } = await import('node:fs/promises');
-  const path = join(folder, name);
-  await mkdir(path, { recursive: true });
-  return path;
-}
 
 async function engineWith(options: Partial<EngineOptions> = {}): Promise<Engine> {
   const engine = await startEngine({ baseUrl: server.baseUrl, ...options });
@@ -121,15 +115,23 @@ describe('a sandbox that is lost', () => {
       }
     });
     expect((await eventsOf(first, 'taken')).every((event) => event.epoch === 1)).toBe(true);
-    await makeFile(go);
+    writeFileSync(go, '');
     const state = await first.until('taken', (now) => now.finished !== undefined);
     expect(state.finished?.outcome).toBe('Completed');
   });
 });
 
-async function makeFile(path: string): Promise<void> {
-  const { writeFile } = await import('node:fs/promises');
-  await writeFile(path, '');
+/** A transport with some of its operations replaced. */
+function through(transport: SandboxTransport, changes: Partial<SandboxTransport>): SandboxTransport {
+  return {
+    type: transport.type,
+    provision: (...args) => transport.provision(...args),
+    find: (...args) => transport.find(...args),
+    dispose: (...args) => transport.dispose(...args),
+    quiesce: (...args) => transport.quiesce(...args),
+    listOrphans: (...args) => transport.listOrphans(...args),
+    ...changes,
+  };
 }
 
 describe('a fault', () => {
@@ -187,6 +189,35 @@ describe('a fault', () => {
     expect(state.published?.pushed).toBe(true);
     const events = await eventsOf(engine, 'remote');
     expect(events.filter((event) => event.type === 'publish.started')).toHaveLength(1);
+  });
+
+  it('of the platform with a single call is told to the model instead of being met again for ever', async () => {
+    const broken = (handle: SandboxHandle): SandboxHandle => ({
+      identity: handle.identity,
+      isolation: handle.isolation,
+      root: handle.root,
+      open: (signal) => handle.open(signal),
+      put: (...args) => handle.put(...args),
+      stat: (...args) => handle.stat(...args),
+      get: async (path, range) => {
+        if (path.endsWith('/README.md')) throw new RangeError('length is out of range');
+        return handle.get(path, range);
+      },
+    });
+    const engine = await engineWith({
+      replace: (real) => ({
+        transport: (type) => {
+          const transport = real.transport(type);
+          return transport && through(transport, { provision: async (...args) => broken(await transport.provision(...args)) });
+        },
+      }),
+    });
+    const edit = { name: 'edit_file', args: { path: 'README.md', old_string: 'Sample', new_string: 'Example' } };
+    const goal = model.on('Meet a defect', { work: [{ calls: [edit] }, ...greet] });
+    engine.apply('defect', { goal, repository: { url: repository } });
+    const state = await engine.until('defect', (now) => now.finished !== undefined);
+    expect(state.finished?.outcome).toBe('Completed');
+    expect(model.results(goal)[0]).toContain('edit_file failed within the platform: length is out of range. Take another way.');
   });
 
   it('of the commit is told to the programmer, and in the end to the user', async () => {

@@ -2,6 +2,7 @@
 import { parseArguments } from '../../agent/tools/arguments.ts';
 import { toolsFor } from '../../agent/tools/catalog.ts';
 import type { SandboxTool, ToolResult } from '../../agent/tools/tool.ts';
+import { describeError } from '../../logger.ts';
 import { SandboxUnavailableError } from '../../sandbox/transport.ts';
 import type { RecordedCall } from '../event-parts.ts';
 import { endsCommands, type Interrupt } from '../interrupt.ts';
@@ -73,6 +74,10 @@ async function runInSandbox(
         outcome: 'error',
         text: 'No space is left on the disk that holds the workspace. Remove what is not needed (build output, caches), then try again.',
       };
+    } else if (!signal.aborted && (error instanceof RangeError || error instanceof TypeError)) {
+      // A fault of ours with just this call: done again it would fail again, for ever. The model can take another way.
+      deps.logger.error('a tool failed', { uid: context.owner.uid, tool: call.name, error: describeError(error) });
+      result = { outcome: 'error', text: `${call.name} failed within the platform: ${error.message}. Take another way.` };
     } else {
       if (!signal.aborted) throw error;
       if (endsCommands(signal.reason)) {
