@@ -83,7 +83,8 @@ export function goal(state: SessionState): string {
   const updates = goalUpdates(state);
   if (updates.length === 0) return section('Goal', state.goal);
   const lines = updates.map(
-    (input) => `- ${input.author}${input.planStep ? ` on step ${input.planStep}` : ''}: ${input.message}`,
+    (input) =>
+      `- ${input.author}${input.planStep ? ` on step ${input.planStep}` : ''}${input.question ? `, asked "${input.question}"` : ''}: ${input.message}`,
   );
   return `${section('Goal', state.goal)}\n\n${section("The user's messages since, oldest first; where they contradict the goal or each other, the later one holds", lines.join('\n'))}`;
 }

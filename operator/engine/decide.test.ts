@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionScript } from '../../test/support/session-script.ts';
+import { goal } from '../agent/opening.ts';
 import { decide, verified } from './decide.ts';
 
 describe('the life of a session', () => {
@@ -194,6 +195,15 @@ describe('messages', () => {
     expect(session.next().do).toBe('call-model');
     expect(session.state).toMatchObject({ phase: 'Programming', question: undefined });
     expect(session.state.conversation?.turns.at(-1)).toMatchObject({ kind: 'result', text: 'The user answered: The second' });
+  });
+
+  it('that answer a question are known to every later role, with the question', () => {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.go([{ name: 'ask_user' }]);
+    session.go();
+    session.says('The second', { answerTo: 'q1' }).until('Reviewing');
+    expect(goal(session.state)).toContain('- ada, asked "Which?": The second');
   });
 
   it('replan when they do not name the question that waits', () => {

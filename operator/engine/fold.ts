@@ -183,6 +183,7 @@ function step(state: SessionState, event: SessionEvent): SessionState {
         when: event.when,
         planStep: event.planStep,
         answerTo: event.answerTo,
+        question: undefined,
         time: event.time,
         applied: undefined,
       };
@@ -198,8 +199,11 @@ function step(state: SessionState, event: SessionEvent): SessionState {
         questions: state.questions + 1,
         question: { id: event.id, text: event.text, conversation: event.conversation, callId: event.callId },
       };
-    case 'question.answered':
-      return { ...state, question: undefined };
+    case 'question.answered': {
+      const text = state.question?.text;
+      const inputs = state.inputs.map((input) => (input.id === event.inputId ? { ...input, question: text } : input));
+      return { ...state, question: undefined, inputs };
+    }
     case 'iteration.started':
       return {
         ...state,

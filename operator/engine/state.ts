@@ -57,6 +57,8 @@ export type InputState = {
   when: 'queued' | 'next-step' | 'now';
   planStep: string | undefined;
   answerTo: string | undefined;
+  /** The question that it answered. */
+  question: string | undefined;
   time: string;
   applied: EventOf<'input.applied'>['as'] | undefined;
 };
@@ -200,9 +202,9 @@ export const INITIAL_STATE: SessionState = {
 /** Phases in which the platform works; their time counts towards timeoutSeconds. */
 export const WORKING: ReadonlySet<Phase> = new Set(['Provisioning', 'Planning', 'Programming', 'Reviewing', 'Publishing']);
 
-/** The user's messages that are part of the goal, oldest first. */
+/** The user's messages that are part of the goal, oldest first: answers too, which hold for every role. */
 export function goalUpdates(state: SessionState): InputState[] {
-  return state.inputs.filter((input) => input.applied === 'goal' || input.applied === 'steering');
+  return state.inputs.filter((input) => input.applied !== undefined && input.applied !== 'refused');
 }
 
 /** The evidence recorded on exactly this tree. */
