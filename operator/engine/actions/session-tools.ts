@@ -11,7 +11,7 @@ import { INLINE_LIMIT } from '../blob.ts';
 import type { PlanStep } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
 import type { SessionState } from '../state.ts';
-import { hiddenOutcome } from '../verification.ts';
+import { hiddenOutcome, judgeCheck } from '../verification.ts';
 import type { ActionContext } from './context.ts';
 
 /** Without a result the call stays open and is answered later. */
@@ -43,6 +43,11 @@ function submitPlan(args: Record<string, unknown>, state: SessionState): Session
   const parsed = parseSubmitPlan(args);
   if ('error' in parsed) return error(parsed.error);
   const { title, steps, checks } = parsed.value;
+  const empty = checks.map((check) => ({ check, ...judgeCheck(check, 0, '') })).find((judged) => !judged.counted);
+  if (empty)
+    return error(
+      `The check \`${empty.check}\` ${empty.note ?? 'proves nothing'}. Name commands that run tests of the project, or leave checks out.`,
+    );
   for (const check of checks) {
     const hidden = hiddenOutcome(check);
     if (hidden)
