@@ -72,8 +72,19 @@ describe('keeping a conversation within the window', () => {
     if (after.do === 'summarise') expect(pruned[after.keepFrom]?.kind ?? 'assistant').toBe('assistant');
   });
 
+  it('believes the provider that the window is smaller than was said', () => {
+    const turns = Array.from({ length: 6 }, (_, index) => result(index, 4_000)).flat();
+    const step = contextStep(conversation(turns), 500, 200_000, RESERVE, true);
+    // A quarter of what was refused: one answer with its result.
+    expect(step).toEqual({ do: 'summarise', keepFrom: turns.length - 2 });
+  });
+
   it("keeps the user's own messages word for word when it summarises", async () => {
-    const turns: Turn[] = [...result(1, 100), { kind: 'note', reason: 'steering', text: 'Use tabs, never spaces.' }, ...result(2, 100)];
+    const turns: Turn[] = [
+      ...result(1, 100),
+      { kind: 'note', reason: 'steering', text: 'Use tabs, never spaces.' },
+      ...result(2, 100),
+    ];
     const summarised = conversation(turns, { keepFrom: 3, summary: 'Half of it is done.' });
     const { messages } = await renderConversation(summarised, store);
     expect(messages.map((message) => message.role)).toEqual(['user', 'user', 'assistant', 'tool']);

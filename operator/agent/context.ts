@@ -35,9 +35,11 @@ export function contextStep(
   reserve: number,
   overflowed: boolean,
 ): ContextStep {
-  const usable = contextWindow - reserve;
   const sizes = conversation.turns.map(sizeOf);
-  const used = overflowed ? usable : usedTokens(conversation, sizes, fixedTokens);
+  const estimate = usedTokens(conversation, sizes, fixedTokens);
+  // What was refused as too long shows that the window is smaller than it was said to be.
+  const usable = overflowed ? Math.min(contextWindow - reserve, estimate) : contextWindow - reserve;
+  const used = overflowed ? usable : estimate;
   if (used < usable * Math.min(PRUNE_AT, SUMMARISE_AT_BOUNDARY)) return { do: 'send' };
   const summarise = used >= usable * SUMMARISE_AT || (used >= usable * SUMMARISE_AT_BOUNDARY && atBoundary(conversation.turns));
   if (used >= usable * PRUNE_AT) {

@@ -220,6 +220,33 @@ describe('a fault', () => {
     expect(model.results(goal)[0]).toContain('edit_file failed within the platform: length is out of range. Take another way.');
   });
 
+  it('of a context that is smaller than was said is mended by summing up what was done', async () => {
+    const engine = await engineWith();
+    let summaries = 0;
+    const goal = model.on('Outgrow the window', {
+      work: (request) => {
+        const sent = [...request.results.values()].reduce((sum, text) => sum + text.length, 0);
+        if (sent > 25_000) {
+          const error = { message: 'Your input exceeds the context window of this model.', type: 'invalid_request_error' };
+          return { fault: { status: 400, body: { error: { ...error, param: 'input', code: 'context_length_exceeded' } } } };
+        }
+        const last = request.messages.at(-1);
+        if (last?.role === 'user' && last.text.includes('hand-over for yourself')) {
+          summaries++;
+          return { text: 'Done: looked around.' };
+        }
+        const summarised = request.messages.some((one) => one.role === 'user' && one.text.includes('looked around'));
+        if (!summarised) return bash(`seq ${request.turn} 2500`);
+        return greet[request.messages.some((one) => one.role === 'tool' && one.text.includes('greeting.txt')) ? 1 : 0] ?? {};
+      },
+    });
+    engine.apply('outgrow', { goal, repository: { url: repository } });
+    const state = await engine.until('outgrow', (now) => now.finished !== undefined || now.pause !== undefined);
+    expect(state.pause).toBeUndefined();
+    expect(state.finished?.outcome).toBe('Completed');
+    expect(summaries).toBe(1);
+  });
+
   it('of the commit is told to the programmer, and in the end to the user', async () => {
     const engine = await engineWith();
     const goal = model.on('Break the store', { work: [bash('rm -rf ../.run/store.git && touch ../broken'), finish()] });

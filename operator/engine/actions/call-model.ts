@@ -14,7 +14,7 @@ import type { ModelPurpose } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
 import { endsCommands } from '../interrupt.ts';
 import { type ModelBinding, ModelUnavailableError } from '../ports.ts';
-import type { Conversation } from '../state.ts';
+import type { Conversation, Turn } from '../state.ts';
 import type { ActionContext } from './context.ts';
 
 /** Text of the model is shown while it comes, in events at least this far apart. */
@@ -71,7 +71,10 @@ async function summarise(
   conversation: Conversation,
   context: ActionContext,
 ): Promise<void> {
-  const past: Conversation = { ...conversation, turns: conversation.turns.slice(0, keepFrom) };
+  // Where even the whole was too long, the same with a question at its end would be as well.
+  const short = conversation.failures?.class === 'overflow';
+  const turns = conversation.turns.slice(0, keepFrom);
+  const past: Conversation = { ...conversation, turns: short ? turns.map(withoutResult) : turns };
   const { system, messages } = await renderConversation(past, context.texts);
   const asked: Message[] = [...messages, { role: 'user', text: prompt('summary') }];
   const tools = toolsFor(conversation.role, binding.model).specs;
@@ -84,6 +87,10 @@ async function summarise(
     keepFrom,
     summary: await context.texts.store(answer.text),
   });
+}
+
+function withoutResult(turn: Turn): Turn {
+  return turn.kind === 'result' ? { ...turn, pruned: true } : turn;
 }
 
 /** A look from outside at a conversation that goes in circles. */

@@ -145,6 +145,8 @@ async function fetchSnapshot(context: ActionContext): Promise<Snapshot> {
 /** What git says no to is for the user: the session fails with it, and a message starts it again. */
 function failed(error: unknown, context: ActionContext): void {
   if (!(error instanceof GitError)) throw error;
+  // A session that is under way does not fail because the remote is away for a while.
+  if (error.transient && context.state.base) throw error;
   if (error.reason === 'StorageFull')
     throw new SandboxUnavailableError('StorageFull', error.message, { permanent: false, cause: error });
   context.emit({ type: 'session.finished', outcome: 'Failed', reason: error.reason, message: error.message });
