@@ -3,13 +3,13 @@
  * shows the objects and the event log.
  */
 import type { Server } from 'node:http';
-import { createServer } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { Registry } from 'prom-client';
 import type { BlobStore } from '../operator/engine/blob.ts';
 import type { EventLog } from '../operator/engine/log.ts';
 import type { KubeClient } from '../operator/kube/client.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
+import { createServer } from '../operator/node-http.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
 import { readBody } from './http/body.ts';
 import { guard, isLoopbackName } from './http/guard.ts';

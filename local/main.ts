@@ -1,6 +1,7 @@
 /**
  * `make run`: starts the single-machine system. What Node compiles of it is kept in `.cache`, so that every start but the
- * first takes about half the time; where that folder cannot be written, nothing is kept.
+ * first takes less than half the time; where that folder cannot be written, nothing is kept. scripts/node has said so
+ * already; a start without it says so here.
  */
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';

@@ -2,9 +2,10 @@
  * One HTTP request to a Kubernetes API server and its answer: deadlines, kept-alive connections, and the retries that
  * cannot do anything twice. Knows nothing of resources.
  */
-import http from 'node:http';
+import type http from 'node:http';
 import https from 'node:https';
 import { sleep } from '../clock.ts';
+import * as plainHttp from '../node-http.ts';
 import { backoffMs } from './backoff.ts';
 import { KubeError } from './client.ts';
 import { kubeErrorOfAnswer } from './status-error.ts';
@@ -63,7 +64,7 @@ export class HttpTransport {
   readonly #times: TransportTimes;
   readonly #userAgent: string;
   readonly #base: URL;
-  readonly #module: typeof http | typeof https;
+  readonly #request: typeof https.request;
   readonly #agent: http.Agent;
   /** Watches keep their connection for minutes; with an agent of their own they leave the others theirs. */
   readonly #watchAgent: http.Agent;
@@ -74,14 +75,14 @@ export class HttpTransport {
     this.#userAgent = userAgent;
     this.#base = new URL(endpoint.baseUrl);
     const secure = this.#base.protocol === 'https:';
-    this.#module = secure ? https : http;
+    this.#request = secure ? https.request : plainHttp.request;
     // An unused connection is closed after a minute, before servers and middle boxes forget it.
     const options = { keepAlive: true, timeout: 60_000, scheduling: 'lifo' as const };
     const tls = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
     this.#agent = secure
       ? new https.Agent({ ...options, ...tls, maxSockets: 32 })
-      : new http.Agent({ ...options, maxSockets: 32 });
-    this.#watchAgent = secure ? new https.Agent({ ...tls }) : new http.Agent();
+      : new plainHttp.Agent({ ...options, maxSockets: 32 });
+    this.#watchAgent = secure ? new https.Agent({ ...tls }) : new plainHttp.Agent();
     endpoint.signal.addEventListener('abort', () => this.#close(), { once: true });
   }
 
@@ -155,7 +156,7 @@ export class HttpTransport {
       const { protocol, hostname, port, pathname } = this.#base;
       const host = hostname.replace(/^\[|\]$/g, '');
       const prefix = pathname.replace(/\/$/, '');
-      const req = this.#module.request({ protocol, host, port, method, path: `${prefix}${path}`, headers: all, agent });
+      const req = this.#request({ protocol, host, port, method, path: `${prefix}${path}`, headers: all, agent });
       const onAbort = () => req.destroy(new Error('aborted'));
       signal.addEventListener('abort', onAbort, { once: true });
       req.once('close', () => signal.removeEventListener('abort', onAbort));

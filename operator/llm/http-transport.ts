@@ -3,8 +3,9 @@
  * server cannot be set, it does not say when bytes arrive (a queueing server sends comments that no event shows), and it
  * costs twice the CPU time per call.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, request as httpRequest } from '../node-http.ts';
 
 export type Deadlines = {
   /** From the request to the first byte of the answer, in ms. */
@@ -39,7 +40,7 @@ const NO_BODY = new Set([204, 205, 304]);
 
 export class HttpTransport {
   readonly #deadlines: Deadlines;
-  readonly #http: HttpAgent;
+  readonly #http: Agent;
   readonly #https: HttpsAgent;
 
   /** @param proxyEnv HTTP_PROXY, HTTPS_PROXY and NO_PROXY, when they shall be honoured. */
