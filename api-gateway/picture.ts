@@ -177,8 +177,8 @@ export function conditionOf({ status }: AgentSession, phase: Phase): { reason: s
   const of = (type: string) => status?.conditions?.find((one) => one.type === type);
   const profile = of('ProfileResolved');
   if (phase === 'Queued' && profile?.status === 'False') return profile;
-  const finished = of('Finished');
-  return finished?.status === 'True' ? finished : (of('Progressing') ?? profile);
+  // Finished only repeats the phase; Progressing has the reason that the log gives, also of an end.
+  return of('Progressing') ?? profile;
 }
 
 function linesOf({ status }: AgentSession, projection: Projection | undefined): readonly string[] {

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { git } from '../support/git-repository.ts';
-import { approve, bash, CHECK, finish, Gate, greet, plan, write } from '../support/scripted-sessions.ts';
+import { approve, CHECK, finish, Gate, greet, plan, write } from '../support/scripted-sessions.ts';
 import { AUTHOR, System } from '../support/system.ts';
 
 let system: System;
@@ -189,10 +189,11 @@ describe('a review that asks for changes', () => {
 
   it('does not call a result verified that nothing but "true" speaks for', async () => {
     const repository = await system.repository('unverified');
-    const goal = system.model.on('Greet without a check', { plan: [plan('Greet', ['true'])], work: [bash('ls'), ...greet] });
-    const done = await system.completed(await system.session(goal, repository));
+    const goal = system.model.on('Greet without a check', { plan: [plan('Greet', ['true']), plan('Greet', [])] });
+    const done = await system.completed(await system.session(goal, repository, { verify: ['true'] }));
+    expect(system.model.results(goal, 'plan')[0]).toContain('The check `true` checks nothing.');
     expect(done.result).toMatchObject({ verified: false, pushed: true });
-    expect(done.reason).toBe('Completed');
+    expect(done.reason).toBe('Unverified');
     expect(done.logs.join('\n')).toContain('This does not count as verification.');
     expect(done.conditions).toContainEqual(expect.objectContaining({ type: 'Verified', status: 'False' }));
   });

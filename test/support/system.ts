@@ -19,6 +19,8 @@ export type SystemOptions = {
   /** The file .env in the working directory. */
   envFile?: string;
   model?: ModelServerOptions;
+  /** Makes what the system needs in its folder before it starts, and says what settings that gives. */
+  prepare?: (folder: string) => Promise<Record<string, string>>;
 };
 
 export type RestSession = {
@@ -93,7 +95,8 @@ export class System implements AsyncDisposable {
     if (options.envFile !== undefined) writeFileSync(join(folder, '.env'), options.envFile);
     const model = new ScriptedSessions();
     const server = await startModelServer((request) => model.answer(request), options.model);
-    return new System(folder, options, server, model);
+    const env = { ...options.env, ...(await options.prepare?.(folder)) };
+    return new System(folder, { ...options, env }, server, model);
   }
 
   get url(): string {
