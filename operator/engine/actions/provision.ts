@@ -5,16 +5,15 @@ import { GitError, type Snapshot } from '../../sandbox/git/git.ts';
 import { redactUrl } from '../../sandbox/git/repository-url.ts';
 import { restoreCheckpoint, seedWorktree } from '../../sandbox/git/worktree.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { type SandboxHandle, SandboxUnavailableError } from '../../sandbox/transport.ts';
+import { type SandboxHandle, type SandboxTransport, SandboxUnavailableError } from '../../sandbox/transport.ts';
 import type { SandboxIdentityRecord } from '../event-parts.ts';
 import type { ActionContext } from './context.ts';
 
 const CLONE_RETRIES_MS = [1_000, 3_000, 8_000, 20_000];
 
 export async function provision(context: ActionContext): Promise<void> {
-  const { session, deps, owner, signal } = context;
-  const spec = session.spec.sandbox ?? {};
-  const type = spec.type ?? deps.defaultSandboxType;
+  const { session, deps } = context;
+  const type = session.spec.sandbox?.type ?? deps.defaultSandboxType;
   const transport = deps.transport(type);
   if (!transport) {
     const message = `This operator has no sandboxes of type ${type}; leave spec.sandbox.type out to use ${deps.defaultSandboxType}.`;
@@ -27,25 +26,34 @@ export async function provision(context: ActionContext): Promise<void> {
   await context.flush();
   // Fetching and making the sandbox take about as long; neither needs the other.
   const fetching = fetchSnapshot(context);
-  const [handle, fetched] = await Promise.allSettled([transport.provision(owner, spec, signal), fetching]);
-  if (handle.status === 'rejected') {
+  const [opened, fetched] = await Promise.allSettled([open(transport, context), fetching]);
+  if (opened.status === 'rejected') {
     if (fetched.status === 'fulfilled') await fetched.value.dispose();
-    throw handle.reason;
+    throw opened.reason;
   }
   if (fetched.status === 'rejected') return failed(fetched.reason, context);
   await using snapshot = disposing(fetched.value);
   try {
-    await takeIntoUse(handle.value, snapshot.value, context);
+    await takeIntoUse(opened.value, snapshot.value, context);
   } catch (error) {
     if (error instanceof GitError) return failed(error, context);
     throw error;
   }
 }
 
-async function takeIntoUse(handle: SandboxHandle, snapshot: Snapshot, context: ActionContext): Promise<void> {
-  const { deps, signal, state } = context;
-  const sandbox = await openSandbox(handle, { epoch: context.epoch, signal });
+type Opened = { handle: SandboxHandle; sandbox: Sandbox };
+
+/** A sandbox that is connected to, and closed with the task whatever becomes of the repository. */
+async function open(transport: SandboxTransport, context: ActionContext): Promise<Opened> {
+  const { session, owner, epoch, signal } = context;
+  const handle = await transport.provision(owner, session.spec.sandbox ?? {}, signal);
+  const sandbox = await openSandbox(handle, { epoch, signal });
   await context.adopt(sandbox);
+  return { handle, sandbox };
+}
+
+async function takeIntoUse({ handle, sandbox }: Opened, snapshot: Snapshot, context: ActionContext): Promise<void> {
+  const { deps, signal, state } = context;
   const same = state.sandbox?.uid === handle.identity.uid;
   await seedWorktree(
     sandbox,
