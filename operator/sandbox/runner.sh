@@ -382,9 +382,11 @@ hello() {
       exec >"$run/out.$pending"
       quiet=0 connected=1
     fi
+    say "$1 ok $tools"
     drop_pending
+  else
+    say "$1 ok $tools"
   fi
-  say "$1 ok $tools"
   [ "$spare" != none ] || prepare_spare
 }
 
@@ -404,9 +406,13 @@ drop_pending() {
   pending=
 }
 
-# Remembers a higher epoch before anything is done in its name.
+# Remembers a higher epoch before anything is done in its name. The first one replaces nothing that could be lost.
 raise_epoch() {
-  printf '%s\n' "$1" >"$run/epoch.new" && mv -f "$run/epoch.new" "$run/epoch" && epoch=$1
+  if [ -s "$run/epoch" ]; then
+    printf '%s\n' "$1" >"$run/epoch.new" && mv -f "$run/epoch.new" "$run/epoch" && epoch=$1
+  else
+    printf '%s\n' "$1" >"$run/epoch" && epoch=$1
+  fi
 } 2>/dev/null
 
 request() {
@@ -465,12 +471,19 @@ for folder in claim pid out exit ended cmd files; do
   [ -d "$run/$folder" ] || mkdir -p "$run/claim" "$run/pid" "$run/out" "$run/exit" "$run/ended" "$run/cmd" "$run/files" || exit 1
 done
 chmod 700 "$run"
+# What is not there needs no process to remove it.
 set +f
-rm -f "$run"/out.*
-set -f
-for fifo in in.1 task; do
-  [ -p "$run/$fifo" ] || { rm -rf "${run:?}/$fifo" && mkfifo -m 600 "$run/$fifo"; } || exit 1
+for left in "$run"/out.*; do
+  if [ -e "$left" ] || [ -L "$left" ]; then rm -f "$left"; fi
 done
+set -f
+set --
+for fifo in "$run/in.1" "$run/task"; do
+  [ -p "$fifo" ] && continue
+  if [ -e "$fifo" ] || [ -L "$fifo" ]; then rm -rf "$fifo" || exit 1; fi
+  set -- "$@" "$fifo"
+done
+[ $# = 0 ] || mkfifo -m 600 "$@" || exit 1
 boot=
 { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
 boot=${boot%%-*} boot=${boot:--}
