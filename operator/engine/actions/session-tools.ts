@@ -43,16 +43,16 @@ function submitPlan(args: Record<string, unknown>, state: SessionState): Session
   const parsed = parseSubmitPlan(args);
   if ('error' in parsed) return error(parsed.error);
   const { title, steps, checks } = parsed.value;
-  const empty = checks.map((check) => ({ check, ...judgeCheck(check, 0, '') })).find((judged) => !judged.counted);
-  if (empty)
-    return error(
-      `The check \`${empty.check}\` ${empty.note ?? 'proves nothing'}. Name commands that run tests of the project, or leave checks out.`,
-    );
   for (const check of checks) {
     const hidden = hiddenOutcome(check);
     if (hidden)
       return error(`submit_plan: the exit code of the check \`${check}\` says nothing: ${hidden}. Submit the plan again.`);
   }
+  const empty = checks.map((check) => ({ check, ...judgeCheck(check, 0, '') })).find((judged) => !judged.counted);
+  if (empty)
+    return error(
+      `The check \`${empty.check}\` ${empty.note ?? 'proves nothing'}. Name commands that run tests of the project, or leave checks out.`,
+    );
   const size = Buffer.byteLength(JSON.stringify([steps, checks]));
   if (size > INLINE_LIMIT)
     return error(`submit_plan: the plan has ${size} bytes; at most ${INLINE_LIMIT}. Say less in the details of its steps.`);
