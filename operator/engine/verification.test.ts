@@ -9,6 +9,7 @@ describe('what counts as verification', () => {
     ['node --test', '# tests 4\n# pass 4\n# fail 0'],
     ['cargo test', 'running 0 tests\ntest result: ok. 0 passed\nrunning 2 tests\ntest result: ok. 2 passed; 0 failed'],
     ['make check', ''],
+    [`printf '2026-01-03 12.50 EUR food\\n' | python3 -m pennybook summary - | grep -qx '12.50'`, ''],
     ['CI=1 tsc --noEmit', ''],
   ])('counts %s when it passed', (command, output) => {
     expect(judgeCheck(command, 0, output)).toEqual({ counted: true });
@@ -19,6 +20,7 @@ describe('what counts as verification', () => {
     [':', '', 'checks nothing'],
     ['echo ok && true', 'ok', 'checks nothing'],
     ['exit 0', '', 'checks nothing'],
+    ['echo "npm test; ok" | cat', '', 'checks nothing'],
     ['pytest -k nothing', 'collected 0 items', 'ran no test'],
     ['go test ./x', '?   \texample.com/x\t[no test files]', 'ran no test'],
     ['npx jest nothing', 'No tests found, exiting with code 0', 'ran no test'],

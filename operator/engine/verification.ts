@@ -65,8 +65,11 @@ export function hiddenOutcome(command: string): string | undefined {
  */
 export function judgeCheck(command: string, exitCode: number, output: string): Judgement {
   if (exitCode !== 0) return { counted: false };
+  // A pipeline is as good as its best part: `printf … | program` runs the program.
   const parts = command
-    .split(/&&|;|\n/)
+    .replace(/\\./gs, '_')
+    .replace(/'[^']*'|"[^"]*"/g, '_')
+    .split(/&&|[;\n|]/)
     .map((part) => part.trim().replace(/^(?:\w+=\S*\s+)+/, ''))
     .filter((part) => part !== '');
   if (parts.every((part) => EMPTY.test(part))) return { counted: false, note: 'checks nothing' };
