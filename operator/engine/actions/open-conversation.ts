@@ -9,7 +9,7 @@ import type { ActionContext } from './context.ts';
 
 const DIFF_BYTES: Record<ConversationRole, number> = { planner: 16 * 1024, programmer: 24 * 1024, reviewer: 64 * 1024 };
 /** What is shown of a check's output: a pass needs no more than its summary. */
-const PASSED_CHARS = 1_000;
+const PASSED_CHARS = 1_500;
 const FAILED_CHARS = 4_000;
 
 const OPENINGS = { planner: plannerOpening, programmer: programmerOpening, reviewer: reviewerOpening } satisfies Record<
@@ -55,9 +55,14 @@ async function evidence({ state, texts }: ActionContext): Promise<OpeningFacts['
   return Promise.all(
     evidenceOn(state, state.commit.tree).map(async (one) => {
       const output = await texts.load(one.output);
-      return { ...one, excerpt: endOf(output.trimEnd(), one.exitCode === 0 ? PASSED_CHARS : FAILED_CHARS) };
+      return { ...one, excerpt: endOf(withoutNoise(output), one.exitCode === 0 ? PASSED_CHARS : FAILED_CHARS) };
     }),
   );
+}
+
+/** Without the diagnostics that TAP reporters put under every passing test. */
+function withoutNoise(output: string): string {
+  return output.replace(/^ *---\n(?: *(?:duration_ms|type|location): .*\n)+ *\.\.\.\n/gm, '').trimEnd();
 }
 
 /** The last whole lines that fit. */
