@@ -43,6 +43,8 @@ export type Kind = {
   readonly unconditionalUpdate: boolean;
   /** Where its objects are stored; two kinds that share one show the same objects in two shapes. */
   readonly bucket: string;
+  /** Whether its objects only tell what happened, so that a power cut may take the latest of them. */
+  readonly report?: true;
   /** Between the stored and the served shape, when they differ. */
   readonly shape?: { readonly toStored: (object: ApiObject) => ApiObject; readonly fromStored: (object: ApiObject) => ApiObject };
   /** How the object is written in protobuf, where kubectl sends it so. */

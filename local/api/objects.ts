@@ -94,7 +94,8 @@ export class Objects {
     const { resourceVersion } = current.metadata;
     if (resourceVersion !== undefined) object.metadata.resourceVersion = resourceVersion;
     if (deepEqual(object, current) || options.dryRun) return { object, created: false, warnings };
-    this.#settle(kind, keyOf(kind, namespace, name), object);
+    // A status is what controllers found out, and will find out again.
+    this.#settle(kind, keyOf(kind, namespace, name), object, subresource !== 'status');
     return { object, created: false, warnings };
   }
 
@@ -159,15 +160,15 @@ export class Objects {
   }
 
   /** Stores the object, or lets it go when its deletion was waiting for the last finalizer. */
-  #settle(kind: Kind, key: ObjectKey, object: ApiObject): void {
+  #settle(kind: Kind, key: ObjectKey, object: ApiObject, durable = true): void {
     const done = object.metadata.deletionTimestamp && !object.metadata.finalizers?.length && kind !== namespaceKind;
     if (done) this.#store.remove(key, stored(kind, object));
-    else this.#put(kind, key, object);
+    else this.#put(kind, key, object, durable);
   }
 
-  #put(kind: Kind, key: ObjectKey, object: ApiObject): void {
+  #put(kind: Kind, key: ObjectKey, object: ApiObject, durable = true): void {
     const form = stored(kind, object);
-    this.#store.put(key, form);
+    this.#store.put(key, form, durable && !kind.report);
     const { resourceVersion } = form.metadata;
     if (resourceVersion !== undefined) object.metadata.resourceVersion = resourceVersion;
   }

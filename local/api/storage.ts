@@ -1,6 +1,7 @@
 /**
- * The objects, in SQLite. One revision counts all writes; every write is durable before it is answered, and its change
- * is kept for a while so that a watch can continue where it was cut off.
+ * The objects, in SQLite. One revision counts all writes; a write survives the end of the process, and when it says what a
+ * user wants also a power cut, before it is answered. Its change is kept for a while so that a watch can continue where it
+ * was cut off.
  */
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
@@ -35,6 +36,7 @@ export class ObjectStore {
   readonly #statements: ReturnType<typeof prepare>;
   #revision: number;
   #compacted: number;
+  #synced = true;
 
   /** Opens or creates the file and takes it for this process alone. `history`: how many changes are kept. */
   constructor(path: string, options: { history?: number } = {}) {
@@ -108,14 +110,19 @@ export class ObjectStore {
     return this.#statements.uid.get(uid) !== undefined;
   }
 
-  /** Creates or replaces the object; its metadata.resourceVersion becomes the new revision. */
-  put(key: ObjectKey, object: ApiObject): void {
+  /**
+   * Creates or replaces the object; its metadata.resourceVersion becomes the new revision. A power cut
+   * may undo writes that are not durable, up to the last one that is.
+   */
+  put(key: ObjectKey, object: ApiObject, durable = true): void {
     const previous = this.get(key);
+    this.#sync(durable);
     this.#write(key, object, previous, previous ? 'MODIFIED' : 'ADDED');
   }
 
   /** Removes the object; `last` is its final state, whose resourceVersion becomes the revision of the removal. */
   remove(key: ObjectKey, last: ApiObject): void {
+    this.#sync(true);
     this.#write(key, last, this.get(key), 'DELETED');
   }
 
@@ -142,12 +149,20 @@ export class ObjectStore {
   }
 
   setSetting(name: string, value: string): void {
+    this.#sync(true);
     this.#statements.setSetting.run(name, value);
   }
 
   close(): void {
     this.#listeners.clear();
     this.#database.close();
+  }
+
+  /** Whether the next commits wait for the disk. In WAL mode one that does takes all before it along. */
+  #sync(durable: boolean): void {
+    if (durable === this.#synced) return;
+    this.#database.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`);
+    this.#synced = durable;
   }
 
   #write(key: ObjectKey, object: ApiObject, previous: ApiObject | undefined, type: Change['type']): void {

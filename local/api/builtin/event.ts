@@ -121,6 +121,7 @@ function sharedParts(stored: (object: ApiObject) => ApiObject) {
     nameRule: 'subdomain',
     unconditionalUpdate: true,
     bucket: 'events.k8s.io',
+    report: true,
   } as const;
 }
 
