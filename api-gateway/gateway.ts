@@ -16,6 +16,7 @@ import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
 import { mount } from './http/routes.ts';
+import { ListenError } from './listen-error.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Pictures } from './picture.ts';
 import { sessionSchema } from './schema/crd.ts';
@@ -127,7 +128,7 @@ function bind(server: Server, host: string, port: number): Promise<void> {
         EACCES: `${where} may not be used by this user: choose a port above 1023 with PORT`,
         EADDRNOTAVAIL: `${host} is no address of this machine: set HOST to one that is`,
       };
-      reject(new Error(why[error.code ?? ''] ?? `cannot listen at ${where}: ${error.message}`, { cause: error }));
+      reject(new ListenError(why[error.code ?? ''] ?? `cannot listen at ${where}: ${error.message}`, { cause: error }));
     });
     server.listen(port, host, resolve);
   });

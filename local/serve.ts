@@ -1,5 +1,6 @@
 /** The single-machine system as a process: starts it, says how to use it, and stops it cleanly. */
 import { relative } from 'node:path';
+import { ListenError } from '../api-gateway/listen-error.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
 import { createLogger } from '../operator/logging.ts';
 import { Redactor } from '../operator/redactor.ts';
@@ -16,9 +17,7 @@ export async function serve(): Promise<void> {
   const logger = createLogger({ ...settings.log, redactor: new Redactor(settings.secrets) });
   for (const warning of settings.warnings) logger.warn(warning);
   const system = await startLocal(settings, logger).catch((error: unknown) => {
-    // What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack.
-    const known = error instanceof StateFolderError || (error instanceof Error && 'code' in error);
-    console.error(`swe-agent: ${known || !(error instanceof Error) ? describeError(error) : (error.stack ?? error.message)}`);
+    console.error(`swe-agent: ${reasonOf(error)}`);
     process.exit(1);
   });
   stopOnSignals(system, logger);
@@ -27,6 +26,13 @@ export async function serve(): Promise<void> {
   await system.operator
     .warm()
     .catch((error: unknown) => logger.warn('could not prepare model calls', { error: describeError(error) }));
+}
+
+/** What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack. */
+function reasonOf(error: unknown): string {
+  if (error instanceof StateFolderError || error instanceof ListenError) return error.message;
+  if (!(error instanceof Error) || 'code' in error) return describeError(error);
+  return error.stack ?? error.message;
 }
 
 function stopOnSignals(system: LocalSystem, logger: Logger): void {

@@ -10,6 +10,8 @@ type Entry = { task: SessionTask; running: boolean; key: SessionKey; pending: Ag
 
 /** How many ended sessions stay readable in memory. */
 const KEPT = 500;
+/** How long sessions have to end what they do when everything stops. Commands that do not heed TERM take a second of it. */
+const TASKS_MS = 1_400;
 
 export class SessionRunner implements SessionTasks {
   readonly #deps: EngineDeps;
@@ -75,15 +77,20 @@ export class SessionRunner implements SessionTasks {
     this.#stopping = true;
     const running = [...this.#entries.values()].filter((entry) => entry.running);
     for (const { task } of running) task.stop('stopping');
-    await withSignal(Promise.allSettled(running.map(({ task }) => task.ended)), signal);
-    await this.#quiesce(signal);
+    const ended = Promise.allSettled(running.map(({ task }) => task.ended));
+    const inTime = await withSignal(ended, AbortSignal.any([signal, AbortSignal.timeout(TASKS_MS)])).then(
+      () => true,
+      () => false,
+    );
+    await this.#quiesce(signal, inTime ? {} : { graceMs: 0 });
+    await withSignal(ended, signal);
   }
 
   /** Only sandboxes on this machine would outlive their operator for nothing. Those of an operator that died are among them. */
-  async #quiesce(signal: AbortSignal): Promise<void> {
+  async #quiesce(signal: AbortSignal, options: { graceMs?: number }): Promise<void> {
     const transport = this.#deps.transport('local');
     const owners = (await transport?.listOrphans(new Set(), signal)) ?? [];
-    await Promise.allSettled(owners.map((owner) => transport?.quiesce(owner, signal)));
+    await Promise.allSettled(owners.map((owner) => transport?.quiesce(owner, signal, options)));
   }
 
   async cleanup(session: AgentSession, signal: AbortSignal): Promise<void> {

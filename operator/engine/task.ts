@@ -285,6 +285,10 @@ export class SessionTask {
         await this.#sandbox?.close();
         this.#sandbox = sandbox;
       },
+      forget: async () => {
+        await this.#sandbox?.close();
+        this.#sandbox = undefined;
+      },
     };
     using _limit = this.#limitTime(recorder);
     this.#doing = action.do;

@@ -85,8 +85,11 @@ export interface SandboxTransport {
   find(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined>;
   /** Ends every process in it and removes it. Succeeds when there is none. */
   dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void>;
-  /** Ends every process in it and keeps the files, for a clean stop of the operator. */
-  quiesce(owner: SandboxOwner, signal: AbortSignal): Promise<void>;
+  /**
+   * Ends every process in it and keeps the files, for a clean stop of the operator.
+   * @param options graceMs: how long processes have to heed TERM, in ms; default 1000
+   */
+  quiesce(owner: SandboxOwner, signal: AbortSignal, options?: { graceMs?: number }): Promise<void>;
   /** Sandboxes of this transport whose session is not among `known`. */
   listOrphans(known: ReadonlySet<string>, signal: AbortSignal): Promise<SandboxOwner[]>;
 }

@@ -158,6 +158,23 @@ describe('Ctrl-C', () => {
     expect(system.model.results(goal)[0]).toContain('because the platform was stopped');
   });
 
+  it('ends a command that takes what its runner is told and heeds no signal', async () => {
+    const goal = system.model.on('Resist', {
+      work: [
+        bash(
+          "for i in 1 2 3; do (trap '' TERM; while :; do cat $HOME/../.run/in.1; done > /dev/null) & done; trap '' TERM; touch $HOME/begun; wait",
+        ),
+        ...greet,
+      ],
+    });
+    const id = await system.session(goal, repository);
+    await eventually('the command', () => existsSync(system.path('workspace', id, 'home/begun')), 10_000);
+    expect(await system.stop('SIGINT')).toBeLessThan(STOP_MS);
+    expect(system.processes()).toEqual([]);
+    await system.start();
+    await expectGreeting(id);
+  });
+
   it('ends a model call at once, and the session asks again after a start', async () => {
     const hold = new Gate();
     const goal = system.model.on('Think until interrupted', { hold });

@@ -19,6 +19,8 @@ export type SystemOptions = {
   /** The file .env in the working directory. */
   envFile?: string;
   model?: ModelServerOptions;
+  /** Sent with every request to REST. */
+  headers?: Record<string, string>;
   /** Makes what the system needs in its folder before it starts, and says what settings that gives. */
   prepare?: (folder: string) => Promise<Record<string, string>>;
 };
@@ -202,7 +204,7 @@ export class System implements AsyncDisposable {
   async request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<RestAnswer<T>> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...this.#options.headers, ...headers },
       signal: AbortSignal.timeout(10_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

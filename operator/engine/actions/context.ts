@@ -26,6 +26,8 @@ export interface ActionContext {
   sandbox(): Promise<Sandbox>;
   /** Takes a sandbox into use, in place of one that was lost. */
   adopt(sandbox: Sandbox): Promise<void>;
+  /** Gives up the connection; the next use of the sandbox finds it anew. */
+  forget(): Promise<void>;
   /** Files the model has seen in the current conversation, by path, with the hash of what it saw. */
   readonly seen: Map<string, string>;
 }

@@ -8,6 +8,7 @@ import type { RecordedCall } from '../event-parts.ts';
 import { endsCommands, type Interrupt } from '../interrupt.ts';
 import type { Conversation } from '../state.ts';
 import type { ActionContext } from './context.ts';
+import { endCommand } from './end-command.ts';
 import { runSessionTool } from './session-tools.ts';
 
 /** Live output of a command is shown in events at least this far apart. */
@@ -72,7 +73,7 @@ async function runInSandbox(
     if (error instanceof SandboxUnavailableError && error.reason === 'StorageFull') {
       result = {
         outcome: 'error',
-        text: 'No space is left on the disk that holds the workspace. Remove what is not needed (build output, caches), then try again.',
+        text: 'No space is left on the disk that holds the workspace, so this was not done. Remove what is not needed (build output, caches), then try again. Where not even a command runs any more, only the user can make room.',
       };
     } else if (!signal.aborted && (error instanceof RangeError || error instanceof TypeError)) {
       // A fault of ours with just this call: done again it would fail again, for ever. The model can take another way.
@@ -81,7 +82,7 @@ async function runInSandbox(
     } else {
       if (!signal.aborted) throw error;
       if (endsCommands(signal.reason)) {
-        await sandbox.cancel(op);
+        await endCommand(sandbox, op, context);
         await finish(call, conversation, context, { outcome: 'interrupted', text: interruptedText(signal.reason) }, began);
       }
       throw signal.reason;

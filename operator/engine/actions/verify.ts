@@ -4,6 +4,7 @@ import type { CommandResult } from '../../sandbox/sandbox.ts';
 import { endsCommands } from '../interrupt.ts';
 import { judgeCheck } from '../verification.ts';
 import type { ActionContext } from './context.ts';
+import { endCommand } from './end-command.ts';
 
 const KEEP_BYTES = 24 * 1024;
 
@@ -26,7 +27,7 @@ export async function verify(action: { command: string; tree: string }, context:
     result = await sandbox.run(op, { command, timeoutSeconds: deps.maxCommandSeconds }, { signal, keepBytes: KEEP_BYTES });
   } catch (error) {
     if (signal.aborted && endsCommands(signal.reason)) {
-      await sandbox.cancel(op);
+      await endCommand(sandbox, op, context);
       const nothing = { exitCode: -1, durationMs: 0, output: '', counted: false };
       context.emit({ type: 'verification.recorded', tree, command, op, ...nothing, note: 'interrupted', interrupted: true });
     }

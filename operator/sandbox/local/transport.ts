@@ -88,7 +88,7 @@ export class LocalTransport implements SandboxTransport {
     });
   }
 
-  async quiesce(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
+  async quiesce(owner: SandboxOwner, signal: AbortSignal, { graceMs = 1000 }: { graceMs?: number } = {}): Promise<void> {
     signal.throwIfAborted();
     const name = folderName(owner);
     await this.#exclusive(name, async () => {
@@ -101,8 +101,8 @@ export class LocalTransport implements SandboxTransport {
       if (runner) {
         // The runner ends the commands, so that each is recorded as ended by the platform, and then itself.
         tell(place, 'Q TERM');
-        if (!(await awaitGone([runner], 1000))) tell(place, 'Q KILL');
-        await awaitGone([runner], 700);
+        if (!(await awaitGone([runner], graceMs))) tell(place, 'Q KILL');
+        await awaitGone([runner], Math.min(graceMs, 700));
       }
       await this.#endProcesses(record, place);
     });

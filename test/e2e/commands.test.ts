@@ -1,0 +1,138 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { processesNaming } from '../support/processes.ts';
+import { bash, finish, greet, write } from '../support/scripted-sessions.ts';
+import { System } from '../support/system.ts';
+
+let system: System;
+let repository: string;
+
+beforeAll(async () => {
+  system = await System.start();
+  repository = await system.repository('greeter');
+});
+afterEach(() => system.clear());
+afterAll(() => system[Symbol.asyncDispose]());
+
+/** Runs one command, and a second one after it, in a session that must complete; returns what the model was told of the first. */
+async function result(goal: string, command: string, more: Record<string, unknown> = {}): Promise<string> {
+  system.model.on(goal, { work: [bash(command, more), bash('echo still here'), ...greet] });
+  await system.completed(await system.session(goal, repository));
+  const [first = '', second] = system.model.results(goal);
+  expect(second).toContain('still here');
+  return first;
+}
+
+describe('a command', () => {
+  it('that prints 500 MB is cut for the model and for the log, and costs the system no memory', async () => {
+    const text = await result('Print a lot', 'head -c 500000000 /dev/zero | tr "\\0" x; echo; echo the end');
+    expect(text.length).toBeLessThan(40_000);
+    expect(text).toMatch(/the end|wrote too much output/);
+    const status = execFileSync('ps', ['-o', 'rss=', '-p', String(system.pid)], { encoding: 'utf8' });
+    expect(Number(status) / 1024).toBeLessThan(350);
+  }, 60_000);
+
+  it('that takes longer than it may is ended, and the model reads what it wrote before', async () => {
+    const text = await result('Wait too long', 'echo begun; sleep 1000', { timeout_seconds: 1 });
+    expect(text).toMatch(/^begun\n\[ended after 1 s: timeout\./);
+  });
+
+  it('that leaves a daemon behind returns at once, and the daemon goes with the session', async () => {
+    const mark = `daemon-${Date.now()}`;
+    const began = performance.now();
+    const text = await result(
+      'Start a daemon',
+      `bash -c 'exec -a ${mark} sleep 1000' & setsid bash -c 'exec -a ${mark} sleep 1001' & echo started`,
+    );
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(text).toMatch(/^started\n\[exit code 0/);
+    await system.clear();
+    await eventually('the daemon to be gone', () => processesNaming(mark).every(({ command }) => !command.startsWith(mark)));
+  });
+
+  it('that reads standard input finds it empty', async () => {
+    expect(await result('Read standard input', 'read -r line || echo nothing to read; cat | wc -c')).toMatch(
+      /^nothing to read\n0\n/,
+    );
+  });
+
+  it('that kills its parent is reported, and neither the session nor the system goes down', async () => {
+    const pid = system.pid;
+    const text = await result('Kill the parent', 'kill -9 $PPID; sleep 0.2; echo survived');
+    expect(text).toMatch(/exit code|lost|ended/);
+    expect(system.pid).toBe(pid);
+    expect((await system.request('GET', '/readyz')).status).toBe(200);
+  });
+
+  it('that takes what the runner is told, and heeds no signal, is ended from outside when the session is cancelled', async () => {
+    const mark = `thief-${Date.now()}`;
+    const thief = `for i in 1 2 3; do (trap '' TERM; while :; do cat $HOME/../.run/in.1; done > /dev/null) & done; trap '' TERM; exec -a ${mark} sleep 1000`;
+    const goal = system.model.on('Steal from the runner', { work: [bash(thief)] });
+    const id = await system.session(goal, repository);
+    const running = () => processesNaming(mark).filter(({ command }) => command.startsWith(mark));
+    await eventually('the command', () => running().length > 0, 10_000);
+    await system.act(id, 'cancel');
+    await eventually('the command to be gone', () => running().length === 0, 4_000);
+    expect(system.output).toContain('a command could not be ended; ending its sandbox');
+    await system.until(id, 'the end', ({ status }) => status === 'CANCELLED');
+  });
+
+  it('that kills itself is reported with the signal', async () => {
+    expect(await result('Kill itself', 'kill -9 $$')).toContain('[exit code 137 (SIGKILL)');
+  });
+
+  it('that writes what no terminal should see is shown harmlessly', async () => {
+    const goal = 'Write control characters';
+    const text = await result(goal, "printf '\\033[31mred\\033[0m \\007bell \\000nul \\377\\376bytes\\n'");
+    expect(text).toContain('red');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    expect(text).not.toMatch(/[\u0000\u0007\u001b]/);
+  });
+});
+
+describe('a full disk', () => {
+  const place = () => system.path('small');
+  let mounted = false;
+
+  it('under the workspace is told to the model and to the user, and the session goes on once there is room', async () => {
+    mkdirSync(place());
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place()], { stdio: 'pipe' });
+      mounted = true;
+    } catch (error) {
+      console.warn(`skipped: a small file system cannot be mounted here: ${error instanceof Error ? error.message : error}`);
+      return;
+    }
+    const small = await System.start({ env: { SWE_AGENT_WORKSPACE: place() } });
+    try {
+      const source = await small.repository('greeter');
+      const filling = [
+        bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
+        write('large.txt', 'x'.repeat(200_000)),
+        finish('Done, I suppose.'),
+      ];
+      const goal = small.model.on('Fill the disk', {
+        // The check that fails brings the programmer back.
+        work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
+      });
+      const id = await small.session(goal, source);
+      const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
+      expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
+      expect(small.model.results(goal)[1]).toContain('No space is left on the disk');
+      // As the user would, who reads this.
+      rmSync(join(place(), id, 'repo/big.bin'));
+      const done = await small.completed(id, 30_000);
+      expect(done.result.pushed).toBe(true);
+      await small.clear();
+    } finally {
+      await small[Symbol.asyncDispose]();
+    }
+  }, 60_000);
+
+  afterAll(() => {
+    if (mounted) execFileSync('umount', [place()]);
+  });
+});

@@ -1,0 +1,66 @@
+import { readdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { System } from '../support/system.ts';
+
+let system: System;
+
+beforeAll(async () => {
+  system = await System.start();
+});
+afterAll(() => system[Symbol.asyncDispose]());
+
+describe('a second process', () => {
+  it('on the same state folder ends at once, says who has it, and harms nothing', async () => {
+    const goal = system.model.on('Greet undisturbed');
+    const id = await system.session(goal, await system.repository('greeter'), { mode: 'review' });
+    await system.until(id, 'the plan', ({ status }) => status === 'WAITING_FOR_USER');
+    const { code, said } = await system.startAnother();
+    expect(code).toBe('1');
+    expect(said.trim()).toBe(
+      `swe-agent: the state folder ${system.path('state')} is in use by another process (pid ${system.pid}): stop it, or set SWE_AGENT_STATE_DIR to another folder`,
+    );
+    await system.act(id, 'approve');
+    await system.completed(id);
+    await system.clear();
+  });
+
+  it('on the same port ends at once, names the port and says what to do, and leaves its folder free', async () => {
+    const port = new URL(system.url).port;
+    const env = { PORT: port, SWE_AGENT_STATE_DIR: system.path('state-2'), SWE_AGENT_WORKSPACE: system.path('workspace-2') };
+    for (const attempt of [1, 2]) {
+      const { code, said } = await system.startAnother(env);
+      expect({ attempt, code }).toEqual({ attempt, code: '1' });
+      expect(said.trim().split('\n')).toHaveLength(1);
+      expect(said).toContain(port);
+      expect(said).toMatch(/in use.*PORT/);
+    }
+    expect(readdirSync(system.path('workspace-2'))).toEqual([]);
+  });
+});
+
+describe('a setting that cannot be used', () => {
+  it.each([
+    [{ PORT: 'eighty' }, /PORT=eighty: write a whole number/],
+    [{ SANDBOX_TYPE: 'k8s' }, /SANDBOX_TYPE=k8s: this build does not have k8s sandboxes yet/],
+    [{ REDIS_URL: 'redis://:pass-word-1@localhost:6379' }, /REDIS_URL=redis:\/\/\*\*\*@localhost:6379: this build/],
+    [{ SWE_AGENT_STATE_DIR: '/dev/null/state' }, /the state folder \/dev\/null\/state cannot be used.*: make it writable/],
+  ])('stops the start in words: %j', async (env, words) => {
+    const { code, said } = await system.startAnother({ SWE_AGENT_STATE_DIR: system.path('state-3'), ...env });
+    expect(code).toBe('1');
+    expect(said).toMatch(words);
+    expect(said).not.toMatch(/\n\s+at /);
+    expect(said).not.toContain('pass-word-1');
+  });
+
+  it('says that there is no Gemini yet, and starts nevertheless', async () => {
+    const other = await System.start({
+      env: { OPENAI_API_KEY: undefined, OPENAI_BASE_URL: undefined, MODEL_NAME: 'gemini-3.5' },
+    });
+    try {
+      expect(other.output).toMatch(/Note: .*gemini-3\.5.*Gemini/);
+      expect((await other.request('GET', '/readyz')).status).toBe(200);
+    } finally {
+      await other[Symbol.asyncDispose]();
+    }
+  });
+});

@@ -1,0 +1,141 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { bash, greet } from '../support/scripted-sessions.ts';
+import { System } from '../support/system.ts';
+
+/** Recognisable wherever they turn up, also in parts. */
+const SECRETS = {
+  OPENAI_API_KEY: 'sk-RECOGNISE-openai-4f9a1c',
+  GIT_TOKEN: 'github_pat_RECOGNISE_git_7b2e',
+  API_TOKEN: 'RECOGNISE-api-token-0d83a6f2',
+  GOOGLE_API_KEY: 'AIza-RECOGNISE-google-91c4',
+  DAYTONA_API_KEY: 'dtn_RECOGNISE_daytona_5e6d',
+};
+const FROM_FILE = ['GIT_TOKEN', 'GOOGLE_API_KEY', 'DAYTONA_API_KEY'] as const;
+const fromEnvironment = { OPENAI_API_KEY: SECRETS.OPENAI_API_KEY, API_TOKEN: SECRETS.API_TOKEN };
+
+let system: System;
+let id: string;
+const goal = 'Look for secrets';
+
+beforeAll(async () => {
+  system = await System.start({
+    env: fromEnvironment,
+    envFile: FROM_FILE.map((name) => `${name}=${SECRETS[name]} # kept here\n`).join(''),
+    headers: { authorization: `Bearer ${SECRETS.API_TOKEN}` },
+  });
+  const state = system.path('state');
+  system.model.on(goal, {
+    work: [
+      bash('env; export -p; set'),
+      bash("for f in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do tr '\\000' '\\n' < $f 2>/dev/null; done | sort -u; true"),
+      bash(
+        `cat ${state}/kubernetes/* ${state}/*.db ${state}/kubeconfig ${system.path('.env')} .env ../.env ../../.env 2>&1; ls -la ${state} ${system.folder} 2>&1; true`,
+      ),
+      bash(
+        'for p in /proc/[0-9]*; do ls -l $p/fd $p/cwd $p/root; cat $p/root/proc/*/environ; head -c 100000 $p/mem; done 2>&1 | strings | sort -u; true',
+      ),
+      ...greet,
+    ],
+  });
+  id = await system.session(goal, await system.repository('greeter'));
+  await system.completed(id, 40_000);
+}, 60_000);
+afterAll(() => system[Symbol.asyncDispose]());
+
+/** The names of the secrets that are in the text, as they are or in Base64. */
+function found(text: string): string[] {
+  return Object.entries(SECRETS).flatMap(([name, secret]) => {
+    const encoded = Buffer.from(secret).toString('base64').slice(0, -4);
+    return text.includes(secret) || text.includes(encoded) ? [name] : [];
+  });
+}
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+  );
+}
+
+describe('no secret of the environment or of .env', () => {
+  it('is seen by commands, whatever they read', () => {
+    const seen = system.model.results(goal);
+    expect(seen.length).toBeGreaterThanOrEqual(5);
+    expect(seen[0]).toContain('HOME=');
+    expect(seen[1]).toContain('SWE_AGENT_SANDBOX');
+    expect(found(seen.join('\n'))).toEqual([]);
+  });
+
+  it('is in what is sent to the model', () => {
+    expect(system.model.requests(goal).length).toBeGreaterThan(5);
+    for (const request of system.model.requests(goal)) expect(found(request.raw)).toEqual([]);
+  });
+
+  it.each(['', '/events', '/diff', '/plan', '/bundle'])('is in what REST says of the session: …%s', async (part) => {
+    const path = `/agent/sessions/${id}${part}`;
+    const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
+    const response = await fetch(`${system.url}${path}`, { headers });
+    expect(response.status).toBe(200);
+    let text = '';
+    if (part !== '/events') text = await response.text();
+    else
+      for await (const chunk of response.body ?? []) {
+        text += Buffer.from(chunk).toString();
+        if (text.includes('session.finished')) break;
+      }
+    expect(text.length).toBeGreaterThan(100);
+    expect(found(text)).toEqual([]);
+  });
+
+  it.each(['/agent/sessions', '/agent/tasks', '/metrics', '/openapi.json', '/healthz', '/readyz'])('is in %s', async (path) => {
+    const { text, status } = await system.request('GET', path);
+    expect(status).toBe(200);
+    expect(found(text)).toEqual([]);
+  });
+
+  it('is in any object but the Secret that holds the key, nor in its description', async () => {
+    const all = await system.kubectl(['get', 'ags,aip,events,leases,namespaces', '-A', '-o', 'yaml']);
+    expect(all.out).toContain('kind: AIProfile');
+    expect(found(all.out)).toEqual([]);
+    expect(found((await system.kubectl(['describe', 'ags,aip,secrets', '-A'])).out)).toEqual([]);
+    const secrets = await system.kubectl(['get', 'secrets', '-A', '-o', 'yaml']);
+    expect(found(secrets.out)).toEqual(['OPENAI_API_KEY']);
+  });
+
+  it('is in what the process writes to its terminal', () => {
+    expect(system.output).toContain('ready on');
+    expect(found(system.output)).toEqual([]);
+  });
+
+  it('is in any file of state and workspace but the database of objects', () => {
+    const all = [...files(system.path('state')), ...files(system.path('workspace')), ...files(system.path('tmp'))];
+    const databases = all.filter((file) => relative(system.path('state'), file).startsWith('kubernetes/'));
+    expect(all.length).toBeGreaterThan(databases.length);
+    for (const file of all) {
+      const names = found(readFileSync(file, 'latin1'));
+      const allowed = databases.includes(file) ? ['OPENAI_API_KEY'] : [];
+      expect({ file, names: names.filter((name) => !allowed.includes(name)) }).toEqual({ file, names: [] });
+    }
+    // What holds the key is for its owner alone.
+    for (const file of databases) expect({ file, mode: statSync(file).mode & 0o077 }).toEqual({ file, mode: 0 });
+    expect(statSync(system.path('state')).mode & 0o077).toBe(0);
+    expect(statSync(system.path('state/kubeconfig')).mode & 0o077).toBe(0);
+  });
+
+  it('is in the environment of any process but the one that was started with it', () => {
+    for (const { pid } of system.processes()) {
+      expect({ pid, names: found(readFileSync(`/proc/${pid}/environ`, 'latin1')) }).toEqual({ pid, names: [] });
+    }
+  });
+});
+
+describe('with API_TOKEN set', () => {
+  it('nobody gets in without it, and a wrong one is not repeated', async () => {
+    for (const authorization of ['', 'Bearer wrong-token-0123456789']) {
+      const answer = await system.request('GET', `/agent/sessions/${id}`, undefined, { authorization });
+      expect(answer.status).toBe(401);
+      expect(answer.text).not.toContain('wrong-token');
+    }
+  });
+});
