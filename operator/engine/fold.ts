@@ -357,6 +357,7 @@ function talk(conversation: Conversation, event: ConversationEvent): Conversatio
           name: event.name,
           text: event.result,
           outcome: event.outcome,
+          ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
           pruned: false,
         },
       ];

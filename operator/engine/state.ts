@@ -18,7 +18,7 @@ import type { LogContext } from './log-lines.ts';
 
 export type Turn =
   | { kind: 'assistant'; text: TextOrBlob; calls: RecordedCall[]; state: EventOf<'model.answered'>['state'] }
-  | { kind: 'result'; callId: string; name: string; text: TextOrBlob; outcome: ToolOutcome; pruned: boolean }
+  | { kind: 'result'; callId: string; name: string; text: TextOrBlob; outcome: ToolOutcome; exitCode?: number; pruned: boolean }
   | { kind: 'note'; reason: NoteReason; text: string };
 
 export type Conversation = {

@@ -1,8 +1,35 @@
 import { describe, expect, it } from '@jest/globals';
+import { SessionScript } from '../../../test/support/session-script.ts';
 import { INITIAL_STATE } from '../state.ts';
 import { runSessionTool } from './session-tools.ts';
 
 const steps = [{ id: '1', title: 'Mend it' }];
+
+describe('finish', () => {
+  /** A programmer's answer that runs a command and finishes at once, the command having ended with the code. */
+  function finishBeside(exitCode: number) {
+    const session = new SessionScript().until('Programming');
+    session.go();
+    session.go([{ name: 'bash' }, { name: 'finish', args: { summary: 'Done.' } }]);
+    const { id: conversation, openCalls } = session.state.conversation ?? { id: '', openCalls: [] };
+    const callId = openCalls[0]?.id ?? '';
+    session.happen(
+      { type: 'tool.started', conversation, callId, name: 'bash', op: 'o', sandboxUid: 'box-1', summary: 'npm test' },
+      { type: 'tool.finished', conversation, callId, name: 'bash', outcome: 'ok', result: '1 failing', exitCode, durationMs: 1 },
+    );
+    return runSessionTool('finish', openCalls[1]?.id ?? '', { summary: 'Done.' }, session);
+  }
+
+  it('is refused beside a command that failed, since its author had not seen that', () => {
+    const { result, events } = finishBeside(1);
+    expect(result).toMatchObject({ outcome: 'error', text: expect.stringContaining('bash in the same answer failed') });
+    expect(events).toEqual([]);
+  });
+
+  it('is taken beside a command that succeeded', () => {
+    expect(finishBeside(0).result?.outcome).toBe('ok');
+  });
+});
 
 describe('submit_plan', () => {
   it.each(['true', 'echo done', 'npm test || true'])(

@@ -83,6 +83,11 @@ function updatePlan(args: Record<string, unknown>, state: SessionState): Session
 function finish(args: Record<string, unknown>, state: SessionState): SessionToolResult {
   const parsed = parseFinish(args);
   if ('error' in parsed) return error(parsed.error);
+  const unseen = failedBeside(state);
+  if (unseen)
+    return error(
+      `Not finished: ${unseen} in the same answer failed, and you had not seen that yet. Look at it, then call finish alone.`,
+    );
   return ok(
     'Finished.',
     { type: 'programmer.finished', iteration: state.iteration, summary: parsed.value.summary },
@@ -94,6 +99,11 @@ function submitReview(args: Record<string, unknown>, state: SessionState): Sessi
   const parsed = parseSubmitReview(args);
   if ('error' in parsed) return error(parsed.error);
   const { verdict, findings, summary } = parsed.value;
+  const unseen = verdict === 'approve' ? failedBeside(state) : undefined;
+  if (unseen)
+    return error(
+      `Not submitted: ${unseen} in the same answer failed, and you had not seen that yet. Look at it, then submit the review alone.`,
+    );
   const tree = state.commit?.tree ?? '';
   const review: EventBody = {
     type: 'review.submitted',
@@ -126,6 +136,14 @@ function askUser(args: Record<string, unknown>, callId: string, state: SessionSt
     message: parsed.value.question.slice(0, 500),
   };
   return { result: undefined, events: [asked, phase] };
+}
+
+/** A call of the same answer whose failure the model could not know when it called an end. */
+function failedBeside({ conversation }: SessionState): string | undefined {
+  const turns = conversation?.turns ?? [];
+  const results = turns.slice(turns.findLastIndex((turn) => turn.kind === 'assistant') + 1);
+  const failed = results.find((turn) => turn.kind === 'result' && (turn.outcome !== 'ok' || (turn.exitCode ?? 0) !== 0));
+  return failed?.kind === 'result' ? failed.name : undefined;
 }
 
 function ended(state: SessionState): EventBody {
