@@ -1,11 +1,11 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check generate bench clean
+.PHONY: help install run demo test e2e crash check generate bench clean
 
 install = sh scripts/install
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Install what package-lock.json names, unless it is there
 	@$(install)
@@ -16,8 +16,14 @@ run: ## Start everything in one process on http://localhost:8000 (settings: docs
 demo: ## Show the whole main job with a scripted model, without any key
 	@$(install) && exec sh scripts/node scripts/demo.ts
 
-test: ## Run the tests; ARGS="operator/engine" runs some of them
-	@$(install) && exec sh scripts/jest $(ARGS)
+test: ## Run all tests but those of `make crash`; ARGS="operator/engine" runs some of them
+	@$(install) && exec sh scripts/jest $(if $(ARGS),$(ARGS),--testPathIgnorePatterns /node_modules/ '/test/(integration|e2e)/crash\.test\.ts$$')
+
+e2e: ## Run the tests through the doors of the whole system, crashes included
+	@$(install) && exec sh scripts/jest test/e2e/
+
+crash: ## Kill the operator at every write and the whole system in the middle of its work (two minutes)
+	@$(install) && exec sh scripts/jest test/integration/crash.test.ts test/e2e/crash.test.ts
 
 check: ## Look for stale generated files, lint and format errors, and type errors
 	@$(install) && npm run --silent check
