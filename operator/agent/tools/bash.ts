@@ -20,7 +20,7 @@ const ENVIRONMENT = { GIT_EDITOR: 'true', GIT_TERMINAL_PROMPT: '0', PAGER: 'cat'
 export const bash: SandboxTool = {
   spec: {
     name: 'bash',
-    description: `Run a shell command and get its output (stdout and stderr together) and exit code. Use it for tests, builds, git and other programs. Each call starts fresh in the repository root: cd and variables do not carry over, so write "cd sub && command". There is no terminal and standard input is empty: use flags such as --yes. Long output is cut in the middle; the result names a file that holds all of it. A command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds unless timeout_seconds says otherwise. Start a server in the background with its output in a file: "server > /tmp/server.log 2>&1 &". Prefer read_file and search over cat and grep, and the editing tools, where you have them, over sed and echo.`,
+    description: `Run a shell command and get its output (stdout and stderr together) and exit code. Use it for tests, builds, git and other programs. Each call starts fresh in the repository root: cd and variables do not carry over, so write "cd sub && command". There is no terminal and standard input is empty: use flags such as --yes. Long output is cut in the middle; the result names a file that holds all of it. A command is ended after ${DEFAULT_TIMEOUT_SECONDS} seconds unless timeout_seconds says otherwise. Start a server in the background with its output in a file: "server > $TMPDIR/server.log 2>&1 &". Prefer read_file and search over cat and grep, and the editing tools, where you have them, over sed and echo.`,
     parameters: {
       type: 'object',
       additionalProperties: false,
