@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { processesNaming } from '../support/processes.ts';
+import { itWithMount } from '../support/requirements.ts';
 import { bash, finish, greet, write } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
+
+const withMount = itWithMount();
 
 let system: System;
 let repository: string;
@@ -97,40 +100,39 @@ describe('a full disk', () => {
   const place = () => system.path('small');
   let mounted = false;
 
-  it('under the workspace is told to the model and to the user, and the session goes on once there is room', async () => {
-    mkdirSync(place());
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place()], { stdio: 'pipe' });
+  withMount(
+    'under the workspace is told to the model and to the user, and the session goes on once there is room',
+    async () => {
+      mkdirSync(place());
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place()]);
       mounted = true;
-    } catch (error) {
-      console.warn(`skipped: a small file system cannot be mounted here: ${error instanceof Error ? error.message : error}`);
-      return;
-    }
-    const small = await System.start({ env: { SWE_AGENT_WORKSPACE: place() } });
-    try {
-      const source = await small.repository('greeter');
-      const filling = [
-        bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
-        write('large.txt', 'x'.repeat(200_000)),
-        finish('Done, I suppose.'),
-      ];
-      const goal = small.model.on('Fill the disk', {
-        // The check that fails brings the programmer back.
-        work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
-      });
-      const id = await small.session(goal, source);
-      const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
-      expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
-      expect(small.model.results(goal)[1]).toContain('No space is left on the disk');
-      // As the user would, who reads this.
-      rmSync(join(place(), id, 'repo/big.bin'));
-      const done = await small.completed(id, 30_000);
-      expect(done.result.pushed).toBe(true);
-      await small.clear();
-    } finally {
-      await small[Symbol.asyncDispose]();
-    }
-  }, 60_000);
+      const small = await System.start({ env: { SWE_AGENT_WORKSPACE: place() } });
+      try {
+        const source = await small.repository('greeter');
+        const filling = [
+          bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
+          write('large.txt', 'x'.repeat(200_000)),
+          finish('Done, I suppose.'),
+        ];
+        const goal = small.model.on('Fill the disk', {
+          // The check that fails brings the programmer back.
+          work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
+        });
+        const id = await small.session(goal, source);
+        const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
+        expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
+        expect(small.model.results(goal)[1]).toContain('No space is left on the disk');
+        // As the user would, who reads this.
+        rmSync(join(place(), id, 'repo/big.bin'));
+        const done = await small.completed(id, 30_000);
+        expect(done.result.pushed).toBe(true);
+        await small.clear();
+      } finally {
+        await small[Symbol.asyncDispose]();
+      }
+    },
+    60_000,
+  );
 
   afterAll(() => {
     if (mounted) execFileSync('umount', [place()]);

@@ -3,8 +3,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { eventually } from '../support/eventually.ts';
 import { git } from '../support/git-repository.ts';
 import { processesNaming } from '../support/processes.ts';
+import { itWithKubectl } from '../support/requirements.ts';
 import { approve, bash, CHECK, finish, Gate, greet, plan, write } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
 
 let system: System;
 let repository: string;
@@ -45,7 +48,7 @@ describe('suspend and resume', () => {
     expect(system.model.results('Wait for ever (suspend)').join('\n')).toContain('because the session was suspended');
   });
 
-  it('work through kubectl patch as well', async () => {
+  withKubectl('work through kubectl patch as well', async () => {
     const goal = system.model.on('Greet after a pause', {});
     const id = await system.session(goal, repository, { suspend: true });
     await system.until(id, 'the pause', ({ status }) => status === 'PAUSED');
@@ -90,7 +93,7 @@ describe('cancel', () => {
 });
 
 describe('kubectl delete', () => {
-  it('of a running session returns, and takes processes, folder, log and blobs along', async () => {
+  withKubectl('of a running session returns, and takes processes, folder, log and blobs along', async () => {
     const { id, mark } = await endless('delete');
     expect(existsSync(system.path('workspace', id))).toBe(true);
     const deleted = await system.kubectl(['delete', 'ags', id, '--timeout=10s']);
@@ -101,7 +104,7 @@ describe('kubectl delete', () => {
     // What belongs to no session any more is looked for after every test.
   });
 
-  it('of a session whose model is thinking gives the call up', async () => {
+  withKubectl('of a session whose model is thinking gives the call up', async () => {
     const hold = new Gate();
     const goal = system.model.on('Think until it is deleted', { hold });
     const id = await system.session(goal, repository);
@@ -113,7 +116,7 @@ describe('kubectl delete', () => {
 });
 
 describe('a session made again under the same name', () => {
-  it('inherits nothing of the one before', async () => {
+  withKubectl('inherits nothing of the one before', async () => {
     const name = 'twice';
     const make = (goal: string) =>
       system.kubectl(['apply', '-f', '-'], {
@@ -152,21 +155,24 @@ describe('ttlSecondsAfterFinished', () => {
 });
 
 describe('a limit that is reached', () => {
-  it.each(['kubectl', 'REST'])('pauses the session, which goes on by itself when it is raised through %s', async (door) => {
-    const goal = system.model.on(`Greet within a budget (${door})`);
-    const id = await system.session(goal, repository, { limits: { max_steps: 2 } });
-    const paused = await system.until(id, 'the pause', ({ status }) => status === 'PAUSED');
-    expect(paused).toMatchObject({ steps: 2, reason: 'LimitReached' });
-    expect(paused.message).toBe('2 of 2 model calls are used (spec.limits.maxSteps); raise the limit to go on.');
-    if (door === 'REST') {
-      const raised = await system.request('PATCH', `/agent/sessions/${id}/limits`, { max_steps: 20 });
-      expect(raised).toMatchObject({ status: 200, body: { limits: { max_steps: 20 } } });
-    } else {
-      const patched = await system.kubectl(['patch', 'ags', id, '--type=merge', '-p', '{"spec":{"limits":{"maxSteps":20}}}']);
-      expect(patched.code).toBe(0);
-    }
-    expect((await system.completed(id)).result.verified).toBe(true);
-  });
+  withKubectl.each(['kubectl', 'REST'])(
+    'pauses the session, which goes on by itself when it is raised through %s',
+    async (door) => {
+      const goal = system.model.on(`Greet within a budget (${door})`);
+      const id = await system.session(goal, repository, { limits: { max_steps: 2 } });
+      const paused = await system.until(id, 'the pause', ({ status }) => status === 'PAUSED');
+      expect(paused).toMatchObject({ steps: 2, reason: 'LimitReached' });
+      expect(paused.message).toBe('2 of 2 model calls are used (spec.limits.maxSteps); raise the limit to go on.');
+      if (door === 'REST') {
+        const raised = await system.request('PATCH', `/agent/sessions/${id}/limits`, { max_steps: 20 });
+        expect(raised).toMatchObject({ status: 200, body: { limits: { max_steps: 20 } } });
+      } else {
+        const patched = await system.kubectl(['patch', 'ags', id, '--type=merge', '-p', '{"spec":{"limits":{"maxSteps":20}}}']);
+        expect(patched.code).toBe(0);
+      }
+      expect((await system.completed(id)).result.verified).toBe(true);
+    },
+  );
 
   it('counts working time, ends the running command in time, and says so', async () => {
     const { id, mark } = await endless('timeout');

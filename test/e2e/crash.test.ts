@@ -5,8 +5,11 @@ import { eventually } from '../support/eventually.ts';
 import { type GitHttpServer, startGitHttpServer } from '../support/git-http-server.ts';
 import { git, makeRepository } from '../support/git-repository.ts';
 import { processesNaming } from '../support/processes.ts';
+import { itWithKubectl } from '../support/requirements.ts';
 import { bash, CHECK, Gate, greet, plan } from '../support/scripted-sessions.ts';
 import { STOP_MS, System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
 
 let system: System;
 let repository: string;
@@ -96,7 +99,7 @@ describe('after kill -9 of the whole process', () => {
     expect(readFileSync(checks, 'utf8')).toBe('check\n');
   });
 
-  it('a plan that waited for approval still waits, and nothing is told twice', async () => {
+  withKubectl('a plan that waited for approval still waits, and nothing is told twice', async () => {
     const goal = system.model.on('Greet after a crash and an approval');
     const id = await system.session(goal, repository, { mode: 'review' });
     const before = await system.until(id, 'the plan', ({ status }) => status === 'WAITING_FOR_USER');
@@ -113,7 +116,7 @@ describe('after kill -9 of the whole process', () => {
     for (const reason of told) expect(since.split(reason)).toHaveLength(told.join(' ').split(reason).length);
   });
 
-  it('a finished session is left as it is', async () => {
+  withKubectl('a finished session is left as it is', async () => {
     const goal = system.model.on('Greet once and for all');
     const id = await system.session(goal, repository);
     await expectGreeting(id);

@@ -1,8 +1,11 @@
 import { userInfo } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { git } from '../support/git-repository.ts';
+import { itWithKubectl } from '../support/requirements.ts';
 import { approve, CHECK, finish, Gate, greet, plan, write } from '../support/scripted-sessions.ts';
 import { AUTHOR, System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
 
 let system: System;
 
@@ -22,7 +25,7 @@ function manifest(name: string, goal: string, repository: string, more: object =
 }
 
 describe('a session made by kubectl apply', () => {
-  it('ends with a pushed branch, evidence, status, conditions, Events and columns', async () => {
+  withKubectl('ends with a pushed branch, evidence, status, conditions, Events and columns', async () => {
     const repository = await system.repository('applied');
     const goal = system.model.on('Greet whoever applies this');
     const applied = await system.kubectl(['apply', '-f', '-'], { input: manifest('greet', goal, repository) });
@@ -78,7 +81,7 @@ describe('a session made by kubectl apply', () => {
     expect(row).toMatch(/^greet +Completed +Verified +\d+ .*swe-agent\/greet-/);
   });
 
-  it('waits for approval in review mode, and goes on when it is patched in', async () => {
+  withKubectl('waits for approval in review mode, and goes on when it is patched in', async () => {
     const repository = await system.repository('reviewed');
     const goal = system.model.on('Greet when a patch approves it');
     await system.kubectl(['apply', '-f', '-'], { input: manifest('patched', goal, repository, { mode: 'review' }) });

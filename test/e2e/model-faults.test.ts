@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ModelReply } from '../support/model-server.ts';
+import { itWithKubectl } from '../support/requirements.ts';
 import { bash, greet, plan } from '../support/scripted-sessions.ts';
 import { type RestSession, System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
 
 let system: System;
 let repository: string;
@@ -124,7 +127,7 @@ describe('a provider', () => {
     expect(done.status).toBe('COMPLETED');
   });
 
-  it('whose quota is used up pauses the session with the reason, and resume goes on', async () => {
+  withKubectl('whose quota is used up pauses the session with the reason, and resume goes on', async () => {
     const message = 'You exceeded your current quota, please check your plan and billing details.';
     const quota: ModelReply = {
       fault: { status: 429, body: { error: { message, type: 'insufficient_quota', code: 'insufficient_quota' } } },

@@ -1,6 +1,9 @@
 import { userInfo } from 'node:os';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect } from '@jest/globals';
+import { itWithKubectl } from '../support/requirements.ts';
 import { System } from '../support/system.ts';
+
+const it = itWithKubectl();
 
 const KEY = 'sk-made-by-kubectl-0123456789';
 

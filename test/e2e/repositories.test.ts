@@ -4,8 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { loopbackCertificate } from '../support/certificate.ts';
 import { type GitHttpServer, startGitHttpServer } from '../support/git-http-server.ts';
 import { addCommits, git, makeRepository } from '../support/git-repository.ts';
+import { itIsolated, itWithKubectl } from '../support/requirements.ts';
 import { bash, finish, greet, plan, write } from '../support/scripted-sessions.ts';
 import { AUTHOR, type RestProblem, type RestSession, System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
+const isolated = itIsolated();
 
 const TOKEN = 'git-token-that-opens-0123456789';
 
@@ -44,7 +48,7 @@ async function failed(url: string, more: object = {}): Promise<RestSession> {
 }
 
 describe('a repository that cannot be had fails the session with a reason and a sentence', () => {
-  it.each<{ what: string; url: () => Promise<string> | string; reason: string; message: RegExp; more?: object }>([
+  withKubectl.each<{ what: string; url: () => Promise<string> | string; reason: string; message: RegExp; more?: object }>([
     {
       what: 'a folder that is not there',
       url: () => system.path('nowhere'),
@@ -91,7 +95,7 @@ describe('a repository that cannot be had fails the session with a reason and a 
     expect(stranger.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
   });
 
-  it('a wrong token, and with the right one in a Secret another session works', async () => {
+  withKubectl('a wrong token, and with the right one in a Secret another session works', async () => {
     const secret = (name: string, token: string) =>
       system.kubectl(['apply', '-f', '-'], {
         input: JSON.stringify({
@@ -123,7 +127,7 @@ describe('a repository that cannot be had fails the session with a reason and a 
 });
 
 describe('a URL that git must never see', () => {
-  it.each([
+  withKubectl.each([
     ['ext::sh -c "touch /tmp/pwned"', 'transport helper "ext::"'],
     ['--upload-pack=touch /tmp/pwned', 'begins with a dash'],
     ['fd::17', 'transport helper "fd::"'],
@@ -224,7 +228,7 @@ describe('an unusual repository', () => {
     expect(await git(repository, 'diff', '--name-only', 'main', done.result.branch)).toBe('greeting.txt');
   });
 
-  it('with symbolic links out of the tree leads nobody out', async () => {
+  isolated('with symbolic links out of the tree leads nobody out', async () => {
     const outside = system.path('home/outside.txt');
     writeFileSync(outside, 'untouched\n');
     const repository = await system.repository('links', {

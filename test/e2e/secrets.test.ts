@@ -1,8 +1,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { itIsolated, itWithKubectl } from '../support/requirements.ts';
 import { bash, greet } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
+
+const it = itIsolated();
+const withKubectl = itWithKubectl();
 
 /** Recognisable wherever they turn up, also in parts. */
 const SECRETS = {
@@ -94,7 +98,7 @@ describe('no secret of the environment or of .env', () => {
     expect(found(text)).toEqual([]);
   });
 
-  it('is in any object but the Secret that holds the key, nor in its description', async () => {
+  withKubectl('is in any object but the Secret that holds the key, nor in its description', async () => {
     const all = await system.kubectl(['get', 'ags,aip,events,leases,namespaces', '-A', '-o', 'yaml']);
     expect(all.out).toContain('kind: AIProfile');
     expect(found(all.out)).toEqual([]);

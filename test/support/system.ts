@@ -3,7 +3,7 @@
  * temporary folder with a scripted model. It can be killed and started again; what it leaves behind is an error.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
@@ -93,8 +93,10 @@ export class System implements AsyncDisposable {
   /** Everything but the process. */
   static async prepare(options: SystemOptions = {}): Promise<System> {
     const folder = mkdtempSync(join(tmpdir(), 'swe-e2e-'));
+    // As a project's folder usually is: others may enter it, and what is private in it is private itself.
+    chmodSync(folder, 0o755);
     for (const name of ['home', 'tmp']) mkdirSync(join(folder, name));
-    if (options.envFile !== undefined) writeFileSync(join(folder, '.env'), options.envFile);
+    if (options.envFile !== undefined) writeFileSync(join(folder, '.env'), options.envFile, { mode: 0o600 });
     const model = new ScriptedSessions();
     const server = await startModelServer((request) => model.answer(request), options.model);
     const env = { ...options.env, ...(await options.prepare?.(folder)) };
