@@ -26,7 +26,9 @@ const BUSY_TIMEOUT_MS = 250;
 
 /**
  * Opens the file in WAL mode, creating it with `layout.schema` when there is none.
- * @param sync whether a commit returns only once it is on disk
+ * A commit survives the end of the process. It is on disk once the write-ahead file (`<path>-wal`) was synced, or after the
+ * next checkpoint.
+ * @param sync false leaves out every fsync, also those that keep the file whole
  * @throws SqliteDamagedError, or SQLite's own error
  */
 export function openSqlite(path: string, layout: SqliteLayout, sync: boolean): DatabaseSync {
@@ -41,7 +43,7 @@ export function openSqlite(path: string, layout: SqliteLayout, sync: boolean): D
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     check(database, path, layout);
     database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync ? 'FULL' : 'OFF'}; PRAGMA journal_size_limit = 67108864`,
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync ? 'NORMAL' : 'OFF'}; PRAGMA journal_size_limit = 67108864`,
     );
     return database;
   } catch (error) {

@@ -75,7 +75,8 @@ describe('The suite for event logs', () => {
       changed(log, {
         subscribe: async function* (uid: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<SessionEvent, void> {
           yield* await log.read(uid, afterSeq);
-          await new Promise((resolve) => setImmediate(resolve));
+          // Long enough for appends to reach the disk.
+          await new Promise((resolve) => setTimeout(resolve, 10));
           yield* log.subscribe(uid, (await log.head(uid)).lastSeq, signal);
         },
       });
@@ -139,6 +140,93 @@ describe('SqliteEventLog', () => {
     await Promise.all(claims.map(({ uid, epoch }) => log.append(uid, epoch, 0, [note])));
     expect(transactionsIn(`${path}-wal`) - before).toBe(1);
     await log.close();
+  });
+
+  it('acknowledges and shows an event only once it is on disk, and lets those who come meanwhile share the next sync', async () => {
+    const disk = new HeldDisk();
+    const log = new SqliteEventLog({ path, sync: disk.sync });
+    const claiming = log.claim('a', 'one');
+    await disk.begun(1);
+    disk.finish();
+    const { epoch } = await claiming;
+    const shown: number[] = [];
+    const reading = new AbortController();
+    const following = (async () => {
+      for await (const { seq } of log.subscribe('a', 0, reading.signal)) shown.push(seq);
+    })();
+
+    const acknowledged: string[] = [];
+    const first = log.append('a', epoch, 0, [note]).then(() => acknowledged.push('first'));
+    await disk.begun(2);
+    const later = [1, 2, 3].map((last) => log.append('a', epoch, last, [note]).then(() => acknowledged.push('later')));
+    const stale = log.append('a', epoch + 1, 4, [note]).catch((error: unknown) => error);
+    await nextTurns(3);
+    expect(acknowledged).toEqual([]);
+    expect(shown).toEqual([]);
+    expect(await log.read('a', 0)).toEqual([]);
+    expect(await log.head('a')).toEqual({ epoch, lastSeq: 0 });
+
+    disk.finish();
+    await first;
+    await disk.begun(3);
+    expect(acknowledged).toEqual(['first']);
+    expect((await log.read('a', 0)).map(({ seq }) => seq)).toEqual([1]);
+    expect(await log.head('a')).toEqual({ epoch, lastSeq: 1 });
+
+    disk.finish();
+    await Promise.all(later);
+    expect(await stale).toBeInstanceOf(FencedError);
+    expect(disk.count).toBe(3);
+    expect(await log.head('a')).toEqual({ epoch, lastSeq: 4 });
+    reading.abort();
+    await following;
+    expect(shown).toEqual([1, 2, 3, 4]);
+    await log.close();
+  });
+
+  it('answers other callers while the disk is slow', async () => {
+    const disk = new HeldDisk();
+    const log = new SqliteEventLog({ path, sync: disk.sync });
+    const claiming = log.claim('a', 'one');
+    await disk.begun(1);
+    await nextTurns(5);
+    expect(await log.head('b')).toEqual({ epoch: 0, lastSeq: 0 });
+    disk.finish();
+    await claiming;
+    await log.close();
+  });
+
+  it('takes no more events after a sync that failed, since nobody knows what is on disk', async () => {
+    const disk = new HeldDisk();
+    const log = new SqliteEventLog({ path, sync: disk.sync });
+    const claiming = log.claim('a', 'one');
+    await disk.begun(1);
+    disk.finish();
+    const { epoch } = await claiming;
+    const append = log.append('a', epoch, 0, [note]);
+    await disk.begun(2);
+    disk.finish(new Error('EIO: i/o error, fdatasync'));
+    await expect(append).rejects.toThrow(/could not be brought to disk \(EIO.*check the disk, then start swe-agent again/);
+    await expect(log.append('a', epoch, 1, [note])).rejects.toThrow(LogUnavailableError);
+    expect(disk.count).toBe(2);
+    expect(await log.read('a', 0)).toEqual([]);
+    await log.close();
+  });
+
+  it('brings what was asked for to disk before it closes', async () => {
+    const disk = new HeldDisk();
+    const log = new SqliteEventLog({ path, sync: disk.sync });
+    const claiming = log.claim('a', 'one');
+    let closed = false;
+    const closing = log.close().then(() => {
+      closed = true;
+    });
+    await disk.begun(1);
+    await nextTurns(3);
+    expect(closed).toBe(false);
+    disk.finish();
+    await closing;
+    expect(await claiming).toMatchObject({ epoch: 1 });
   });
 
   it('leaves one file behind when it is closed', async () => {
@@ -230,6 +318,38 @@ describe('SqliteEventLog', () => {
     },
   );
 });
+
+/** A disk that is as slow as a test wants. */
+class HeldDisk {
+  count = 0;
+  #finish: PromiseWithResolvers<void> | undefined;
+  #begun = Promise.withResolvers<void>();
+
+  readonly sync = async (): Promise<void> => {
+    this.count++;
+    this.#finish = Promise.withResolvers();
+    this.#begun.resolve();
+    await this.#finish.promise;
+  };
+
+  /** Resolves when so many syncs have begun. */
+  async begun(count: number): Promise<void> {
+    while (this.count < count) {
+      this.#begun = Promise.withResolvers();
+      await this.#begun.promise;
+    }
+  }
+
+  finish(failure?: Error): void {
+    if (failure) this.#finish?.reject(failure);
+    else this.#finish?.resolve();
+  }
+}
+
+/** Lets the event loop turn, so that what could happen has happened. */
+async function nextTurns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** The log with some operations replaced. */
 function changed(log: EventLog, part: Partial<EventLog>): EventLog {

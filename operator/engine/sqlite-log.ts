@@ -1,13 +1,16 @@
 /**
  * The event log in one SQLite file. All writes go through one queue that is committed once per turn of the event loop:
  * however many sessions append in a turn, they share one transaction and one fsync, and each still succeeds or fails alone.
+ * SQLite only writes; the fsync of its write-ahead file runs beside the event loop.
  *
- *   append, claim, renew, … → queue → (end of the turn) BEGIN · every job · COMMIT + fsync → promises settle, followers wake
+ *   append, claim, … → queue → (end of the turn) BEGIN · every job · COMMIT → fsync → promises settle, followers wake
  *
- * Invariant: a job that is refused (fenced, out of sequence, claimed) throws before it writes anything.
+ * Invariants: a job that is refused (fenced, out of sequence, claimed) throws before it writes anything. Nothing is
+ * acknowledged, and no event is shown, before it is on disk.
  */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DiskSync, type SyncFile } from './disk-sync.ts';
 import { FORMAT, type NewEvent, type SessionEvent } from './events.ts';
 import {
   CLAIM_TTL_MS,
@@ -27,6 +30,8 @@ export type SqliteEventLogOptions = {
   path: string;
   /** False leaves out every fsync, so that a power cut may lose events. For measurements only. Default true. */
   fsync?: boolean;
+  /** How a file is brought to disk. Default: fdatasync, in a thread when the disk is slow. */
+  sync?: SyncFile;
   /** The caller holds the lock of the state folder: whoever holds a stored claim is dead, so it counts as expired. */
   exclusive?: boolean;
   /** Milliseconds since 1970. */
@@ -46,8 +51,15 @@ const PAGE = 128;
 
 type Row = Record<string, SQLOutputValue>;
 
-/** A write. `run` returns what to do once it is on disk. Not durable: a power cut may undo it without harm. */
-type Job = { durable: boolean; run: () => () => void; reject: (reason: unknown) => void };
+/** A write. `run` returns what follows it. Not durable: a power cut may undo it without harm. */
+type Job = { durable: boolean; run: () => Written; reject: (reason: unknown) => void };
+
+type Written = {
+  /** Called when it is committed, and so seen by every statement after it. */
+  committed?: (() => void) | undefined;
+  /** Called when it is on disk, or with why it is not known to be. */
+  settle: (failure: Error | undefined) => void;
+};
 
 export class SqliteEventLog implements EventLog {
   readonly #database: DatabaseSync;
@@ -59,15 +71,18 @@ export class SqliteEventLog implements EventLog {
     StatementSync
   >;
   readonly #followers = new Followers();
+  readonly #disk: DiskSync;
+  /** Sessions with events that are committed and not yet on disk: the last event that is, and the last there is. */
+  readonly #ahead = new Map<string, { onDisk: number; stored: number }>();
   #queue: Job[] = [];
-  #durable: boolean;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** @throws LogDamagedError | LogUnavailableError */
-  constructor({ path, fsync = true, exclusive = false, now = Date.now }: SqliteEventLogOptions) {
+  constructor({ path, fsync = true, sync, exclusive = false, now = Date.now }: SqliteEventLogOptions) {
     this.#path = path;
     this.#fsync = fsync;
-    this.#durable = fsync;
+    this.#disk = new DiskSync(`${path}-wal`, sync);
     this.#now = now;
     try {
       const database = openSqlite(path, LAYOUT, fsync);
@@ -119,6 +134,7 @@ export class SqliteEventLog implements EventLog {
   async append(uid: string, epoch: number, expectedSeq: number, events: readonly NewEvent[]): Promise<SessionEvent[]> {
     const stored = events.map((event, index) => ({ ...event, seq: expectedSeq + 1 + index, epoch, format: FORMAT }));
     const rows = stored.map((event) => JSON.stringify(event));
+    const lastStored = expectedSeq + stored.length;
     await this.#write(
       true,
       () => {
@@ -131,7 +147,15 @@ export class SqliteEventLog implements EventLog {
           this.#sql.event.run(uid, expectedSeq + 1 + index, row);
         });
       },
-      () => this.#followers.publish(uid, stored),
+      {
+        committed: () => this.#ahead.set(uid, { onDisk: this.#ahead.get(uid)?.onDisk ?? expectedSeq, stored: lastStored }),
+        synced: () => {
+          const ahead = this.#ahead.get(uid);
+          if (ahead?.stored === lastStored) this.#ahead.delete(uid);
+          else if (ahead) ahead.onDisk = lastStored;
+          this.#followers.publish(uid, stored);
+        },
+      },
     );
     return stored;
   }
@@ -150,7 +174,7 @@ export class SqliteEventLog implements EventLog {
   }
 
   async head(uid: string): Promise<{ epoch: number; lastSeq: number }> {
-    return this.#access(() => ({ epoch: this.#claimOf(uid).epoch, lastSeq: this.#lastSeq(uid) }));
+    return this.#access(() => ({ epoch: this.#claimOf(uid).epoch, lastSeq: this.#ahead.get(uid)?.onDisk ?? this.#lastSeq(uid) }));
   }
 
   subscribe(uid: string, afterSeq: number, signal: AbortSignal): AsyncIterable<SessionEvent> {
@@ -164,7 +188,7 @@ export class SqliteEventLog implements EventLog {
         this.#sql.deleteEvents.run(uid);
         this.#sql.deleteClaim.run(uid);
       },
-      () => this.#followers.end(uid),
+      { committed: () => this.#ahead.delete(uid), synced: () => this.#followers.end(uid) },
     );
   }
 
@@ -172,17 +196,23 @@ export class SqliteEventLog implements EventLog {
     return this.#access(() => this.#sql.uids.all().map((row) => text(row, 'uid')));
   }
 
-  /** Commits what was asked for until now; then every operation, and every subscription, fails with LogUnavailableError. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /** Brings to disk what was asked for until now; every operation after it, and every subscription, fails with LogUnavailableError. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#flush();
     this.#closed = true;
+    await this.#disk.idle();
     this.#followers.close(this.#closedError());
+    this.#disk.close();
     this.#database.close();
   }
 
-  /** Queues a write; `then` runs after the commit and before the promise is settled. */
-  #write<T>(durable: boolean, run: () => T, then?: () => void): Promise<T> {
+  /** Queues a write. `committed` runs once it is committed; `synced` once it is on disk, before the promise is settled. */
+  #write<T>(durable: boolean, run: () => T, after: { committed?: () => void; synced?: () => void } = {}): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw this.#closedError();
       if (this.#queue.length === 0) setImmediate(() => this.#flush());
@@ -190,10 +220,12 @@ export class SqliteEventLog implements EventLog {
         durable,
         run: () => {
           const value = run();
-          return () => {
-            then?.();
+          const settle = (failure: Error | undefined) => {
+            if (failure) return reject(this.#notOnDisk(failure));
+            after.synced?.();
             resolve(value);
           };
+          return { committed: after.committed, settle };
         },
         reject,
       });
@@ -222,22 +254,17 @@ export class SqliteEventLog implements EventLog {
     }
   }
 
-  /** Runs the jobs in one transaction and settles them. @throws SQLite's error when nothing was committed */
+  /** Runs the jobs in one transaction and has them settled. @throws SQLite's error when nothing was committed */
   #commit(jobs: Job[]): void {
-    const durable = this.#fsync && jobs.some((job) => job.durable);
-    const settlements: (() => void)[] = [];
+    const written: Written[] = [];
     try {
-      if (durable !== this.#durable) {
-        this.#database.exec(`PRAGMA synchronous = ${durable ? 'FULL' : this.#fsync ? 'NORMAL' : 'OFF'}`);
-        this.#durable = durable;
-      }
       this.#database.exec('BEGIN IMMEDIATE');
       for (const job of jobs) {
         try {
-          settlements.push(job.run());
+          written.push(job.run());
         } catch (error) {
           if (sqliteFailure(error)) throw error;
-          settlements.push(() => job.reject(error));
+          written.push({ settle: () => job.reject(error) });
         }
       }
       this.#database.exec('COMMIT');
@@ -245,7 +272,12 @@ export class SqliteEventLog implements EventLog {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
-    for (const settle of settlements) settle();
+    for (const { committed } of written) committed?.();
+    const settle = (failure: Error | undefined) => {
+      for (const one of written) one.settle(failure);
+    };
+    if (this.#fsync && jobs.some((job) => job.durable)) this.#disk.whenDone(settle);
+    else settle(undefined);
   }
 
   /** @throws FencedError unless the epoch is the session's current one and was not given back */
@@ -269,7 +301,9 @@ export class SqliteEventLog implements EventLog {
   }
 
   #page(uid: string, afterSeq: number, limit: number): SessionEvent[] {
-    return this.#access(() => this.#sql.page.all(uid, afterSeq, limit).map((row) => parse(uid, row)));
+    const last = this.#ahead.get(uid)?.onDisk ?? Number.POSITIVE_INFINITY;
+    const events = this.#access(() => this.#sql.page.all(uid, afterSeq, limit).map((row) => parse(uid, row)));
+    return events.filter((event) => event.seq <= last);
   }
 
   #access<T>(read: () => T): T {
@@ -279,6 +313,11 @@ export class SqliteEventLog implements EventLog {
     } catch (error) {
       throw this.#translate(error);
     }
+  }
+
+  #notOnDisk(failure: Error): LogUnavailableError {
+    const message = `the event log ${this.#path} could not be brought to disk (${failure.message}), and takes no more events: check the disk, then start swe-agent again`;
+    return new LogUnavailableError(message, { cause: failure });
   }
 
   #closedError(): LogUnavailableError {
