@@ -70,7 +70,7 @@ export class DiskSync {
         if (this.#failure) throw this.#failure;
         this.#descriptor ??= this.#open();
         const syncing = this.#sync(this.#descriptor);
-        if (syncing) await syncing;
+        if (syncing !== undefined) await syncing;
       } catch (error) {
         this.#failure ??= error instanceof Error ? error : new Error(String(error));
       }
