@@ -3,6 +3,7 @@
  * signalling commands, files and git are written once above it. Every adapter passes test/conformance/transport.ts.
  */
 import type { AgentSessionSpec } from '../api/types.gen.ts';
+import type { Gate } from '../gate.ts';
 
 export type SandboxType = 'pod' | 'daytona' | 'local';
 
@@ -79,6 +80,11 @@ export type SandboxSpec = NonNullable<AgentSessionSpec['sandbox']>;
 
 export interface SandboxTransport {
   readonly type: SandboxType;
+  /**
+   * Passed by whoever starts a sandbox and fills it, where that is work for the operator's own machine: too many at once
+   * would take the operator itself its turn on the processor.
+   */
+  readonly starts?: Gate;
   /** Finds the owner's sandbox or makes it. Adopts only what carries the owner's UID. @throws SandboxUnavailableError */
   provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle>;
   /** Finds it without making it. */

@@ -12,7 +12,7 @@ import type { ActionContext } from './context.ts';
 const CLONE_RETRIES_MS = [1_000, 3_000, 8_000, 20_000];
 
 export async function provision(context: ActionContext): Promise<void> {
-  const { session, deps } = context;
+  const { session, deps, signal } = context;
   const type = session.spec.sandbox?.type ?? deps.defaultSandboxType;
   const transport = deps.transport(type);
   if (!transport) {
@@ -34,6 +34,7 @@ export async function provision(context: ActionContext): Promise<void> {
   if (fetched.status === 'rejected') return failed(fetched.reason, context);
   await using snapshot = disposing(fetched.value);
   try {
+    using _place = await transport.starts?.enter(signal, { first: true });
     await takeIntoUse(opened.value, snapshot.value, context);
   } catch (error) {
     if (error instanceof GitError) return failed(error, context);
@@ -46,6 +47,7 @@ type Opened = { handle: SandboxHandle; sandbox: Sandbox };
 /** A sandbox that is connected to, and closed with the task whatever becomes of the repository. */
 async function open(transport: SandboxTransport, context: ActionContext): Promise<Opened> {
   const { session, owner, epoch, signal } = context;
+  using _place = await transport.starts?.enter(signal);
   const handle = await transport.provision(owner, session.spec.sandbox ?? {}, signal);
   const sandbox = await openSandbox(handle, { epoch, signal });
   await context.adopt(sandbox);

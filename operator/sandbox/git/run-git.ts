@@ -4,8 +4,10 @@
  * through an inherited pipe that only a credential helper reads: it is in no argument, environment, URL or file.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { Writable } from 'node:stream';
 import { errorCode } from '../../error-code.ts';
+import { Gate } from '../../gate.ts';
 import { mayReceive } from './credentials.ts';
 import { type GitCredential, GitError } from './git.ts';
 import { type RepositoryUrl, redactUrl } from './repository-url.ts';
@@ -120,6 +122,8 @@ export function servedBy(remote: RepositoryUrl, command: 'upload-pack' | 'receiv
 export class GitRunner {
   readonly #environment: Record<string, string>;
   readonly #home: string;
+  /** What is no more than work for processor and disk; many at once would take the operator its turn on them. */
+  readonly #local = new Gate(2 * availableParallelism());
 
   /** `home` is a folder without configuration; it need not exist. */
   constructor(options: { home: string; environment?: GitEnvironment }) {
@@ -139,6 +143,8 @@ export class GitRunner {
    */
   async run(call: GitCall): Promise<GitResult> {
     call.signal.throwIfAborted();
+    // Waiting for a network keeps no processor busy.
+    using _place = call.remote && call.remote.transport !== 'local' ? undefined : await this.#local.enter(call.signal);
     const credential = call.credential && call.remote && mayReceive(call.credential, call.remote) ? call.credential : undefined;
     const child = spawn('git', this.#arguments(call, credential !== undefined), {
       detached: true,

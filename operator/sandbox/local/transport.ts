@@ -1,7 +1,9 @@
 /** Sandboxes that are folders on this machine, each `<workspaceDir>/<session name>`. */
 import { randomUUID } from 'node:crypto';
 import { chownSync, closeSync, constants, mkdirSync, realpathSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { Gate } from '../../gate.ts';
 import {
   type SandboxHandle,
   type SandboxOwner,
@@ -44,6 +46,7 @@ const FOLDERS = ['repo', '.run', 'home', 'tmp'];
 
 export class LocalTransport implements SandboxTransport {
   readonly type = 'local';
+  readonly starts = new Gate(2 * availableParallelism());
   readonly #options: LocalTransportOptions;
   readonly #queues = new Map<string, Promise<unknown>>();
   /** How often a folder's processes were ended; what was handed out before an end must not start them again. */
