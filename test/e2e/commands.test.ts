@@ -70,16 +70,20 @@ describe('a command', () => {
     expect((await system.request('GET', '/readyz')).status).toBe(200);
   });
 
-  it('that takes what the runner is told, and heeds no signal, is ended from outside when the session is cancelled', async () => {
-    const mark = `thief-${Date.now()}`;
-    const thief = `for i in 1 2 3; do (trap '' TERM; while :; do cat $HOME/../.run/in.1; done > /dev/null) & done; trap '' TERM; exec -a ${mark} sleep 1000`;
-    const goal = system.model.on('Steal from the runner', { work: [bash(thief)] });
+  it('that heeds no signal, under a runner that no longer answers, is ended from outside when the session is cancelled', async () => {
+    const mark = `deaf-${Date.now()}`;
+    const goal = system.model.on('Heed no signal', { work: [bash(`trap '' TERM; exec -a ${mark} sleep 1000`)] });
     const id = await system.session(goal, repository);
     const running = () => processesNaming(mark).filter(({ command }) => command.startsWith(mark));
     await eventually('the command', () => running().length > 0, 10_000);
+    const runners = processesNaming(`swe-agent-runner ${system.path('workspace', id)}`).filter(
+      ({ command }) => !command.startsWith('bwrap'),
+    );
+    expect(runners).not.toEqual([]);
+    for (const { pid } of runners) process.kill(pid, 'SIGSTOP');
     await system.act(id, 'cancel');
-    await eventually('the command to be gone', () => running().length === 0, 4_000);
-    expect(system.output).toContain('a command could not be ended; ending its sandbox');
+    await eventually('the command to be gone', () => running().length === 0, 5_000);
+    await eventually('the line that says so', () => system.output.includes('a command could not be ended; ending its sandbox'));
     await system.until(id, 'the end', ({ status }) => status === 'CANCELLED');
   });
 
