@@ -3,7 +3,8 @@
  * behind: who has just read an event must not be told that nothing happened.
  */
 import type { AgentSession, Phase } from '../operator/api/resources.ts';
-import { fold, ImpossibleLogError } from '../operator/engine/fold.ts';
+import { fold } from '../operator/engine/fold.ts';
+import { ImpossibleLogError } from '../operator/engine/impossible-log.ts';
 import { type EventLog, LogDamagedError, LogUnavailableError } from '../operator/engine/log.ts';
 import { type LogContext, logLines, type Noun, nextLogContext, startLine } from '../operator/engine/log-lines.ts';
 import { INITIAL_STATE, type SessionState } from '../operator/engine/state.ts';

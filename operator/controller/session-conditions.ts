@@ -1,6 +1,6 @@
 /** The conditions of a session: what the folded log says, in the words of Kubernetes. */
 import type { NewCondition } from '../api/conditions.ts';
-import { verified } from '../engine/decide.ts';
+import { verified } from '../engine/evidence.ts';
 import { evidenceOn, type SessionState, WORKING } from '../engine/state.ts';
 import type { Hold } from './policies.ts';
 import type { SessionProfiles } from './profile-resolution.ts';

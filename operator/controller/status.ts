@@ -5,7 +5,7 @@
 import { cut, replaceConditions, setCondition } from '../api/conditions.ts';
 import type { AgentSession, Condition, SessionResult } from '../api/resources.ts';
 import type { AgentSessionStatus } from '../api/types.gen.ts';
-import { verified } from '../engine/decide.ts';
+import { verified } from '../engine/evidence.ts';
 import type { SessionView } from '../engine/session-tasks.ts';
 import { evidenceOn, type SessionState } from '../engine/state.ts';
 import type { Hold } from './policies.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionScript } from '../../test/support/session-script.ts';
 import { goal } from '../agent/opening.ts';
-import { decide, verified } from './decide.ts';
+import { decide } from './decide.ts';
+import { verified } from './evidence.ts';
 
 describe('the life of a session', () => {
   it('goes in auto mode from the goal to a published result', () => {

@@ -7,44 +7,30 @@
  *                              └── a message replans (before review ends, or later from Completed and Failed)
  */
 import { redactUrl } from '../sandbox/git/repository-url.ts';
-import type { ConversationRole, PauseReason, RecordedCall } from './event-parts.ts';
+import { type Action, record } from './action.ts';
+import { converse, told } from './converse.ts';
+import type { ConversationRole } from './event-parts.ts';
 import type { EventBody } from './events.ts';
+import { checksOf, runsOf, verified } from './evidence.ts';
+import { applied, pending, steers } from './inputs.ts';
 import type { Intent } from './intent.ts';
 import { limitsToWarnOf, reachedLimit } from './limits.ts';
-import { type Conversation, evidenceOn, type InputState, type SessionState } from './state.ts';
-
-export type Action =
-  /** A transition that needs no effect. */
-  | { do: 'record'; events: EventBody[] }
-  /** Find or make the sandbox and have the repository in it. */
-  | { do: 'provision' }
-  /** Begin a conversation: gather what the role is told first. */
-  | { do: 'open-conversation'; role: ConversationRole }
-  | { do: 'call-model'; profile: string; diagnose: boolean }
-  | { do: 'run-tool'; call: RecordedCall }
-  /** Put the worktree back to a commit, then record. */
-  | { do: 'reset-worktree'; commit: string; events: EventBody[] }
-  | { do: 'commit' }
-  | { do: 'verify'; command: string; tree: string }
-  | { do: 'publish'; commit: string }
-  /** Something is due later; a change of the object may come first. */
-  | { do: 'wait'; until: number; reason: string; message: string }
-  /** Only a change of the object can move the session on. */
-  | { do: 'idle' };
-
-const PAUSE_REASONS: Record<string, PauseReason> = {
-  quota: 'ProviderQuota',
-  access: 'ProviderAccess',
-  invalid: 'ProviderRefused',
-};
+import {
+  beginIteration,
+  CHANGES_REQUESTED,
+  endConversation,
+  halfDone,
+  keepWork,
+  replanned,
+  replannedFrom,
+  roundsExhausted,
+  sendBack,
+  workCommit,
+} from './rounds.ts';
+import { evidenceOn, type SessionState } from './state.ts';
 
 type Rule = (state: SessionState, intent: Intent) => Action | undefined;
 
-/** Model failures of one profile in a row before the session turns to the fallback or pauses. */
-export const MAX_FAILURES = 6;
-/** Identical action/result pairs in a row that count as stuck. */
-export const STUCK_AT = 3;
-const MAX_SILENT = 4;
 /** How often a check whose end was not seen is run again. */
 const MAX_CHECK_RUNS = 3;
 
@@ -332,189 +318,6 @@ function publish(state: SessionState): Action | undefined {
   });
 }
 
-/** One step of a conversation: an open tool call, what the model must be told, or the next call to the model. */
-function converse(state: SessionState, intent: Intent, conversation: Conversation, inputs: InputState[]): Action {
-  const [call] = conversation.openCalls;
-  if (call && conversation.started?.callId !== call.id && inputs.some((input) => input.when === 'now')) {
-    return record(...conversation.openCalls.map((open) => skipped(conversation, open)));
-  }
-  if (call) return { do: 'run-tool', call };
-  if (inputs.length > 0)
-    return record(told(conversation, inputs), applied(inputs, conversation.role === 'planner' ? 'goal' : 'steering'));
-  const { repeats } = conversation;
-  if (repeats.count >= STUCK_AT) {
-    if (repeats.nudges === 0) {
-      const text = `The same action gave the same result ${repeats.count} times in a row. Doing it again will not help. Say in one sentence what you expected and what you see instead, then take a different way.`;
-      return record({ type: 'note.added', conversation: conversation.id, reason: 'nudge', text });
-    }
-    if (repeats.diagnoses > 0) return stuck(state, intent, 'The same action keeps giving the same result.');
-  }
-  if (conversation.silent >= MAX_SILENT) return stuck(state, intent, 'The model keeps answering without using a tool.');
-  const lastTurn = conversation.turns.at(-1);
-  if (conversation.silent > 0 && lastTurn?.kind === 'assistant') {
-    const ending = { planner: 'submit_plan', programmer: 'finish', reviewer: 'submit_review' }[conversation.role];
-    const text = `Your last answer called no tool, so nothing happened. Work goes on only through tools. When you are done, call ${ending}; otherwise call the tool for the next step.`;
-    return record({ type: 'note.added', conversation: conversation.id, reason: 'no-tool-call', text });
-  }
-  return callModel(conversation, intent, repeats.count >= STUCK_AT);
-}
-
-/** What the user said, as the model of this conversation reads it. */
-function told(conversation: Conversation, inputs: InputState[]): EventBody {
-  const text = inputs.map((input) => `Message from the user (${input.author}): ${input.message}`).join('\n\n');
-  return {
-    type: 'note.added',
-    conversation: conversation.id,
-    reason: 'steering',
-    text,
-    inputIds: inputs.map((input) => input.id),
-  };
-}
-
-/** A call that was not begun, because the user interrupts. */
-function skipped(conversation: Conversation, call: RecordedCall): EventBody {
-  return {
-    type: 'tool.finished',
-    conversation: conversation.id,
-    callId: call.id,
-    name: call.name,
-    outcome: 'interrupted',
-    result: 'Not done, because the user sent a message (see below).',
-    durationMs: 0,
-  };
-}
-
-/** Which profile answers next, when, or whether none will. */
-function callModel(conversation: Conversation, intent: Intent, diagnose: boolean): Action {
-  const chain = intent.profiles[conversation.role];
-  const at = Math.max(0, chain.indexOf(conversation.profile));
-  const profile = chain[at] ?? conversation.profile;
-  const { failures } = conversation;
-  if (!failures || failures.class === 'interrupted') return { do: 'call-model', profile, diagnose };
-  // A passing failure without a next try is one that lasts too long to wait for it.
-  const lasting = failures.class !== 'overflow' && (failures.class !== 'transient' || failures.retryAt === undefined);
-  if (!lasting && failures.count < MAX_FAILURES) {
-    if (failures.retryAt !== undefined && failures.retryAt > intent.now) {
-      return { do: 'wait', until: failures.retryAt, reason: 'ProviderRetry', message: failures.message };
-    }
-    return { do: 'call-model', profile, diagnose };
-  }
-  const fallback = chain[at + 1];
-  if (fallback !== undefined) return { do: 'call-model', profile: fallback, diagnose };
-  const reason = PAUSE_REASONS[failures.class] ?? 'ProviderUnavailable';
-  return record({
-    type: 'session.paused',
-    reason,
-    message: `Profile ${profile}: ${failures.message}`,
-    resumeCounter: intent.resume,
-  });
-}
-
-function stuck(state: SessionState, intent: Intent, why: string): Action {
-  const id = `q${state.questions + 1}`;
-  return record(
-    {
-      type: 'question.asked',
-      id,
-      text: `${why} How should it go on? Answer with what to do differently, or resume to let it try again.`,
-    },
-    { type: 'session.paused', reason: 'Stuck', message: why, resumeCounter: intent.resume },
-  );
-}
-
-const CHANGES_REQUESTED = ['ChangesRequested', 'Working on what the review found.'] as const;
-
-function sendBack(state: SessionState, intent: Intent): Action {
-  const events = beginIteration(state, ...CHANGES_REQUESTED);
-  return roundsExhausted(state, intent) ?? { do: 'reset-worktree', commit: workCommit(state), events };
-}
-
-function roundsExhausted(state: SessionState, intent: Intent): Action | undefined {
-  if (state.reviewRounds < intent.limits.maxReviewRounds) return undefined;
-  const message = `The work was sent back ${state.reviewRounds} times (spec.limits.maxReviewRounds). Resume to allow more rounds; a message that is sent before changes the direction.`;
-  return record({ type: 'session.paused', reason: 'ReviewRoundsExhausted', message, resumeCounter: intent.resume });
-}
-
-/** Queued messages that came while coding or reviewing replan before the work is taken any further. */
-function replanned(state: SessionState): Action | undefined {
-  const inputs = pending(state);
-  if (inputs.length === 0) return undefined;
-  return record(...endConversation(state, 'replanned'), applied(inputs, 'goal'), {
-    type: 'phase.entered',
-    phase: 'Planning',
-    reason: 'NewInput',
-    message: 'A message changed the goal; planning again.',
-  });
-}
-
-/** The same, undoing what checks and reviewer left in the worktree. */
-function replannedFrom(state: SessionState, commit: string): Action | undefined {
-  const replan = replanned(state);
-  return replan?.do === 'record' ? { do: 'reset-worktree', commit, events: replan.events } : undefined;
-}
-
-/** Whether a check that counts passed, and none failed, on exactly the tree that is the result. */
-export function verified(state: SessionState): boolean {
-  const { commit } = state;
-  if (!commit) return false;
-  const recorded = evidenceOn(state, commit.tree);
-  return recorded.some((one) => one.counted && one.exitCode === 0) && recorded.every((one) => one.exitCode === 0);
-}
-
-/** The checks that decide: the user's when given, else the plan's. */
-export function checksOf(state: SessionState, intent: Pick<Intent, 'verify'>): readonly string[] {
-  return intent.verify.length > 0 ? intent.verify : (state.plan?.checks ?? []);
-}
-
-/** The commit that the work stands on: the last iteration's, or the one that was cloned. */
-export function workCommit(state: SessionState): string {
-  return state.commit?.commit ?? state.base?.commit ?? '';
-}
-
-function beginIteration(state: SessionState, reason: string, message: string): EventBody[] {
-  return [
-    { type: 'iteration.started', iteration: state.iteration + 1 },
-    { type: 'phase.entered', phase: 'Programming', reason, message },
-  ];
-}
-
-/** Marks a conversation as over, one that was submitted included: what it submitted is not to be acted on again. */
-function endConversation(state: SessionState, reason: 'replanned' | 'abandoned'): EventBody[] {
-  const { conversation } = state;
-  if (!conversation || conversation.ended === 'replanned' || conversation.ended === 'abandoned') return [];
-  return [{ type: 'conversation.ended', conversation: conversation.id, reason }];
-}
-
-/** Whether the worktree holds work of a programmer that no commit has yet. */
-function halfDone({ conversation, commit, iteration }: SessionState): boolean {
-  return conversation?.role === 'programmer' && conversation.ended !== 'abandoned' && commit?.iteration !== iteration;
-}
-
-/** Planning puts the worktree back to the last commit, so what was done so far is committed before; the messages wait for that. */
-function keepWork(reason: string): EventBody {
-  return { type: 'phase.entered', phase: 'Programming', reason, message: 'Keeping what was done so far before planning again.' };
-}
-
 function phaseOf(role: ConversationRole): 'Planning' | 'Programming' | 'Reviewing' {
   return ({ planner: 'Planning', programmer: 'Programming', reviewer: 'Reviewing' } as const)[role];
-}
-
-function pending(state: SessionState): InputState[] {
-  return state.inputs.filter((input) => input.applied === undefined);
-}
-
-function steers(input: InputState): boolean {
-  return input.when !== 'queued';
-}
-
-function runsOf(state: SessionState, command: string, tree: string): number {
-  return state.checkRuns.get(`${tree} ${command}`) ?? 0;
-}
-
-function applied(inputs: InputState[], as: 'goal' | 'answer' | 'steering'): EventBody {
-  return { type: 'input.applied', ids: inputs.map((input) => input.id), as };
-}
-
-function record(...events: EventBody[]): Action {
-  return { do: 'record', events };
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Engine, makeRepository, startEngine } from '../../test/support/engine.ts';
 import { type ModelServer, startModelServer } from '../../test/support/model-server.ts';
 import { approve, bash, greet, plan, ScriptedSessions } from '../../test/support/scripted-sessions.ts';
-import { verified } from './decide.ts';
+import { verified } from './evidence.ts';
 
 let folder: string;
 let repository: string;

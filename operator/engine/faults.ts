@@ -3,6 +3,8 @@ import { GitError } from '../sandbox/git/git.ts';
 import { SandboxUnavailableError } from '../sandbox/transport.ts';
 import { BlobMissingError, BlobUnavailableError } from './blob.ts';
 import type { PauseReason } from './event-parts.ts';
+import { ImpossibleLogError } from './impossible-log.ts';
+import { LogDamagedError, LogUnavailableError } from './log.ts';
 
 /** passing: the same may succeed later without anybody changing anything; `pause` is why the session pauses when it does not. */
 export type Fault = { kind: 'passing'; pause: PauseReason; reason: string; message: string } | FinalFault;
@@ -35,4 +37,10 @@ export function faultOf(error: unknown): Fault | undefined {
     return { kind: 'passing', pause: 'StorageFull', reason: 'StorageUnavailable', message };
   if (error instanceof BlobMissingError) return { kind: 'final', reason: 'StorageDamaged', message };
   return undefined;
+}
+
+/** A condition reason for what ends a task. */
+export function troubleOf(error: unknown): string {
+  if (error instanceof LogUnavailableError) return 'LogUnavailable';
+  return error instanceof LogDamagedError || error instanceof ImpossibleLogError ? 'LogDamaged' : 'EngineError';
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionScript } from '../../test/support/session-script.ts';
 import { type EventBody, FORMAT, type SessionEvent } from './events.ts';
-import { apply, fold, ImpossibleLogError } from './fold.ts';
+import { apply, fold } from './fold.ts';
+import { ImpossibleLogError } from './impossible-log.ts';
 import { INITIAL_STATE, type SessionState } from './state.ts';
 
 const START = Date.parse('2026-01-01T00:00:00Z');

@@ -1,18 +1,9 @@
 /** The pure fold from events to state. Replaying the same log always gives the same state; an impossible log is reported. */
 import { FORMAT, type SessionEvent } from './events.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { begun, conversationOf, talk } from './fold-conversation.ts';
+import { ImpossibleLogError } from './impossible-log.ts';
 import { logLines, nextLogContext } from './log-lines.ts';
-import { type Conversation, INITIAL_STATE, type SessionState, WORKING } from './state.ts';
-
-/** The log holds something that cannot have happened in this order, or that this operator is too old to read. */
-export class ImpossibleLogError extends Error {
-  override readonly name = 'ImpossibleLogError';
-  readonly seq: number;
-  constructor(event: SessionEvent, why: string) {
-    super(`event ${event.seq} (${event.type}) of the session's log: ${why}`);
-    this.seq = event.seq;
-  }
-}
+import { INITIAL_STATE, type SessionState, WORKING } from './state.ts';
 
 const RECENT_LINES = 20;
 
@@ -116,29 +107,7 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     case 'repository.cloned':
       return { ...state, base: { commit: event.commit, branch: event.branch } };
     case 'conversation.started':
-      return {
-        ...state,
-        conversations: state.conversations + 1,
-        conversation: {
-          id: event.conversation,
-          role: event.role,
-          profile: event.profile,
-          model: event.model,
-          system: event.system,
-          opening: event.opening,
-          turns: [],
-          keepFrom: 0,
-          summary: undefined,
-          requested: undefined,
-          openCalls: [],
-          started: undefined,
-          failures: undefined,
-          lastInput: undefined,
-          repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
-          silent: 0,
-          ended: undefined,
-        },
-      };
+      return { ...state, conversations: state.conversations + 1, conversation: begun(event) };
     case 'conversation.ended':
     case 'model.requested':
     case 'model.failed':
@@ -270,103 +239,5 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     default:
       // A format this operator knows has no other kinds.
       throw new ImpossibleLogError(event satisfies never, 'its type is unknown');
-  }
-}
-
-type ConversationEvent = SessionEvent & { conversation: string };
-
-function conversationOf(state: SessionState, event: ConversationEvent): Conversation {
-  if (state.conversation?.id !== event.conversation) {
-    throw new ImpossibleLogError(
-      event,
-      `conversation ${event.conversation} is not the current one (${state.conversation?.id ?? 'none'})`,
-    );
-  }
-  return state.conversation;
-}
-
-function talk(conversation: Conversation, event: ConversationEvent): Conversation {
-  switch (event.type) {
-    case 'conversation.ended':
-      return { ...conversation, ended: event.reason, requested: undefined, openCalls: [], started: undefined };
-    case 'model.requested': {
-      const failures = event.profile === conversation.profile ? conversation.failures : undefined;
-      return {
-        ...conversation,
-        requested: { call: event.call, purpose: event.purpose },
-        profile: event.profile,
-        model: event.model,
-        failures,
-      };
-    }
-    case 'model.answered': {
-      const answered = { ...conversation, requested: undefined, failures: undefined };
-      if (event.purpose !== 'step') return answered;
-      const turns = [
-        ...conversation.turns,
-        { kind: 'assistant' as const, text: event.text, calls: event.calls, state: event.state },
-      ];
-      return {
-        ...answered,
-        turns,
-        openCalls: event.calls,
-        started: undefined,
-        lastInput: { tokens: event.usage.inputTokens, turns: conversation.turns.length },
-        silent: event.calls.length ? 0 : conversation.silent + 1,
-      };
-    }
-    case 'model.failed': {
-      const { class: cls, message, retryAt } = event;
-      const count = cls === 'interrupted' ? (conversation.failures?.count ?? 0) : (conversation.failures?.count ?? 0) + 1;
-      return { ...conversation, requested: undefined, failures: { count, class: cls, message, retryAt } };
-    }
-    case 'note.added': {
-      const turns = [...conversation.turns, { kind: 'note' as const, reason: event.reason, text: event.text }];
-      const { repeats } = conversation;
-      const nudged = {
-        ...repeats,
-        count: event.reason === 'nudge' || event.reason === 'diagnosis' ? 0 : repeats.count,
-        nudges: repeats.nudges + (event.reason === 'nudge' ? 1 : 0),
-        diagnoses: repeats.diagnoses + (event.reason === 'diagnosis' ? 1 : 0),
-      };
-      return { ...conversation, turns, repeats: nudged };
-    }
-    case 'context.summarised':
-      if (event.keepFrom > conversation.turns.length)
-        throw new ImpossibleLogError(event, `keepFrom ${event.keepFrom} is beyond the conversation`);
-      return { ...conversation, keepFrom: event.keepFrom, summary: event.summary, lastInput: undefined };
-    case 'context.pruned': {
-      const ids = new Set(event.callIds);
-      const turns = conversation.turns.map((turn) =>
-        turn.kind === 'result' && ids.has(turn.callId) ? { ...turn, pruned: true } : turn,
-      );
-      return { ...conversation, turns, lastInput: undefined };
-    }
-    case 'tool.started':
-      if (conversation.openCalls[0]?.id !== event.callId)
-        throw new ImpossibleLogError(event, `call ${event.callId} is not the next open one`);
-      return { ...conversation, started: { callId: event.callId, op: event.op, sandboxUid: event.sandboxUid } };
-    case 'tool.finished': {
-      const [call, ...openCalls] = conversation.openCalls;
-      if (call?.id !== event.callId) throw new ImpossibleLogError(event, `call ${event.callId} is not the next open one`);
-      const turns = [
-        ...conversation.turns,
-        {
-          kind: 'result' as const,
-          callId: event.callId,
-          name: event.name,
-          text: event.result,
-          outcome: event.outcome,
-          ...(event.exitCode === undefined ? {} : { exitCode: event.exitCode }),
-          pruned: false,
-        },
-      ];
-      const fingerprint = fingerprintOf(call, event.outcome, event.result);
-      const { repeats } = conversation;
-      const counted = { ...repeats, fingerprint, count: fingerprint === repeats.fingerprint ? repeats.count + 1 : 1 };
-      return { ...conversation, turns, openCalls, started: undefined, repeats: counted };
-    }
-    default:
-      throw new ImpossibleLogError(event, 'it is no event of a conversation');
   }
 }

@@ -1,5 +1,6 @@
 /** The engine as the controller sees it: sessions run outside of reconcile workers. */
 import type { AgentSession } from '../api/resources.ts';
+import type { EventType } from './events.ts';
 import type { SessionState } from './state.ts';
 
 export type SessionKey = { namespace: string; name: string; uid: string };
@@ -27,3 +28,19 @@ export interface SessionTasks {
   /** Called when a view changed; `urgent` for a transition that a user waits to see. */
   onChange(listener: (key: SessionKey, urgent: boolean) => void): void;
 }
+
+/** Events that a user waits to see at once; others show with the next write of the status. */
+export const URGENT: ReadonlySet<EventType> = new Set([
+  'session.started',
+  'session.paused',
+  'session.resumed',
+  'session.finished',
+  'phase.entered',
+  'sandbox.ready',
+  'sandbox.lost',
+  'plan.submitted',
+  'plan.approved',
+  'question.asked',
+  'question.answered',
+  'publish.finished',
+]);

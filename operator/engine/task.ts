@@ -11,34 +11,30 @@ import { describeError } from '../logger.ts';
 import { openSandbox } from '../sandbox/commands.ts';
 import { type Sandbox, SandboxFencedError } from '../sandbox/sandbox.ts';
 import { SandboxLostError, type SandboxOwner } from '../sandbox/transport.ts';
+import type { Action } from './action.ts';
 import type { ActionContext } from './actions/context.ts';
 import { perform } from './actions/perform.ts';
-import { type Action, decide } from './decide.ts';
-import { type EventBody, FORMAT } from './events.ts';
-import { delayAfter, type Fault, faultOf, MAX_TRIES } from './faults.ts';
-import { fold, ImpossibleLogError } from './fold.ts';
+import { decide } from './decide.ts';
+import type { EventBody } from './events.ts';
+import { delayAfter, type Fault, faultOf, MAX_TRIES, troubleOf } from './faults.ts';
+import { fold } from './fold.ts';
 import { type Intent, intentOf } from './intent.ts';
-import { endsCommands, Interrupt, type InterruptKind } from './interrupt.ts';
+import { endsCommands, Interrupt, interruptedBy } from './interrupt.ts';
 import { timeLeftMs } from './limits.ts';
-import { CLAIM_TTL_MS, type Claim, ClaimedError, FencedError, LogDamagedError, LogUnavailableError } from './log.ts';
+import { type Claim, FencedError } from './log.ts';
+import { checkMirror, claimSession, keepClaim, type Waiting } from './owning.ts';
 import type { EngineDeps } from './ports.ts';
 import { Recorder } from './recorder.ts';
+import { URGENT } from './session-tasks.ts';
 import { INITIAL_STATE, type SessionState } from './state.ts';
 import { TextStore } from './text.ts';
-
-export type Waiting = { reason: string; message: string; retryAt?: number };
+import { limitTime } from './time-limit.ts';
 
 /** Why a task ended: nothing left to do until the object changes, told to, or not ours any more. */
 export type TaskEnd = 'idle' | 'stopped' | 'lost';
 
-const RENEW_MS = CLAIM_TTL_MS / 3;
-/** Between two tries to claim a session whose log is away. */
-const RETRY_MS = 2_000;
 /** After the end of the working time, so that it is over by any clock. */
 const TIME_SLACK_MS = 10;
-/** The longest wait that a timer knows. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 export class SessionTask {
   readonly #deps: EngineDeps;
   readonly #onChange: (urgent: boolean) => void;
@@ -116,12 +112,20 @@ export class SessionTask {
     const { log, logger } = this.#deps;
     const { uid } = this.#owner;
     try {
-      const claim = await this.#claim();
+      const claim = await claimSession(
+        this.#deps,
+        () => this.#session,
+        (waiting) => this.#wait(waiting),
+        this.#stop.signal,
+      );
       this.#since = this.#deps.now();
-      const renewing = this.#keepClaim(claim);
+      const renewing = keepClaim(claim, this.#deps, () => {
+        this.#stop.abort(new Interrupt('fenced'));
+        this.#action.abort(new Interrupt('fenced'));
+      });
       try {
         const state = fold(await log.read(uid, 0));
-        this.#checkMirror(state);
+        checkMirror(state, this.#session);
         this.#state = state;
         this.#onChange(true);
         return await this.#work(claim, state);
@@ -151,63 +155,6 @@ export class SessionTask {
       if (one.status === 'rejected')
         this.#deps.logger.warn('cannot let go of the session', { uid: claim.uid, error: describeError(one.reason) });
     }
-  }
-
-  /** Takes the session, waiting for another owner's claim to run out and for a log that is away. */
-  async #claim(): Promise<Claim> {
-    const { log, holder, now } = this.#deps;
-    for (;;) {
-      try {
-        await this.#checkFormat();
-        const claim = await log.claim(this.#owner.uid, holder, { epoch: this.#session.status?.log?.epoch ?? 0 });
-        this.#wait(undefined);
-        return claim;
-      } catch (error) {
-        let delay = RETRY_MS;
-        if (error instanceof ClaimedError) {
-          delay = Math.max(50, error.expiresAt - now());
-          this.#wait({ reason: 'Claimed', message: 'Another operator worked on the session; waiting for its claim to end.' });
-        } else if (error instanceof LogUnavailableError) {
-          this.#wait({ reason: 'LogUnavailable', message: error.message });
-        } else throw error;
-        await sleep(delay, this.#stop.signal);
-      }
-    }
-  }
-
-  /** A claim would shut out the newer operator that wrote what this one cannot read. */
-  async #checkFormat(): Promise<void> {
-    const { log } = this.#deps;
-    const { uid } = this.#owner;
-    const { lastSeq } = await log.head(uid);
-    const [last] = lastSeq > 0 ? await log.read(uid, lastSeq - 1, 1) : [];
-    if (last && last.format > FORMAT) {
-      throw new ImpossibleLogError(
-        last,
-        `it has format ${last.format}, and this operator knows up to ${FORMAT}; use a newer one`,
-      );
-    }
-  }
-
-  #keepClaim(claim: Claim): Disposable {
-    const timer = setInterval(() => {
-      this.#deps.log.renew(claim).catch((error: unknown) => {
-        if (error instanceof FencedError) {
-          this.#stop.abort(new Interrupt('fenced'));
-          this.#action.abort(new Interrupt('fenced'));
-        } else this.#deps.logger.warn('cannot renew the claim', { uid: this.#owner.uid, error: describeError(error) });
-      });
-    }, RENEW_MS);
-    return { [Symbol.dispose]: () => clearInterval(timer) };
-  }
-
-  /** A log behind its mirror in the status lost acknowledged writes: going on would repeat effects. */
-  #checkMirror(state: SessionState): void {
-    const mirrored = this.#session.status?.log?.lastSeq ?? 0;
-    if (state.lastSeq >= mirrored) return;
-    throw new LogDamagedError(
-      `the event log ends at ${state.lastSeq} but status.log says that ${mirrored} events were written: acknowledged writes were lost. Restore the log, or create the session again.`,
-    );
   }
 
   async #work(claim: Claim, loaded: SessionState): Promise<TaskEnd> {
@@ -290,7 +237,11 @@ export class SessionTask {
         this.#sandbox = undefined;
       },
     };
-    using _limit = this.#limitTime(recorder);
+    using limit = limitTime(
+      () => timeLeftMs(recorder.state, this.#intent(this.#session)) + TIME_SLACK_MS,
+      () => this.#action.abort(new Interrupt('time-limit')),
+    );
+    this.#limitChanged = limit.again;
     this.#doing = action.do;
     try {
       await perform(action, context);
@@ -301,26 +252,8 @@ export class SessionTask {
       await this.#failed(error, recorder, intent);
     } finally {
       this.#doing = undefined;
+      this.#limitChanged = () => undefined;
     }
-  }
-
-  /** Interrupts the running action when the session's working time is over; the newest object says when that is. */
-  #limitTime(recorder: Recorder): Disposable {
-    let timer: NodeJS.Timeout | undefined;
-    const arm = () => {
-      clearTimeout(timer);
-      const left = timeLeftMs(recorder.state, this.#intent(this.#session)) + TIME_SLACK_MS;
-      const end = () => this.#action.abort(new Interrupt('time-limit'));
-      timer = setTimeout(left > LONGEST_TIMER_MS ? arm : end, Math.min(left, LONGEST_TIMER_MS));
-    };
-    arm();
-    this.#limitChanged = arm;
-    return {
-      [Symbol.dispose]: () => {
-        clearTimeout(timer);
-        this.#limitChanged = () => undefined;
-      },
-    };
   }
 
   async #failed(error: unknown, recorder: Recorder, intent: Intent): Promise<void> {
@@ -391,36 +324,4 @@ export class SessionTask {
     this.#waiting = waiting;
     this.#onChange(true);
   }
-}
-
-/** Events that a user waits to see at once; others show with the next write of the status. */
-const URGENT: ReadonlySet<string> = new Set([
-  'session.started',
-  'session.paused',
-  'session.resumed',
-  'session.finished',
-  'phase.entered',
-  'sandbox.ready',
-  'sandbox.lost',
-  'plan.submitted',
-  'plan.approved',
-  'question.asked',
-  'question.answered',
-  'publish.finished',
-]);
-
-/** What a change of the object interrupts, if anything. A message ends only what a model hears of: its calls and its commands. */
-function interruptedBy(before: AgentSession, after: AgentSession, doing: Action['do'] | undefined): InterruptKind | undefined {
-  if (after.spec.cancelled && !before.spec.cancelled) return 'cancelled';
-  if (after.spec.suspend && !before.spec.suspend) return 'suspended';
-  if (doing !== 'call-model' && doing !== 'run-tool') return undefined;
-  const known = new Set(before.spec.inputs?.map((input) => input.id));
-  const fresh = (after.spec.inputs ?? []).some((input) => input.when === 'now' && !known.has(input.id));
-  return fresh ? 'message' : undefined;
-}
-
-/** A condition reason for what ends a task. */
-function troubleOf(error: unknown): string {
-  if (error instanceof LogUnavailableError) return 'LogUnavailable';
-  return error instanceof LogDamagedError || error instanceof ImpossibleLogError ? 'LogDamaged' : 'EngineError';
 }

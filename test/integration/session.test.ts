@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { verified } from '../../operator/engine/decide.ts';
+import { verified } from '../../operator/engine/evidence.ts';
 import { makeSampleRepository } from '../../scripts/demo/sample-repository.ts';
 import { demoModel } from '../../scripts/demo/scripted-model.ts';
 import { type Engine, git, startEngine } from '../support/engine.ts';

@@ -1,5 +1,6 @@
 /** Drives the pure part of a session, events in and decisions out, without any effect. */
-import { type Action, decide } from '../../operator/engine/decide.ts';
+import type { Action } from '../../operator/engine/action.ts';
+import { decide } from '../../operator/engine/decide.ts';
 import { type EventBody, FORMAT } from '../../operator/engine/events.ts';
 import { apply } from '../../operator/engine/fold.ts';
 import type { Intent } from '../../operator/engine/intent.ts';

@@ -9,7 +9,7 @@ import { costOf } from '../../llm/prices.ts';
 import { type Message, type ModelAnswer, ModelError, type ModelRequest } from '../../llm/provider.ts';
 import { nextRetry } from '../../llm/retry.ts';
 import { estimateTokens } from '../../llm/tokens.ts';
-import { STUCK_AT } from '../decide.ts';
+import { STUCK_AT } from '../converse.ts';
 import type { ModelPurpose } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
 import { endsCommands } from '../interrupt.ts';

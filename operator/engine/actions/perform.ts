@@ -1,5 +1,5 @@
 /** From an action to its effect. */
-import type { Action } from '../decide.ts';
+import type { Action } from '../action.ts';
 import { callModel } from './call-model.ts';
 import type { ActionContext } from './context.ts';
 import { openConversation } from './open-conversation.ts';

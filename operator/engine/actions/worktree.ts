@@ -2,8 +2,8 @@
 import { GitError } from '../../sandbox/git/git.ts';
 import { commitWorktree, exportBundle, resetWorktree } from '../../sandbox/git/worktree.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { workCommit } from '../decide.ts';
 import type { EventBody } from '../events.ts';
+import { workCommit } from '../rounds.ts';
 import type { ActionContext } from './context.ts';
 
 /** Longest subject line of a commit. */
