@@ -18,6 +18,13 @@ export type KubeEndpoint = {
   headers: () => Promise<Record<string, string>>;
   /** Certificate authorities to trust in PEM, instead of those of the system. */
   ca?: string;
+  /** Client certificate and its key in PEM. */
+  cert?: string;
+  key?: string;
+  /** Name that the server's certificate must carry, where it is not that of baseUrl. */
+  serverName?: string;
+  /** Takes any server certificate. */
+  insecure?: boolean;
   /** Ends everything that goes through this client. */
   signal: AbortSignal;
 };
@@ -78,7 +85,7 @@ export class HttpTransport {
     this.#request = secure ? https.request : plainHttp.request;
     // An unused connection is closed after a minute, before servers and middle boxes forget it.
     const options = { keepAlive: true, timeout: 60_000, scheduling: 'lifo' as const };
-    const tls = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
+    const tls = tlsOf(endpoint);
     this.#agent = secure
       ? new https.Agent({ ...options, ...tls, maxSockets: 32 })
       : new plainHttp.Agent({ ...options, maxSockets: 32 });
@@ -197,6 +204,18 @@ export class HttpTransport {
     this.#agent.destroy();
     this.#watchAgent.destroy();
   }
+}
+
+/** For node:tls. */
+export function tlsOf(endpoint: KubeEndpoint): https.AgentOptions {
+  const { ca, cert, key, serverName, insecure } = endpoint;
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(insecure ? { rejectUnauthorized: false } : {}),
+  };
 }
 
 type Deadline = Disposable & { signal: AbortSignal; expired: boolean };
