@@ -83,7 +83,19 @@ export const SEEDED = `${PRELUDE}
 if seeded && [ "$base" = "$SWE_COMMIT" ]; then echo =seeded; fi
 `;
 
-export const SEED = `${PRELUDE}${MAKE_GIT}
+/** Makes one bundle of the numbered pieces, each of which goes as soon as it is in it: they never take the room twice. */
+const JOIN_PIECES = `
+join_pieces() {
+  : >"$SWE_BUNDLE" || return 1
+  piece=0
+  while [ "$piece" -lt "$SWE_PIECES" ]; do
+    cat "$SWE_BUNDLE.$piece" >>"$SWE_BUNDLE" && rm -f "$SWE_BUNDLE.$piece" || return 1
+    piece=$((piece + 1))
+  done
+}
+`;
+
+export const SEED = `${PRELUDE}${MAKE_GIT}${JOIN_PIECES}
 if seeded; then
   if [ "$base" = "$SWE_COMMIT" ]; then exit 0; fi
   for ref in "$store"/refs/swe-agent/*; do
@@ -96,11 +108,12 @@ done
 base=$SWE_COMMIT branch=$SWE_BRANCH tracked=$SWE_TRACKED GIT_INDEX_FILE=$store/index
 g init -q --bare --template= "$store" && printf '%s\\n' "$SWE_CONFIG" >"$store/worktree-config" || exit 1
 [ -z "$SWE_SHALLOW" ] || copy "$SWE_SHALLOW" >"$store/shallow" || exit 1
+[ "$SWE_PIECES" = 0 ] || join_pieces || exit 1
 g --git-dir="$store" bundle unbundle "$SWE_BUNDLE" >/dev/null &&
   printf '%s refs/swe-agent/base\\n' "$base" >"$store/packed-refs" &&
   s read-tree --reset -u "$base" && make_git "$base" &&
   printf '%s\\n' "$base" "$branch" "$tracked" >"$store/seeded" || exit 1
-rm -f "$SWE_BUNDLE" "$SWE_SHALLOW"
+rm -f "$SWE_BUNDLE" "$SWE_BUNDLE".* "$SWE_SHALLOW"
 # Tests of many projects make repositories of their own and commit in them.
 [ -e "$HOME/.gitconfig" ] || printf '%s\\n' "$SWE_IDENTITY" 2>/dev/null >"$HOME/.gitconfig" || :
 `;

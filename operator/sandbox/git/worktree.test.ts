@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -133,6 +134,22 @@ describe('a seeded worktree', () => {
     await writeFile(inTree('new'), '');
     await seedAgain();
     expect(await shell('git status --porcelain')).toBe('?? new\n');
+  });
+
+  it('of a repository of any size arrives in pieces, whole, and without a trace of an earlier try', async () => {
+    const run = join(sandbox.root, '.run');
+    for (const left of ['incoming.bundle.1', 'incoming.bundle.9'])
+      await writeFile(join(run, left), 'of a try that a crash ended');
+    const sizes: number[] = [];
+    const upload = sandbox.upload.bind(sandbox);
+    sandbox.upload = async (path, bytes, signal) => {
+      sizes.push(bytes.length);
+      await upload(path, bytes, signal);
+    };
+    await seed([{ files: { noise: randomBytes(9_000_000) } }]);
+    expect(Math.max(...sizes)).toBe(8 * 1024 * 1024);
+    expect(await shell('git fsck --strict 2>&1; git status --porcelain; wc -c <noise')).toMatch(/^\s*9000000\n$/);
+    expect((await readdir(run)).filter((name) => name.startsWith('incoming'))).toEqual([]);
   });
 
   it('is completed after a crash in the middle of the seeding', async () => {

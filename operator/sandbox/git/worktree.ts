@@ -2,7 +2,7 @@
  * Git inside the sandbox: the repository is sent in, what was done is committed and comes out. The operator only runs scripts
  * here and moves bundles; the repository's filters and attributes take effect in the sandbox alone.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { quoteAll } from '../quote.ts';
 import type { Sandbox } from '../sandbox.ts';
@@ -49,8 +49,8 @@ export type Committed = {
 const SCRIPT_SECONDS = 300;
 const BUNDLE = '.run/incoming.bundle';
 const SHALLOW = '.run/incoming.shallow';
-/** What a Node buffer and the port can carry at once. */
-const MOST_SEED_BYTES = 2 ** 31 - 1;
+/** A snapshot may be of any size; the operator never holds more of it than this at once. */
+const PIECE_BYTES = 8 * 1024 * 1024;
 /** Up to this, sending a bundle that is there already costs less than asking first. */
 const SMALL_BUNDLE = 1024 * 1024;
 const DEFAULT_EXPORT_BYTES = 256 * 1024 * 1024;
@@ -66,18 +66,20 @@ export async function seedWorktree(
   options: SeedOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const bytes = await readBundle(snapshot.bundlePath);
-  if (bytes.length > SMALL_BUNDLE) {
+  await using bundle = await open(snapshot.bundlePath).catch(readFailed);
+  const { size } = await bundle.stat().catch(readFailed);
+  if (size > SMALL_BUNDLE) {
     const found = await run(sandbox, 'looking at the worktree', SEEDED, { SWE_COMMIT: snapshot.commit }, signal);
     if (parseFields(found).has('seeded')) return;
   }
   if (snapshot.shallow.length > 0) await sandbox.upload(SHALLOW, Buffer.from(`${snapshot.shallow.join('\n')}\n`), signal);
-  await sandbox.upload(BUNDLE, bytes, signal);
+  const pieces = await uploadBundle(sandbox, bundle, size, signal);
   const env = {
     SWE_COMMIT: snapshot.commit,
     SWE_BRANCH: options.baseBranch || 'work',
     SWE_TRACKED: options.baseBranch || '-',
     SWE_BUNDLE: posix.join(sandbox.root, BUNDLE),
+    SWE_PIECES: String(pieces),
     SWE_SHALLOW: snapshot.shallow.length > 0 ? posix.join(sandbox.root, SHALLOW) : '',
     SWE_CONFIG: `${identityConfig(options.identity)}\n${worktreeConfig(options)}`,
     SWE_IDENTITY: identityConfig(options.identity),
@@ -248,15 +250,28 @@ function place(sandbox: Sandbox): Record<string, string> {
   };
 }
 
-async function readBundle(path: string): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path);
-    if (size <= MOST_SEED_BYTES) return await readFile(path);
-    const message = `the repository is ${megabytes(size)} MB large, too much to send into a sandbox at once: use a smaller repository.depth`;
-    throw new GitError('GitFailed', message);
-  } catch (error) {
-    throw fileFailure('reading the snapshot', error);
+function readFailed(error: unknown): never {
+  throw fileFailure('reading the snapshot', error);
+}
+
+/** Each piece is there only until the next is asked for: all are read into the same memory. */
+async function* readPieces(file: FileHandle, size: number): AsyncIterable<Uint8Array> {
+  const memory = Buffer.allocUnsafe(Math.min(size, PIECE_BYTES));
+  for (let offset = 0; offset < size; ) {
+    const length = Math.min(PIECE_BYTES, size - offset);
+    const { bytesRead } = await file.read(memory, 0, length, offset).catch(readFailed);
+    if (bytesRead !== length) throw new GitError('GitFailed', 'reading the snapshot failed: it ended too soon');
+    yield memory.subarray(0, length);
+    offset += length;
   }
+}
+
+/** As one file or, when it is larger than a piece, as several, which the script joins. @returns how many those are */
+async function uploadBundle(sandbox: Sandbox, file: FileHandle, size: number, signal: AbortSignal): Promise<number> {
+  const whole = size <= PIECE_BYTES;
+  let count = 0;
+  for await (const piece of readPieces(file, size)) await sandbox.upload(whole ? BUNDLE : `${BUNDLE}.${count++}`, piece, signal);
+  return count;
 }
 
 function worktreeConfig({ remoteUrl }: SeedOptions): string {

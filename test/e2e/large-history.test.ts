@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { loopbackCertificate } from '../support/certificate.ts';
+import { type GitHttpServer, startGitHttpServer } from '../support/git-http-server.ts';
+import { makeLargeHistory } from '../support/large-repository.ts';
+import { bash, Gate, greet } from '../support/scripted-sessions.ts';
+import { System } from '../support/system.ts';
+
+const MEGABYTES = 300;
+const TOKEN = 'git-token-that-opens-0123456789';
+
+let system: System;
+let server: GitHttpServer;
+
+beforeAll(async () => {
+  const tls = await loopbackCertificate();
+  system = await System.start({
+    prepare: async (folder) => {
+      writeFileSync(join(folder, 'certificate.pem'), tls.cert);
+      mkdirSync(join(folder, 'remotes'));
+      await makeLargeHistory(join(folder, 'remotes/large.git'), MEGABYTES);
+      server = await startGitHttpServer({ root: join(folder, 'remotes'), tls, token: TOKEN });
+      return { GIT_TOKEN: TOKEN, GIT_TOKEN_HOSTS: server.host, GIT_SSL_CAINFO: join(folder, 'certificate.pem') };
+    },
+  });
+}, 90_000);
+afterEach(() => system.clear());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+/** The most memory that the system ever had, in MB; where that is not known what it has now. */
+function memory(): number {
+  const status = `/proc/${system.pid}/status`;
+  const kilobytes = existsSync(status)
+    ? /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1]
+    : execFileSync('ps', ['-o', 'rss=', '-p', String(system.pid)], { encoding: 'utf8' });
+  return Number(kilobytes) / 1024;
+}
+
+describe('a repository with a history of 300 MB', () => {
+  it('is answered for before anybody looked at it, and nothing but its last commit is fetched', async () => {
+    const reading = new Gate();
+    server.options.pause = () => reading.pass();
+    const goal = system.model.on('Greet at the end of a long history', {
+      work: [bash('git rev-parse --is-shallow-repository && git rev-list --count --all && du -sm .. | cut -f1'), ...greet],
+    });
+    const took: number[] = [];
+    for (const suspend of [true, true, true, true, true, false]) {
+      const began = performance.now();
+      const id = await system.session(goal, `${server.url}/large.git`, { suspend });
+      took.push(performance.now() - began);
+      if (suspend) continue;
+      await reading.reached();
+      const begun = await system.view(id);
+      expect(begun).toMatchObject({ status: 'RUNNING', phase: 'Provisioning' });
+      expect(begun.logs.at(-1)).toBe('Cloning repo...');
+      expect(server.seen.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBe(0);
+      reading.open();
+      const done = await system.completed(id);
+      expect(done.result).toMatchObject({ pushed: true, verified: true });
+    }
+    // The fastest: how long the others took says what else the machine had to do.
+    expect(Math.min(...took)).toBeLessThan(50);
+    const [shallow, commits, megabytes] = (system.model.results(goal)[0] ?? '').split('\n');
+    expect([shallow, commits]).toEqual(['true', '1']);
+    expect(Number(megabytes)).toBeLessThan(5);
+    expect(server.seen.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBeLessThan(100_000);
+  }, 60_000);
+
+  it('is there to the depth that was asked for, and the system holds only pieces of it', async () => {
+    const goal = system.model.on('Greet in the middle of a long history', {
+      work: [bash('git rev-list --count --all; git log -1 --format=%s HEAD~100; git cat-file -s HEAD~100:noise.bin'), ...greet],
+    });
+    const before = memory();
+    const done = await system.completed(await system.session(goal, system.path('remotes/large.git'), { depth: 121 }), 45_000);
+    expect(done.result).toMatchObject({ pushed: true, verified: true, files_changed: 1 });
+    expect(system.model.results(goal)[0]).toMatch(/^121\nMegabyte 201\n1000000\n/);
+    expect(memory() - before).toBeLessThan(60);
+  }, 60_000);
+});
