@@ -1,5 +1,5 @@
 /** What commands cannot reach. */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LocalSandboxes, missing } from '../../../test/support/local-sandboxes.ts';
@@ -35,7 +35,7 @@ for (const method of ['bubblewrap', 'user'] satisfies IsolationMethod[]) {
         ['.env', 'OPENAI_API_KEY=secret'],
       ] as const) {
         mkdirSync(join(sandboxes.folder, path, '..'), { recursive: true });
-        writeFileSync(join(sandboxes.folder, path), text, { mode: 0o600 });
+        writeFileSync(join(sandboxes.folder, path), text, { mode: text === 'a tool' ? 0o755 : 0o600 });
       }
       chmodSync(state, 0o700);
       const options = {
@@ -130,12 +130,26 @@ for (const method of ['bubblewrap', 'user'] satisfies IsolationMethod[]) {
         expect(start.args).toEqual(expect.arrayContaining(['--setenv', 'LD_PRELOAD']));
         expect(start.args).not.toContain('--die-with-parent');
       });
-    } else {
-      it('gives every session a user of its own', async () => {
+    }
+
+    if (process.getuid?.() === 0) {
+      it('gives every session a user of its own, who cannot read what only root can and gains no right', async () => {
         const users = await Promise.all([sandbox, other].map((one) => one.query('id -u', { signal: signal() })));
         const [mine, theirs] = users.map(({ output }) => Number(output));
         expect(mine).toBeGreaterThanOrEqual(52_000);
         expect(mine).not.toBe(theirs);
+        expect(await says('id -G; id -g')).toBe(`${mine}\n${mine}\n`);
+        const outside = mkdtempSync('/var/swe-agent-test-');
+        try {
+          chmodSync(outside, 0o755);
+          writeFileSync(join(outside, 'root-only'), 'secret of root', { mode: 0o600 });
+          writeFileSync(join(outside, 'open'), 'to all', { mode: 0o644 });
+          expect(await says(`cat ${outside}/open ${outside}/root-only`)).toMatch(/^to allcat: .*Permission denied/);
+        } finally {
+          rmSync(outside, { recursive: true });
+        }
+        expect(await says('grep -E "^Cap(Inh|Prm|Eff|Amb)" /proc/self/status | tr -d "0\t:\n"')).toBe('CapInhCapPrmCapEffCapAmb');
+        expect(await says('touch f && ls -n f')).toContain(` ${mine} ${mine} `);
       });
     }
   });

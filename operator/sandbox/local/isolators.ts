@@ -65,15 +65,18 @@ export class Isolators {
   }
 
   /**
-   * For a sandbox that was made with the method. Its files belong to that method's user; the two methods that have none
-   * of their own can take each other's place.
+   * For a sandbox that was made with the method. Where it has a user of its own its files are that user's, and only a
+   * method that has users can take the place of bubblewrap; otherwise only one that has none.
    * @throws SandboxUnavailableError
    */
   async forExisting(made: IsolationMethod, place: SandboxPlace): Promise<Isolator> {
-    const method = made === 'user' || this.#wanted === 'auto' || this.#wanted === 'user' ? made : this.#wanted;
+    const others: readonly string[] = place.user ? ['user'] : ['bubblewrap', 'none'];
+    const method = made !== 'user' && others.includes(this.#wanted) ? this.#wanted : made;
+    if (method === 'auto') throw new TypeError('a sandbox is made with one method');
     const problem = await this.problem(method, place);
     if (!problem) return this.of(method);
-    if (method === 'bubblewrap' && this.#wanted === 'auto') return this.of('none');
+    const instead = place.user ? 'user' : 'none';
+    if (method === 'bubblewrap' && this.#wanted === 'auto' && !(await this.problem(instead, place))) return this.of(instead);
     throw new SandboxUnavailableError(
       'IsolationUnavailable',
       `the session's isolation (${method}) does not work now: ${problem}`,
@@ -96,6 +99,11 @@ export class Isolators {
       this.#problems.get(method) ?? (await (method === 'user' ? this.#user.problem(place) : this.#bubblewrapProblem));
     if (problem) this.#problems.set(method, problem);
     return problem;
+  }
+
+  /** Whether a new sandbox of the method gets a user of its own: always, where the operator may make users of numbers. */
+  hasUser(method: IsolationMethod): boolean {
+    return method === 'user' || (method === 'bubblewrap' && process.getuid?.() === 0);
   }
 
   /**

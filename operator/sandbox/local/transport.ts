@@ -32,7 +32,7 @@ export type LocalTransportOptions = {
   hostEnvironment: Readonly<Record<string, string | undefined>>;
   /** The operator's home directory. */
   home: string;
-  /** Numbers for the users of the method `user`; nobody else on the machine may have them. Default 52000–59999. */
+  /** Numbers for the sandboxes' users, where they have some; nobody else on the machine may have them. Default 52000–59999. */
   users?: { first: number; count: number };
   /** The shell that runs the runner; default /bin/sh. */
   shell?: readonly string[];
@@ -133,8 +133,9 @@ export class LocalTransport implements SandboxTransport {
     const { records, isolators } = this.#open();
     const problems: string[] = [];
     for (const method of isolators.candidates) {
-      const user = method === 'user' ? isolators.freeUser(records.list()) : undefined;
-      const known = isolators.knownProblem(method) ?? (method === 'user' && !user ? 'no free user number is left' : undefined);
+      const user = isolators.hasUser(method) ? isolators.freeUser(records.list()) : undefined;
+      const unnumbered = isolators.hasUser(method) && !user;
+      const known = isolators.knownProblem(method) ?? (unnumbered ? 'no free user number is left' : undefined);
       if (known) {
         problems.push(known);
         continue;
