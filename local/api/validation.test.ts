@@ -257,7 +257,7 @@ const changes: readonly [what: string, before: Json, change: Json, problems: rea
     { resume: 3, cancelled: true, approvedPlan: 3 },
     { resume: 2, cancelled: false, approvedPlan: null },
     [
-      'spec: Forbidden: approvedPlan cannot be withdrawn or go back to an earlier revision',
+      'spec: Forbidden: approvedPlan cannot be withdrawn',
       'spec.resume: Invalid value: resume is a counter that only grows',
       'spec.cancelled: Invalid value: cancelled cannot be taken back; create a new session',
     ],

@@ -65,6 +65,19 @@ describe('what kubectl describe tells of a session', () => {
     expect(follower.take()).toEqual([]);
   });
 
+  it('is that an approval was for another plan than the one that waits', () => {
+    const session = new SessionScript({ mode: 'review' }).until('WaitingForUser');
+    const waits = 'Plan revision 1 waits for approval: set spec.approvedPlan to 1, or send a message to have it changed.';
+    const follower = new Follower().see(session.state);
+    follower.take();
+    follower.session.spec.approvedPlan = 7;
+    follower.see(session.state).see(session.state);
+    expect(follower.take()).toEqual([`Warning OtherRevision: spec.approvedPlan is 7, but there is no revision 7. ${waits}`]);
+    session.wants({ approvedPlan: 1 }).next();
+    follower.session.spec.approvedPlan = 1;
+    expect(follower.see(session.state).take()).toEqual(['Normal PlanApproved: Plan revision 1 was approved.']);
+  });
+
   it('is why it does not start, once', () => {
     const follower = new Follower();
     const hold = { reason: 'NoProfile', message: 'There is none.' };

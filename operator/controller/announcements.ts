@@ -71,9 +71,13 @@ function plan({ metadata }: AgentSession, before: AgentSessionStatus, after: Age
   }
   const approval = conditionOf(after, 'PlanApproved');
   const wasWaiting = before.phase === 'WaitingForUser' && before.plan?.revision === is.revision;
-  if (after.phase === 'WaitingForUser' && approval?.reason === 'WaitingForApproval' && !after.question && !wasWaiting) {
+  const waits = approval?.reason === 'WaitingForApproval' || approval?.reason === 'OtherRevision';
+  if (after.phase === 'WaitingForUser' && waits && !after.question && !wasWaiting) {
     const command = `kubectl patch agentsession ${metadata.name} -n ${metadata.namespace} --type merge -p '{"spec":{"approvedPlan":${is.revision}}}'`;
     notes.push(normal('WaitingForApproval', 'Plan', `Plan revision ${is.revision} waits for approval: ${command}`));
+  }
+  if (approval?.reason === 'OtherRevision' && conditionOf(before, 'PlanApproved')?.message !== approval.message) {
+    notes.push(warning('OtherRevision', 'Approve', approval.message));
   }
   if (approval?.reason === 'Approved' && conditionOf(before, 'PlanApproved')?.reason !== 'Approved') {
     notes.push(normal('PlanApproved', 'Approve', approval.message));

@@ -5,13 +5,21 @@ import { evidenceOn, type SessionState, WORKING } from '../engine/state.ts';
 import type { Hold } from './policies.ts';
 import type { SessionProfiles } from './profile-resolution.ts';
 
-/** All conditions that say something about the session now, in a fixed order; what does not apply yet is left out. */
-export function sessionConditions(state: SessionState, profiles: SessionProfiles, waiting: Hold | undefined): NewCondition[] {
+/**
+ * All conditions that say something about the session now, in a fixed order; what does not apply yet is left out.
+ * @param asked the revision that `spec.approvedPlan` names
+ */
+export function sessionConditions(
+  state: SessionState,
+  profiles: SessionProfiles,
+  waiting: Hold | undefined,
+  asked: number | undefined,
+): NewCondition[] {
   return [
     profileResolved(profiles),
     sandboxReady(state),
     isolated(state),
-    planApproved(state),
+    planApproved(state, asked),
     progressing(state, waiting),
     verification(state),
     finished(state),
@@ -48,7 +56,10 @@ function isolated({ sandbox }: SessionState): NewCondition | undefined {
   return { type: 'Isolated', status: 'True', reason: word(`${isolation.charAt(0).toUpperCase()}${isolation.slice(1)}`), message };
 }
 
-function planApproved({ plan, mode, approvedRevision, phase }: SessionState): NewCondition | undefined {
+function planApproved(
+  { plan, mode, approvedRevision, phase }: SessionState,
+  asked: number | undefined,
+): NewCondition | undefined {
   if (!plan) return undefined;
   const type = 'PlanApproved';
   const name = `Plan revision ${plan.revision}`;
@@ -56,7 +67,11 @@ function planApproved({ plan, mode, approvedRevision, phase }: SessionState): Ne
   if (approvedRevision === plan.revision) return { type, status: 'True', reason: 'Approved', message: `${name} was approved.` };
   if (phase === 'Planning') return { type, status: 'False', reason: 'Planning', message: 'A new plan is being made.' };
   const message = `${name} waits for approval: set spec.approvedPlan to ${plan.revision}, or send a message to have it changed.`;
-  return { type, status: 'False', reason: 'WaitingForApproval', message };
+  // What approved an earlier revision stays in the spec.
+  const other = asked !== undefined && asked !== plan.revision && asked !== approvedRevision;
+  if (!other) return { type, status: 'False', reason: 'WaitingForApproval', message };
+  const words = asked < plan.revision ? `revision ${asked} was replaced` : `there is no revision ${asked}`;
+  return { type, status: 'False', reason: 'OtherRevision', message: `spec.approvedPlan is ${asked}, but ${words}. ${message}` };
 }
 
 function progressing(state: SessionState, waiting: Hold | undefined): NewCondition {

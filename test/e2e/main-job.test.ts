@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
 import { git } from '../support/git-repository.ts';
 import { itWithKubectl } from '../support/requirements.ts';
 import { approve, CHECK, finish, Gate, greet, plan, write } from '../support/scripted-sessions.ts';
@@ -97,6 +98,31 @@ describe('a session made by kubectl apply', () => {
     expect(done.result).toMatchObject({ pushed: true, verified: true });
     expect(done.conditions).toContainEqual(expect.objectContaining({ type: 'PlanApproved', reason: 'Approved' }));
   });
+
+  withKubectl(
+    'says so when another plan is approved than the one that waits, and takes the right approval after it',
+    async () => {
+      const goal = system.model.on('Greet after a slip');
+      await system.kubectl(['apply', '-f', '-'], {
+        input: manifest('slip', goal, await system.repository('slip'), { mode: 'review' }),
+      });
+      await system.until('slip', 'the plan', ({ status }) => status === 'WAITING_FOR_USER');
+      const approve = (revision: number) =>
+        system.kubectl(['patch', 'ags', 'slip', '--type=merge', '-p', `{"spec":{"approvedPlan":${revision}}}`]);
+      await approve(7);
+      const told = await system.until('slip', 'the condition', ({ conditions }) =>
+        conditions.some(({ reason }) => reason === 'OtherRevision'),
+      );
+      expect(told.status).toBe('WAITING_FOR_USER');
+      await eventually('the Event', async () =>
+        /Warning +OtherRevision .*approvedPlan is 7, but there is no revision 7\. Plan revision 1 waits/.test(
+          (await system.kubectl(['describe', 'ags', 'slip'])).out,
+        ),
+      );
+      await approve(1);
+      await system.completed('slip');
+    },
+  );
 });
 
 describe.each(['session', 'task'] as const)('the REST endpoints of %ss', (noun) => {
