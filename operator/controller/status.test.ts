@@ -262,6 +262,7 @@ describe('the size of a status', () => {
       output: '',
       counted: true,
       note: undefined,
+      change: undefined,
     }));
     const state: SessionState = {
       ...session.state,

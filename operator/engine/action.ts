@@ -14,12 +14,22 @@ export type Action =
   /** Put the worktree back to a commit, then record. */
   | { do: 'reset-worktree'; commit: string; events: EventBody[] }
   | { do: 'commit' }
-  | { do: 'verify'; command: string; tree: string }
+  /** Run a check on a commit of the platform's; `seconds` is all the time it may take. */
+  | { do: 'verify'; command: string; on: CheckTarget; seconds: number }
+  /** Put the result's tests alone on the commit that was cloned. */
+  | { do: 'isolate-tests'; commit: string }
   | { do: 'publish'; commit: string }
   /** Something is due later; a change of the object may come first. */
   | { do: 'wait'; until: number; reason: string; message: string }
   /** Only a change of the object can move the session on. */
   | { do: 'idle' };
+
+/** What a check is run on. `tree` where it is known beforehand. */
+export type CheckTarget =
+  | { stage: undefined; commit: string; tree: string }
+  | { stage: 'before'; commit: string }
+  /** The tests of that commit alone. */
+  | { stage: 'without-change'; commit: string; tree: string };
 
 /** A transition that needs no effect. */
 export function record(...events: EventBody[]): Action {

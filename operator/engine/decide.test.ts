@@ -44,7 +44,7 @@ describe('the life of a session', () => {
   it('never completes when a check failed, and sends the work back instead', () => {
     const session = new SessionScript().until('Reviewing');
     const check = session.next();
-    expect(check).toMatchObject({ do: 'verify', command: 'npm test', tree: 'tree-1' });
+    expect(check).toMatchObject({ do: 'verify', command: 'npm test', on: { tree: 'tree-1' } });
     session.check('npm test', 'tree-1', 1);
     expect(session.next().do).toBe('reset-worktree');
     session.go();
@@ -60,7 +60,7 @@ describe('the life of a session', () => {
   it('takes evidence of an earlier tree for nothing', () => {
     const session = new SessionScript().until('Reviewing');
     session.check('npm test', 'tree-0', 0);
-    expect(session.next()).toMatchObject({ do: 'verify', tree: 'tree-1' });
+    expect(session.next()).toMatchObject({ do: 'verify', on: { tree: 'tree-1' } });
   });
 
   it('pauses after the last review round and goes on when resumed', () => {

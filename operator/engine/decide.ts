@@ -8,10 +8,12 @@
  */
 import { redactUrl } from '../sandbox/git/repository-url.ts';
 import { type Action, record } from './action.ts';
+import { baseline } from './baseline.ts';
+import { failedChecks, failureReport, nothingToMend, runNextCheck } from './checks.ts';
 import { converse, told } from './converse.ts';
 import type { ConversationRole } from './event-parts.ts';
 import type { EventBody } from './events.ts';
-import { checksOf, runsOf, verified } from './evidence.ts';
+import { evidenceInWords, verified } from './evidence.ts';
 import { applied, pending, steers } from './inputs.ts';
 import type { Intent } from './intent.ts';
 import { limitsToWarnOf, reachedLimit } from './limits.ts';
@@ -27,12 +29,10 @@ import {
   sendBack,
   workCommit,
 } from './rounds.ts';
-import { evidenceOn, type SessionState } from './state.ts';
+import type { SessionState } from './state.ts';
+import { compare } from './without-change.ts';
 
 type Rule = (state: SessionState, intent: Intent) => Action | undefined;
-
-/** How often a check whose end was not seen is run again. */
-const MAX_CHECK_RUNS = 3;
 
 const RULES: Rule[] = [
   start,
@@ -45,8 +45,10 @@ const RULES: Rule[] = [
   limits,
   provision,
   plan,
+  baseline,
   program,
   check,
+  compare,
   review,
   publish,
 ];
@@ -259,29 +261,15 @@ function program(state: SessionState, intent: Intent): Action | undefined {
 /** The platform's own evidence comes before the reviewer's opinion; a failed check goes straight back. */
 function check(state: SessionState, intent: Intent): Action | undefined {
   if (state.phase !== 'Reviewing' || !state.commit) return undefined;
-  const { tree } = state.commit;
-  const recorded = evidenceOn(state, tree);
-  for (const command of checksOf(state, intent)) {
-    const evidence = recorded.find((one) => one.command === command);
-    const unseen = evidence?.exitCode === -1 && runsOf(state, command, tree) < MAX_CHECK_RUNS;
-    if (!evidence || unseen) return { do: 'verify', command, tree };
-  }
-  const failed = recorded.filter((one) => one.exitCode !== 0 && checksOf(state, intent).includes(one.command));
+  const next = runNextCheck(state, intent, state.commit);
+  if (next) return next;
+  const failed = failedChecks(state, intent, state.commit);
   if (failed.length === 0) return undefined;
   const reported = state.reviews.some((one) => one.iteration === state.iteration && one.by === 'checks');
-  if (reported) return replannedFrom(state, state.commit.commit) ?? sendBack(state, intent);
-  return record({
-    type: 'review.submitted',
-    iteration: state.iteration,
-    tree,
-    by: 'checks',
-    verdict: 'request_changes',
-    findings: failed.slice(0, 6).map((one) => ({
-      file: '',
-      problem: `\`${one.command}\` ${one.exitCode === -1 ? 'did not come to an end that was seen' : `failed with exit code ${one.exitCode}`}`,
-    })),
-    summary: `${failed.length === 1 ? 'A check' : `${failed.length} checks`} failed.`,
-  });
+  if (!reported) return record(failureReport(state, state.commit, failed));
+  return (
+    replannedFrom(state, state.commit.commit) ?? nothingToMend(state, intent, state.commit, failed) ?? sendBack(state, intent)
+  );
 }
 
 function review(state: SessionState, intent: Intent): Action | undefined {
@@ -308,13 +296,15 @@ function review(state: SessionState, intent: Intent): Action | undefined {
 function publish(state: SessionState): Action | undefined {
   if (state.phase !== 'Publishing' || !state.commit) return undefined;
   if (state.published?.commit !== state.commit.commit) return { do: 'publish', commit: state.commit.commit };
+  const known = verified(state);
+  const message = known
+    ? 'Reviewed, and the checks passed.'
+    : 'Reviewed. No check that counts was run on the final tree: unverified.';
   return record({
     type: 'session.finished',
     outcome: 'Completed',
-    reason: verified(state) ? 'Verified' : 'Unverified',
-    message: verified(state)
-      ? 'Reviewed, and the checks passed.'
-      : 'Reviewed. No check that counts was run on the final tree: unverified.',
+    reason: known ? 'Verified' : 'Unverified',
+    message: `${message} ${evidenceInWords(state)}`.trimEnd(),
   });
 }
 

@@ -39,15 +39,23 @@ export type ReviewFinding = { file: string; line?: number; problem: string };
  */
 export type ToolOutcome = 'ok' | 'error' | 'interrupted' | 'lost';
 
-export type NoteReason =
-  | 'steering'
-  | 'nudge'
-  | 'diagnosis'
-  | 'environment'
-  | 'no-tool-call'
-  | 'cut-off'
-  | 'plan-changed'
-  | 'limit';
+export type NoteReason = 'steering' | 'nudge' | 'diagnosis' | 'environment' | 'no-tool-call' | 'cut-off';
+
+/**
+ * What a check is run on besides the result. before: the commit that was cloned, so that what the work changed can be
+ * told; without-change: that commit with the result's tests, to see whether they notice that the rest is missing.
+ */
+export type CheckStage = 'before' | 'without-change';
+
+/**
+ * A run of a check compared with the one on the commit that was cloned. fixed: failed, passes now; kept: passed and
+ * passes; still-fails: fails with nothing new in what it says of failures; fails-otherwise: failed, and fails in another
+ * way now; broken: passed, fails now.
+ */
+export type CheckChange = 'fixed' | 'kept' | 'still-fails' | 'fails-otherwise' | 'broken';
+
+/** Whether the changed tests fail where everything but them is as it was cloned. */
+export type TestsFail = 'yes' | 'no' | 'unknown';
 
 export type PauseReason =
   | 'Suspended'
@@ -58,6 +66,7 @@ export type PauseReason =
   | 'ProviderAccess'
   | 'ProviderRefused'
   | 'ReviewRoundsExhausted'
+  | 'ChecksFailedBefore'
   | 'SandboxUnavailable'
   | 'RepositoryUnavailable'
   | 'StorageFull';

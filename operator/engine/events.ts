@@ -8,6 +8,8 @@ import type { ProviderState, Usage } from '../llm/provider.ts';
 import type { SandboxType } from '../sandbox/transport.ts';
 import type { BlobRef } from './blob.ts';
 import type {
+  CheckChange,
+  CheckStage,
   ConversationRole,
   ModelPurpose,
   NoteReason,
@@ -17,12 +19,13 @@ import type {
   RecordedCall,
   ReviewFinding,
   SandboxIdentityRecord,
+  TestsFail,
   TextOrBlob,
   ToolOutcome,
 } from './event-parts.ts';
 
 /** Version of this union. An operator does not claim a session that has events of a higher version. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** A stored event. `seq` counts from 1 without gaps; `time` is RFC 3339 with milliseconds; `epoch` is the claim that wrote it. */
 export type SessionEvent = { seq: number; epoch: number; time: string; format: number } & EventBody;
@@ -151,9 +154,23 @@ export type EventBody =
       notes?: string[];
     }
   | { type: 'checkpoint.saved'; commit: string; bundle: BlobRef }
-  | { type: 'verification.started'; tree: string; command: string; op: string; sandboxUid: string }
+  /** The tests of a result, put alone on the commit that was cloned. */
+  | {
+      type: 'tests.isolated';
+      /** The result they are of. */
+      commit: string;
+      /** The tree with them; absent when it could not be made, or when it would be no other than the result's. */
+      tree?: string;
+      /** Test files that the result adds or changes. */
+      files: string[];
+      /** Why there is nothing to run, when there are such files. */
+      note?: string;
+    }
+  /** `stage` is absent when the check is run on the result. */
+  | { type: 'verification.started'; tree: string; command: string; op: string; sandboxUid: string; stage?: CheckStage }
   | {
       type: 'verification.recorded';
+      stage?: CheckStage;
       tree: string;
       command: string;
       op: string;
@@ -163,9 +180,13 @@ export type EventBody =
       /** Whether it counts as verification: exit code 0 of something that checks. */
       counted: boolean;
       note?: string;
+      /** Compared with the run before the work; absent where that is not known or did not come to an end. */
+      change?: CheckChange;
       /** The platform or the user ended it: nothing was learned, and the check is run again. */
       interrupted?: true;
     }
+  /** What the runs on the isolated tests say of this result. */
+  | { type: 'tests.compared'; commit: string; fail: TestsFail; message: string }
   | {
       type: 'review.submitted';
       iteration: number;

@@ -1,11 +1,15 @@
 /** The pure fold from events to state. Replaying the same log always gives the same state; an impossible log is reported. */
+import type { PauseReason } from './event-parts.ts';
 import { FORMAT, type SessionEvent } from './events.ts';
+import { foldCheck } from './fold-checks.ts';
 import { begun, conversationOf, talk } from './fold-conversation.ts';
 import { ImpossibleLogError } from './impossible-log.ts';
 import { logLines, nextLogContext } from './log-lines.ts';
 import { INITIAL_STATE, type SessionState, WORKING } from './state.ts';
 
 const RECENT_LINES = 20;
+/** Pauses after which the rounds of review are counted anew. */
+const ROUNDS_OVER: ReadonlySet<PauseReason> = new Set<PauseReason>(['ReviewRoundsExhausted', 'ChecksFailedBefore']);
 
 /** Folds stored events, in order, onto a state. @throws ImpossibleLogError */
 export function fold(events: Iterable<SessionEvent>, from: SessionState = INITIAL_STATE): SessionState {
@@ -81,7 +85,7 @@ function step(state: SessionState, event: SessionEvent): SessionState {
         phaseSince: event.time,
         pause: undefined,
         pausedFrom: undefined,
-        reviewRounds: state.pause.reason === 'ReviewRoundsExhausted' ? 0 : state.reviewRounds,
+        reviewRounds: ROUNDS_OVER.has(state.pause.reason) ? 0 : state.reviewRounds,
         question: state.pause.reason === 'Stuck' ? undefined : state.question,
         conversation,
       };
@@ -107,7 +111,7 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     case 'repository.cloned':
       return { ...state, base: { commit: event.commit, branch: event.branch } };
     case 'conversation.started':
-      return { ...state, conversations: state.conversations + 1, conversation: begun(event) };
+      return { ...state, conversations: state.conversations + 1, conversation: begun(event), displaced: false };
     case 'conversation.ended':
     case 'model.requested':
     case 'model.failed':
@@ -186,32 +190,11 @@ function step(state: SessionState, event: SessionEvent): SessionState {
       const { iteration, commit, tree, filesChanged, additions, deletions, notes = [] } = event;
       return { ...state, commit: { iteration, commit, tree, filesChanged, additions, deletions, notes } };
     }
-    case 'verification.started': {
-      const key = `${event.tree} ${event.command}`;
-      return {
-        ...state,
-        checkRuns: new Map([...state.checkRuns, [key, (state.checkRuns.get(key) ?? 0) + 1]]),
-        verifications: state.verifications + 1,
-        verifying: { tree: event.tree, command: event.command, op: event.op, sandboxUid: event.sandboxUid },
-      };
-    }
-    case 'verification.recorded': {
-      const { command, tree, op, exitCode, durationMs, output, counted, note } = event;
-      if (event.interrupted) {
-        const key = `${tree} ${command}`;
-        return {
-          ...state,
-          verifying: undefined,
-          checkRuns: new Map([...state.checkRuns, [key, (state.checkRuns.get(key) ?? 1) - 1]]),
-        };
-      }
-      const others = state.evidence.filter((one) => one.command !== command || one.tree !== tree);
-      return {
-        ...state,
-        verifying: undefined,
-        evidence: [...others, { command, tree, op, exitCode, durationMs, output, counted, note }],
-      };
-    }
+    case 'verification.started':
+    case 'verification.recorded':
+    case 'tests.isolated':
+    case 'tests.compared':
+      return { ...state, ...foldCheck(state, event) };
     case 'review.submitted': {
       const { iteration, tree, by, verdict, findings, summary } = event;
       return {

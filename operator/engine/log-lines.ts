@@ -3,7 +3,8 @@
  * one or several lines; lines are only ever added, so that a reader can go on where it stopped.
  */
 import { cut } from '../api/conditions.ts';
-import type { ConversationRole, PlanStep, TextOrBlob } from './event-parts.ts';
+import { changeWords } from './compare-runs.ts';
+import type { CheckStage, ConversationRole, PlanStep, TextOrBlob } from './event-parts.ts';
 import type { EventBody, EventOf } from './events.ts';
 
 /** What earlier events said and later ones only refer to. */
@@ -132,11 +133,9 @@ function linesOf(event: EventBody, context: LogContext): string[] {
     case 'verification.started':
       return [];
     case 'verification.recorded':
-      return [
-        `CHECK: $ ${event.command} → ${exit(event.exitCode)} (${seconds(event.durationMs)})`,
-        ...(event.note ? [`  ${event.note}`] : []),
-        ...(event.exitCode === 0 && !event.counted ? ['  This does not count as verification.'] : []),
-      ];
+      return checkLines(event);
+    case 'tests.compared':
+      return [`CHECK: ${event.message}`];
     case 'review.submitted':
       return reviewLines(event);
     case 'limit.warned':
@@ -154,6 +153,7 @@ function linesOf(event: EventBody, context: LogContext): string[] {
     case 'question.answered':
     case 'iteration.started':
     case 'checkpoint.saved':
+    case 'tests.isolated':
     case 'publish.started':
       return [];
     default:
@@ -194,8 +194,6 @@ function noteLines(event: EventOf<'note.added'>, who: string): string[] {
     case 'cut-off':
       return [`${who}: The answer was cut off; was asked to go on.`];
     case 'steering':
-    case 'plan-changed':
-    case 'limit':
       return [];
     default:
       event.reason satisfies never;
@@ -231,6 +229,22 @@ function planLines(event: EventOf<'plan.submitted'>): string[] {
       ...text(details ?? '').map((line) => `     ${line}`),
     ]),
     ...event.checks.map((command) => `  Check: $ ${command}`),
+  ];
+}
+
+const STAGE_WORDS: Record<CheckStage, string> = {
+  before: 'CHECK before the work',
+  'without-change': 'CHECK of the changed tests without the change',
+};
+
+function checkLines(event: EventOf<'verification.recorded'>): string[] {
+  const { stage, change, command, exitCode, counted, note } = event;
+  const what = stage === undefined ? 'CHECK' : STAGE_WORDS[stage];
+  return [
+    `${what}: $ ${command} → ${exit(exitCode)} (${seconds(event.durationMs)})`,
+    ...(note ? [`  ${note}`] : []),
+    ...(stage === undefined && exitCode === 0 && !counted ? ['  This does not count as verification.'] : []),
+    ...(stage === undefined && change !== undefined ? [`  It ${changeWords(change)}.`] : []),
   ];
 }
 

@@ -2,6 +2,8 @@
 import type { Usage } from '../llm/provider.ts';
 import type { BlobRef } from './blob.ts';
 import type {
+  CheckChange,
+  CheckStage,
   ConversationRole,
   NoteReason,
   PauseReason,
@@ -10,6 +12,7 @@ import type {
   RecordedCall,
   ReviewFinding,
   SandboxIdentityRecord,
+  TestsFail,
   TextOrBlob,
   ToolOutcome,
 } from './event-parts.ts';
@@ -74,7 +77,12 @@ export type Evidence = {
   output: TextOrBlob;
   counted: boolean;
   note: string | undefined;
+  /** Compared with the run before the work. */
+  change: CheckChange | undefined;
 };
+
+/** The tests of a result, alone on the commit that was cloned; see the event `tests.isolated`. */
+export type IsolatedTests = { commit: string; tree: string | undefined; files: readonly string[]; note: string | undefined };
 
 export type Review = {
   iteration: number;
@@ -136,12 +144,20 @@ export type SessionState = {
   commit: Commit | undefined;
   /** Where the work can be taken up from in a new sandbox. */
   checkpoint: { commit: string; bundle: BlobRef } | undefined;
-  verifying: { tree: string; command: string; op: string; sandboxUid: string } | undefined;
+  verifying: { tree: string; command: string; op: string; sandboxUid: string; stage: CheckStage | undefined } | undefined;
   verifications: number;
-  /** How often a check was begun, by "tree command". */
+  /** How often a check was begun, by checkKey. */
   checkRuns: ReadonlyMap<string, number>;
   /** Latest recorded run of each command, on whatever tree. */
   evidence: Evidence[];
+  /** What the checks said of the commit that was cloned. */
+  baseline: Evidence[];
+  /** Whether a check was run on something else than the work: the worktree is put back before a role sees it. */
+  displaced: boolean;
+  tests: IsolatedTests | undefined;
+  /** What the checks said of isolated tests, by their tree. */
+  withoutChange: Evidence[];
+  compared: { commit: string; fail: TestsFail; message: string } | undefined;
   reviews: Review[];
   /** Rounds of changes asked for since the last plan or resume. */
   reviewRounds: number;
@@ -190,6 +206,11 @@ export const INITIAL_STATE: SessionState = {
   verifications: 0,
   checkRuns: new Map(),
   evidence: [],
+  baseline: [],
+  displaced: false,
+  tests: undefined,
+  withoutChange: [],
+  compared: undefined,
   reviews: [],
   reviewRounds: 0,
   publishing: undefined,
@@ -210,4 +231,10 @@ export function goalUpdates(state: SessionState): InputState[] {
 /** The evidence recorded on exactly this tree. */
 export function evidenceOn(state: SessionState, tree: string): Evidence[] {
   return state.evidence.filter((one) => one.tree === tree);
+}
+
+/** What runs of a check are counted by. The commit that was cloned is one and the same for a whole session. */
+export function checkKey(stage: CheckStage | undefined, tree: string, command: string): string {
+  if (stage === undefined) return `${tree} ${command}`;
+  return stage === 'before' ? `before ${command}` : `without-change ${tree} ${command}`;
 }

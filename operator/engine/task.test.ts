@@ -211,7 +211,7 @@ describe('an interruption', () => {
     const engine = await engineWith();
     const runs = join(folder, 'runs');
     const go = join(folder, 'check-may-end');
-    const check = `echo run >> '${runs}'; while [ ! -e '${go}' ]; do sleep 0.05; done; grep -q hello greeting.txt`;
+    const check = `[ -e greeting.txt ] || exit 1; echo run >> '${runs}'; while [ ! -e '${go}' ]; do sleep 0.05; done; grep -q hello greeting.txt`;
     const goal = model.on('Check slowly', { plan: [plan('Greet', [check])] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('checking', spec);

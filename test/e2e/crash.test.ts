@@ -86,7 +86,7 @@ describe('after kill -9 of the whole process', () => {
 
   it('a check that was running goes on as well', async () => {
     const goal = system.model.on('Greet with a slow check');
-    const check = `echo check >> $HOME/checks; until [ -e $HOME/go ]; do sleep 0.05; done; ${CHECK}`;
+    const check = `echo check $(ls greeting.txt) >> $HOME/checks; until [ -e $HOME/go ]; do sleep 0.05; done; ${CHECK}`;
     const id = await system.session(goal, repository, { verify: [check] });
     const checks = system.path('workspace', id, 'home/checks');
     await eventually('the check', () => existsSync(checks), 10_000);
@@ -96,7 +96,8 @@ describe('after kill -9 of the whole process', () => {
     writeFileSync(system.path('workspace', id, 'home/go'), '');
     const done = await system.completed(id);
     expect(done.result).toMatchObject({ verified: true, evidence: [{ command: check, exit_code: 0 }] });
-    expect(readFileSync(checks, 'utf8')).toBe('check\n');
+    // Once before the work, where it was killed, and once on the result.
+    expect(readFileSync(checks, 'utf8')).toBe('check\ncheck greeting.txt\n');
   });
 
   withKubectl('a plan that waited for approval still waits, and nothing is told twice', async () => {

@@ -1,6 +1,8 @@
 /** Drives the pure part of a session, events in and decisions out, without any effect. */
 import type { Action } from '../../operator/engine/action.ts';
+import { compareRuns } from '../../operator/engine/compare-runs.ts';
 import { decide } from '../../operator/engine/decide.ts';
+import type { CheckStage } from '../../operator/engine/event-parts.ts';
 import { type EventBody, FORMAT } from '../../operator/engine/events.ts';
 import { apply } from '../../operator/engine/fold.ts';
 import type { Intent } from '../../operator/engine/intent.ts';
@@ -37,6 +39,7 @@ export function anIntent(changes: Partial<Intent> = {}): Intent {
 /** A session whose effects are told to it. Time moves by a second with every event. */
 export class SessionScript {
   state: SessionState = INITIAL_STATE;
+  showsSideChecks = false;
   intent: Intent;
   #calls = 0;
   #commits = 0;
@@ -65,14 +68,24 @@ export class SessionScript {
     return this.wants({ inputs: [...this.intent.inputs, { message, ...extra, id }] });
   }
 
-  /** Records whatever can be recorded and returns the first action that needs an effect. */
+  /**
+   * Records whatever can be recorded and returns the first action that needs an effect. Checks on something else than the
+   * result pass as if nobody looked, unless they are asked for.
+   */
   next(): Action {
     for (let guard = 0; guard < 100; guard++) {
       const action = decide(this.state, this.intent);
-      if (action.do !== 'record') return action;
-      this.happen(...action.events);
+      if (action.do === 'record') this.happen(...action.events);
+      else if (this.showsSideChecks || !this.#passesAside(action)) return action;
     }
     throw new Error('the decisions go in a circle');
+  }
+
+  #passesAside(action: Action): boolean {
+    if (action.do === 'isolate-tests') this.happen({ type: 'tests.isolated', commit: action.commit, files: [] });
+    else if (action.do === 'verify' && action.on.stage === 'before') this.check(action.command, 'base-tree', 0, 'before');
+    else return false;
+    return true;
   }
 
   /** Does the next action the way it usually goes, the model answering with the calls given. */
@@ -160,7 +173,7 @@ export class SessionScript {
         });
         break;
       case 'verify':
-        this.check(action.command, action.tree, 0);
+        if ('tree' in action.on) this.check(action.command, action.on.tree, 0, action.on.stage);
         break;
       case 'publish':
         this.happen({
@@ -183,11 +196,21 @@ export class SessionScript {
     return action;
   }
 
-  check(command: string, tree: string, exitCode: number): this {
-    const op = `check-${this.state.verifications + 1}`;
+  check(command: string, tree: string, exitCode: number, stage?: CheckStage): this {
+    const run = { tree, command, op: `check-${this.state.verifications + 1}`, ...(stage === undefined ? {} : { stage }) };
+    const before = this.state.baseline.find((one) => one.command === command);
+    const change = stage === 'before' ? undefined : compareRuns(before && { ...before, output: '' }, { exitCode, output: '' });
     return this.happen(
-      { type: 'verification.started', tree, command, op, sandboxUid: 'box-1' },
-      { type: 'verification.recorded', tree, command, op, exitCode, durationMs: 1, output: '', counted: exitCode === 0 },
+      { type: 'verification.started', ...run, sandboxUid: 'box-1' },
+      {
+        type: 'verification.recorded',
+        ...run,
+        exitCode,
+        durationMs: 1,
+        output: '',
+        counted: exitCode === 0,
+        ...(change === undefined ? {} : { change }),
+      },
     );
   }
 

@@ -4,6 +4,7 @@ import { PROMPT_VERSION, systemPrompt } from '../../agent/prompts.ts';
 import { overviewOf } from '../../agent/repository-overview.ts';
 import { diff, resetWorktree } from '../../sandbox/git/worktree.ts';
 import type { ConversationRole } from '../event-parts.ts';
+import { workCommit } from '../rounds.ts';
 import { evidenceOn } from '../state.ts';
 import type { ActionContext } from './context.ts';
 
@@ -22,8 +23,8 @@ export async function openConversation(role: ConversationRole, context: ActionCo
   const [profile = ''] = intent.profiles[role];
   const binding = profile ? await deps.models.bind(session, profile, signal).catch(() => undefined) : undefined;
   const sandbox = await context.sandbox();
-  // Checks may have written to the worktree; what is judged is the commit.
-  if (role === 'reviewer' && state.commit) await resetWorktree(sandbox, state.commit.commit, signal);
+  // Checks may have written to the worktree, or were run on something else than the work, which is committed then.
+  if (state.displaced || (role === 'reviewer' && state.commit)) await resetWorktree(sandbox, workCommit(state), signal);
   const { layout, guidelines } = await overviewOf(sandbox, signal);
   const facts: OpeningFacts = { state, layout, ...(await work(role, context)), evidence: await evidence(context) };
   context.emit({

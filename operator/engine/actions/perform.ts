@@ -2,6 +2,7 @@
 import type { Action } from '../action.ts';
 import { callModel } from './call-model.ts';
 import type { ActionContext } from './context.ts';
+import { isolateTests } from './isolate-tests.ts';
 import { openConversation } from './open-conversation.ts';
 import { provision } from './provision.ts';
 import { publish } from './publish.ts';
@@ -26,6 +27,8 @@ export async function perform(action: Action, context: ActionContext): Promise<v
       return commit(context);
     case 'verify':
       return verify(action, context);
+    case 'isolate-tests':
+      return isolateTests(action, context);
     case 'publish':
       return publish(context);
     case 'record':

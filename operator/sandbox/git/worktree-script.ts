@@ -169,6 +169,28 @@ echo "=bytes" $bytes
 head -c "$SWE_MAX_BYTES" "$diff"
 `;
 
+/** Status and path of each file that differs, all ended by NUL. */
+export const CHANGED_FILES = `${PRELUDE}
+s diff-tree -r -z --no-renames --name-status "$SWE_FROM" "$SWE_TO"
+`;
+
+/** Positional parameters: paths. A commit on the base in which these are as in the other commit. */
+export const COMMIT_FILES = `${PRELUDE}
+list=$GIT_INDEX_FILE.list
+s read-tree "$SWE_BASE" && printf '%s\\0' "$@" | s update-index -z --force-remove --stdin &&
+  s --literal-pathspecs ls-tree -r -z --full-tree "$SWE_COMMIT" -- "$@" >"$list" &&
+  s update-index -z --index-info <"$list" && tree=$(s write-tree) &&
+  commit=$(printf 'Tests alone\\n' | s commit-tree "$tree" -p "$SWE_BASE") &&
+  s update-ref refs/swe-agent/tests "$commit" || exit 1
+echo "=tree $tree"
+echo "=commit $commit"
+`;
+
+export const TREE_OF = `${PRELUDE}
+tree=$(s rev-parse --verify "$SWE_COMMIT^{tree}") || exit 1
+echo "=tree $tree"
+`;
+
 export const EXPORT = `${PRELUDE}
 s update-ref "$SWE_REF" "$SWE_COMMIT" && s bundle create "$SWE_BUNDLE" "$SWE_REF" "^$SWE_BASE" &&
   bytes=$(wc -c <"$SWE_BUNDLE") || exit 1

@@ -11,7 +11,7 @@ import { fileFailure } from './git-failure.ts';
 import { redactUrl } from './repository-url.ts';
 import { parseStat } from './shortstat.ts';
 import { singleLine } from './single-line.ts';
-import { COMMIT, DIFF, EXPORT, RESET, RESTORE, SEED, SEEDED, STAT, STORE, TREE } from './worktree-script.ts';
+import { COMMIT, DIFF, EXPORT, RESET, RESTORE, SEED, SEEDED, STAT, STORE, TREE, TREE_OF } from './worktree-script.ts';
 
 export type SeedOptions = {
   identity: GitIdentity;
@@ -69,7 +69,7 @@ export async function seedWorktree(
   await using bundle = await open(snapshot.bundlePath).catch(readFailed);
   const { size } = await bundle.stat().catch(readFailed);
   if (size > SMALL_BUNDLE) {
-    const found = await run(sandbox, 'looking at the worktree', SEEDED, { SWE_COMMIT: snapshot.commit }, signal);
+    const found = await runScript(sandbox, 'looking at the worktree', SEEDED, { SWE_COMMIT: snapshot.commit }, signal);
     if (parseFields(found).has('seeded')) return;
   }
   if (snapshot.shallow.length > 0) await sandbox.upload(SHALLOW, Buffer.from(`${snapshot.shallow.join('\n')}\n`), signal);
@@ -84,7 +84,7 @@ export async function seedWorktree(
     SWE_CONFIG: `${identityConfig(options.identity)}\n${worktreeConfig(options)}`,
     SWE_IDENTITY: identityConfig(options.identity),
   };
-  await run(sandbox, 'putting the repository into the sandbox', SEED, env, signal);
+  await runScript(sandbox, 'putting the repository into the sandbox', SEED, env, signal);
 }
 
 /**
@@ -98,7 +98,7 @@ export async function restoreCheckpoint(
 ): Promise<void> {
   await sandbox.upload(BUNDLE, checkpoint.bundle, signal);
   const env = { SWE_COMMIT: checkpoint.commit, SWE_BUNDLE: posix.join(sandbox.root, BUNDLE) };
-  await run(sandbox, 'restoring the worktree', RESTORE, env, signal);
+  await runScript(sandbox, 'restoring the worktree', RESTORE, env, signal);
 }
 
 /**
@@ -130,7 +130,7 @@ export async function commitWorktree(sandbox: Sandbox, request: CommitRequest, s
   const recorded = await sandbox.run(request.op, spec, { signal, keepBytes: 64 * 1024 });
   const done = recorded.state === 'exited' && recorded.exitCode === 0 && recorded.output.omitted === 0;
   // What failed once (a full disk) or ended unknown is done again: it changes nothing but the store.
-  const output = done ? recorded.output.head : await run(sandbox, 'committing the worktree', COMMIT, env, signal);
+  const output = done ? recorded.output.head : await runScript(sandbox, 'committing the worktree', COMMIT, env, signal);
   const fields = parseFields(output);
   const commit = fields.get('commit') ?? '';
   return {
@@ -148,13 +148,19 @@ export async function commitWorktree(sandbox: Sandbox, request: CommitRequest, s
  * @throws GitError StorageFull | GitFailed
  */
 export async function resetWorktree(sandbox: Sandbox, commit: string, signal: AbortSignal): Promise<void> {
-  await run(sandbox, 'resetting the worktree', RESET, { SWE_COMMIT: commit }, signal);
+  await runScript(sandbox, 'resetting the worktree', RESET, { SWE_COMMIT: commit }, signal);
 }
 
 /** The tree that commitWorktree would make now. @throws GitError StorageFull | GitFailed */
 export async function worktreeTree(sandbox: Sandbox, signal: AbortSignal): Promise<string> {
-  const output = await run(sandbox, 'reading the worktree', TREE, {}, signal);
+  const output = await runScript(sandbox, 'reading the worktree', TREE, {}, signal);
   notesOf('reading the worktree', output);
+  return parseFields(output).get('tree') ?? '';
+}
+
+/** The tree of a commit of the store. @throws GitError GitFailed */
+export async function treeOf(sandbox: Sandbox, commit: string, signal: AbortSignal): Promise<string> {
+  const output = await runScript(sandbox, 'reading a commit', TREE_OF, { SWE_COMMIT: commit }, signal);
   return parseFields(output).get('tree') ?? '';
 }
 
@@ -168,7 +174,7 @@ export async function diff(
 ): Promise<{ text: string; truncated: boolean }> {
   const env = { SWE_FROM: from, SWE_TO: to, SWE_MAX_BYTES: String(options.maxBytes) };
   const script = `set -- ${quoteAll(options.paths ?? [])}\n${DIFF}`;
-  const output = await run(sandbox, 'comparing commits', script, env, signal, options.maxBytes * 3 + 64 * 1024);
+  const output = await runScript(sandbox, 'comparing commits', script, env, signal, options.maxBytes * 3 + 64 * 1024);
   const start = output.indexOf('\n') + 1;
   const bytes = Number(/=bytes (\d+)\n$/.exec(output.slice(0, start))?.[1]);
   const text = output.slice(start);
@@ -178,7 +184,7 @@ export async function diff(
 
 /** @throws GitError GitFailed */
 export async function diffStat(sandbox: Sandbox, from: string, to: string, signal: AbortSignal): Promise<DiffStat> {
-  const output = await run(sandbox, 'comparing commits', STAT, { SWE_FROM: from, SWE_TO: to }, signal);
+  const output = await runScript(sandbox, 'comparing commits', STAT, { SWE_FROM: from, SWE_TO: to }, signal);
   return parseStat(parseFields(output).get('stat') ?? '');
 }
 
@@ -198,7 +204,7 @@ export async function exportBundle(
     SWE_REF: request.branch === undefined ? 'refs/swe-agent/exported' : `refs/heads/${request.branch}`,
     SWE_BUNDLE: posix.join(sandbox.root, path),
   };
-  const output = await run(sandbox, 'bundling the changes', EXPORT, env, signal);
+  const output = await runScript(sandbox, 'bundling the changes', EXPORT, env, signal);
   const bytes = Number(parseFields(output).get('bytes'));
   const maxBytes = request.maxBytes ?? DEFAULT_EXPORT_BYTES;
   if (!(bytes <= maxBytes)) {
@@ -210,7 +216,11 @@ export async function exportBundle(
   return bundle;
 }
 
-async function run(
+/**
+ * Runs one of the scripts and gives what it printed.
+ * @throws GitError StorageFull | GitFailed
+ */
+export async function runScript(
   sandbox: Sandbox,
   what: string,
   script: string,
@@ -296,7 +306,7 @@ function configValue(text: string): string {
 }
 
 /** The result lines of a script; the first of each name. */
-function parseFields(output: string): Map<string, string> {
+export function parseFields(output: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const [, name = '', value = ''] of output.matchAll(/^=(\w+) ?(.*)$/gm))
     if (!fields.has(name)) fields.set(name, value.trim());
