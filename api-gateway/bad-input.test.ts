@@ -141,6 +141,12 @@ describe('an id', () => {
     }
   });
 
+  it('that is unknown is told in the words of the door that was used', async () => {
+    const detail = async (family: string) => Object((await gateway.get(`/agent/${family}/nobody`)).json()).detail;
+    expect(await detail('tasks')).toBe('There is no task nobody. GET /agent/tasks lists those there are.');
+    expect(await detail('sessions')).toBe('There is no session nobody. GET /agent/sessions lists those there are.');
+  });
+
   it('that is no URL text at all is answered with 400', async () => {
     const answer = await gateway.get('/agent/sessions/%ff');
     expect(answer.status).toBe(400);

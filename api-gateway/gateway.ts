@@ -60,7 +60,7 @@ const CLOSE_GRACE_MS = 800;
 
 export function createGateway(deps: GatewayDeps): Gateway {
   const { auth, log, logger, now } = deps;
-  const sessions = new Sessions(deps.kube, deps.namespace);
+  const sessions = new Sessions(deps.kube, deps.namespace, 'session');
   const metrics = new GatewayMetrics(deps.metrics, sessions);
   const authenticator = new Authenticator(auth, now);
   const closing = new AbortController();
@@ -79,7 +79,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   mount(app, server.guarded, authenticator.require);
   const pictures = new Pictures(log);
   for (const noun of ['session', 'task'] as const) {
-    const routes = sessionRoutes(noun, { ...deps, sessions, pictures, metrics, closing: closing.signal });
+    const own = new Sessions(deps.kube, deps.namespace, noun);
+    const routes = sessionRoutes(noun, { ...deps, sessions: own, pictures, metrics, closing: closing.signal });
     mount(app, routes, authenticator.require, readBody);
   }
   app.use((request: Request) => {

@@ -1,6 +1,7 @@
 /** Session objects as the doors use them: look up by id, create, and change under the version that was looked at. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentSession, RESOURCES } from '../operator/api/resources.ts';
+import type { Noun } from '../operator/engine/log-lines.ts';
 import { type KubeClient, KubeError } from '../operator/kube/client.ts';
 import { Problem } from './http/problem.ts';
 
@@ -10,10 +11,13 @@ const MAX_TRIES = 10;
 export class Sessions {
   readonly kube: KubeClient;
   readonly namespace: string;
+  readonly #noun: Noun;
 
-  constructor(kube: KubeClient, namespace: string) {
+  /** @param noun what they are called at the door that asks */
+  constructor(kube: KubeClient, namespace: string, noun: Noun) {
     this.kube = kube;
     this.namespace = namespace;
+    this.#noun = noun;
   }
 
   /** @throws Problem 400 for an id that can be none, 404 when there is no such session */
@@ -22,7 +26,7 @@ export class Sessions {
     try {
       return await this.kube.get<AgentSession>(RESOURCES.sessions, this.namespace, id, signal);
     } catch (error) {
-      throw notFound(error, id);
+      throw this.#notFound(error, id);
     }
   }
 
@@ -54,7 +58,7 @@ export class Sessions {
         return { session: changed, answer };
       } catch (error) {
         const conflict = error instanceof KubeError && error.code === 409;
-        if (!conflict || tries === MAX_TRIES) throw notFound(error, id);
+        if (!conflict || tries === MAX_TRIES) throw this.#notFound(error, id);
         await sleep(Math.random() * 5 * tries, undefined, { signal });
       }
     }
@@ -65,8 +69,14 @@ export class Sessions {
     try {
       await this.kube.delete(RESOURCES.sessions, this.namespace, id, {}, signal);
     } catch (error) {
-      throw notFound(error, id);
+      throw this.#notFound(error, id);
     }
+  }
+
+  #notFound(error: unknown, id: string): unknown {
+    if (!(error instanceof KubeError) || error.code !== 404) return error;
+    const detail = `There is no ${this.#noun} ${id}. GET /agent/${this.#noun}s lists those there are.`;
+    return new Problem(404, 'no-such-session', detail, { cause: error });
   }
 }
 
@@ -75,11 +85,4 @@ function checkId(id: string): void {
   if (id.length <= 253 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(id)) return;
   const detail = 'An id has at most 253 lower-case letters, digits, "-" and ".", such as 550e8400-e29b-41d4-a716-446655440000.';
   throw new Problem(400, 'malformed-id', detail);
-}
-
-function notFound(error: unknown, id: string): unknown {
-  if (!(error instanceof KubeError) || error.code !== 404) return error;
-  return new Problem(404, 'no-such-session', `There is no session ${id}. GET /agent/sessions lists those there are.`, {
-    cause: error,
-  });
 }
