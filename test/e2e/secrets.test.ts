@@ -1,6 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { loopbackCertificate } from '../support/certificate.ts';
+import { type GitHttpServer, startGitHttpServer } from '../support/git-http-server.ts';
+import { makeRepository } from '../support/git-repository.ts';
 import { itIsolated, itWithKubectl } from '../support/requirements.ts';
 import { bash, greet } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
@@ -17,17 +20,31 @@ const SECRETS = {
   DAYTONA_API_KEY: 'dtn_RECOGNISE_daytona_5e6d',
 };
 const FROM_FILE = ['GIT_TOKEN', 'GOOGLE_API_KEY', 'DAYTONA_API_KEY'] as const;
-const fromEnvironment = { OPENAI_API_KEY: SECRETS.OPENAI_API_KEY, API_TOKEN: SECRETS.API_TOKEN };
+const fromEnvironment = { OPENAI_API_KEY: SECRETS.OPENAI_API_KEY, API_TOKEN: SECRETS.API_TOKEN, LOG_LEVEL: 'debug' };
 
 let system: System;
+let server: GitHttpServer;
 let id: string;
 const goal = 'Look for secrets';
+/** The processes of the system, each time a git of the system waited for an answer to its token. */
+const whileGitAsked: { command: string; names: string[] }[] = [];
 
 beforeAll(async () => {
+  const tls = await loopbackCertificate();
   system = await System.start({
     env: fromEnvironment,
     envFile: FROM_FILE.map((name) => `${name}=${SECRETS[name]} # kept here\n`).join(''),
     headers: { authorization: `Bearer ${SECRETS.API_TOKEN}` },
+    prepare: async (folder) => {
+      writeFileSync(join(folder, 'certificate.pem'), tls.cert);
+      mkdirSync(join(folder, 'remotes'));
+      await makeRepository(join(folder, 'remotes/greeter.git'), [{ files: { 'README.md': 'Greets.\n' } }], { bare: true });
+      server = await startGitHttpServer({ root: join(folder, 'remotes'), tls, token: SECRETS.GIT_TOKEN });
+      server.options.pause = async () => {
+        whileGitAsked.push(...othersOfTheSystem());
+      };
+      return { GIT_TOKEN_HOSTS: server.host, GIT_SSL_CAINFO: join(folder, 'certificate.pem') };
+    },
   });
   const state = system.path('state');
   system.model.on(goal, {
@@ -43,10 +60,29 @@ beforeAll(async () => {
       ...greet,
     ],
   });
-  id = await system.session(goal, await system.repository('greeter'));
-  await system.completed(id, 40_000);
+  id = await system.session(goal, `${server.url}/greeter.git`);
+  const { result } = await system.completed(id, 40_000);
+  // The token was used, both ways.
+  expect(result.pushed).toBe(true);
 }, 60_000);
-afterAll(() => system[Symbol.asyncDispose]());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+/** Every process of the system but its own, which was started with secrets, and what of them is in arguments and environment. */
+function othersOfTheSystem(): { command: string; names: string[] }[] {
+  return system.processes().map(({ pid, command }) => ({ command, names: found(`${command}\n${environmentOf(pid)}`) }));
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1');
+  } catch {
+    // It has ended.
+    return '';
+  }
+}
 
 /** The names of the secrets that are in the text, as they are or in Base64. */
 function found(text: string): string[] {
@@ -127,9 +163,15 @@ describe('no secret of the environment or of .env', () => {
     expect(statSync(system.path('state/kubeconfig')).mode & 0o077).toBe(0);
   });
 
+  it('is in arguments or environment of git while it talks to a server that asks for the token', () => {
+    const fetching = whileGitAsked.filter(({ command }) => command.includes('remote-https'));
+    expect(fetching.length).toBeGreaterThan(1);
+    expect(whileGitAsked.filter(({ names }) => names.length > 0)).toEqual([]);
+  });
+
   it('is in the environment of any process but the one that was started with it', () => {
     for (const { pid } of system.processes()) {
-      expect({ pid, names: found(readFileSync(`/proc/${pid}/environ`, 'latin1')) }).toEqual({ pid, names: [] });
+      expect({ pid, names: found(environmentOf(pid)) }).toEqual({ pid, names: [] });
     }
   });
 });
