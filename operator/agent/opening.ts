@@ -1,5 +1,10 @@
 /** The first message of each role's conversation: everything it needs to begin, and nothing of how others worked. */
+import { changeWords } from '../engine/compare-runs.ts';
 import { type Evidence, goalUpdates, type Review, type SessionState } from '../engine/state.ts';
+import { claimsOf } from './claims.ts';
+
+/** A run of a check with the end of its output. */
+export type ShownRun = Evidence & { excerpt: string };
 
 export type OpeningFacts = {
   state: SessionState;
@@ -9,8 +14,14 @@ export type OpeningFacts = {
   diff: string;
   /** What was left out of it, if anything. */
   diffNote: string;
-  /** Checks on the present tree with the end of their output. */
-  evidence: (Evidence & { excerpt: string })[];
+  /** The commands that decide in the end. */
+  checks: readonly string[];
+  /** Their runs on the present tree. */
+  evidence: ShownRun[];
+  /** Their runs on the commit that was cloned. */
+  baseline: ShownRun[];
+  /** Their runs on that commit with the changed tests alone. */
+  withoutChange: ShownRun[];
 };
 
 export function plannerOpening(facts: OpeningFacts): string {
@@ -25,6 +36,8 @@ export function plannerOpening(facts: OpeningFacts): string {
     );
   }
   if (state.programmerSummary) parts.push(section("The programmer's report", state.programmerSummary));
+  if (facts.baseline.length > 0)
+    parts.push(section('Checks that the platform ran on the commit that was cloned', facts.baseline.map(outcomeLine).join('\n')));
   if (facts.diff) parts.push(diff(facts, 'The work so far'));
   return parts.join('\n\n');
 }
@@ -32,10 +45,12 @@ export function plannerOpening(facts: OpeningFacts): string {
 export function programmerOpening(facts: OpeningFacts): string {
   const { state } = facts;
   const parts = [goal(state), section('Plan', plan(state))];
-  if (state.plan?.checks.length) {
-    parts.push(
-      section('Checks that the platform will run at the end', state.plan.checks.map((check) => `- \`${check}\``).join('\n')),
-    );
+  if (facts.checks.length > 0) {
+    const lines = facts.checks.map((command) => {
+      const before = facts.baseline.find((one) => one.command === command);
+      return before ? outcomeLine(before) : `- \`${command}\``;
+    });
+    parts.push(section('Checks that the platform will run at the end, and how they ended before the work', lines.join('\n')));
   }
   parts.push(section('Files', facts.layout));
   if (facts.diff) parts.push(diff(facts, 'The work so far is already in the worktree'));
@@ -44,12 +59,15 @@ export function programmerOpening(facts: OpeningFacts): string {
     parts.push(
       section(
         'What to mend now',
-        `${last.map(findings).join('\n\n')}\n\nDeal with every finding: mend it, or show in your summary with evidence why it is none. If a failing check fails for a reason that has nothing to do with the goal and was there before, find that out by looking at the commit that was cloned, and say so.`,
+        `${last.map(findings).join('\n\n')}\n\nDeal with every finding: mend it, or show in your summary with evidence why it is none. A check that failed before the work in the very same way is yours to mend where the goal needs it. Where it has nothing to do with the goal, change nothing for its sake, say so in your summary with the cause, and finish: what becomes of it is then for the user to say.`,
       ),
     );
   }
   const failed = facts.evidence.filter((one) => one.exitCode !== 0);
   if (last.length > 0 && failed.length > 0) parts.push(section('Output of the failed checks', failed.map(check).join('\n\n')));
+  const red = facts.baseline.filter((one) => one.exitCode > 0);
+  if (last.length === 0 && red.length > 0)
+    parts.push(section('Output of the checks that failed before the work', red.map(check).join('\n\n')));
   return parts.join('\n\n');
 }
 
@@ -61,10 +79,12 @@ export function reviewerOpening(facts: OpeningFacts): string {
     section(
       'Evidence recorded by the platform on exactly this tree',
       facts.evidence.length > 0
-        ? facts.evidence.map(check).join('\n\n')
+        ? facts.evidence.map((one) => compared(one, facts)).join('\n\n')
         : 'None: no checks were named. Run the tests that matter yourself.',
     ),
   );
+  const tests = testsWithoutChange(facts);
+  if (tests) parts.push(section('Do the changed tests fail without the change?', tests));
   parts.push(
     facts.diff
       ? diff(facts, 'Diff')
@@ -73,6 +93,11 @@ export function reviewerOpening(facts: OpeningFacts): string {
   if (state.commit?.notes.length)
     parts.push(section('In the worktree, but not part of the result', state.commit.notes.join('\n')));
   if (state.programmerSummary) parts.push(section("The programmer's summary (a claim)", state.programmerSummary));
+  const claims = claimsOf(state);
+  if (claims.length > 0)
+    parts.push(
+      section('What planner and programmer assumed or left out: judge each', claims.map((one) => `- ${one}`).join('\n')),
+    );
   const before = state.reviews.filter((one) => one.by === 'reviewer' && one.iteration < state.iteration);
   if (before.length > 0) parts.push(section('Findings of the earlier rounds', before.map(findings).join('\n\n')));
   return parts.join('\n\n');
@@ -111,9 +136,34 @@ function findings(review: Review): string {
   return [`${from}${review.summary ? `: ${review.summary}` : '.'}`, ...list].join('\n');
 }
 
-function check(one: Evidence & { excerpt: string }): string {
-  const outcome = one.exitCode === -1 ? 'its end was not seen' : `exit code ${one.exitCode}`;
-  return `$ ${one.command}\n→ ${outcome}${one.note ? ` (${one.note})` : ''}\n${one.excerpt}`.trimEnd();
+function check(one: ShownRun): string {
+  return `$ ${one.command}\n→ ${outcome(one)}${one.note ? ` (${one.note})` : ''}\n${one.excerpt}`.trimEnd();
+}
+
+/** A check on the result with what it was before. */
+function compared(one: ShownRun, { baseline }: OpeningFacts): string {
+  const before = baseline.find((run) => run.command === one.command);
+  if (!before) return `${check(one)}\n→ before the work: not known`;
+  const change = one.change === undefined ? 'what it was before the work could not be told' : `it ${changeWords(one.change)}`;
+  const said = before.exitCode > 0 ? `; then it said\n${before.excerpt}` : '';
+  return `${check(one)}\n→ compared: ${change}${said}`;
+}
+
+/** What the platform saw, with the output of the runs that say it; undefined when it did not look. */
+function testsWithoutChange({ state, withoutChange }: OpeningFacts): string | undefined {
+  const { tests, compared: known, commit } = state;
+  if (!commit || tests?.commit !== commit.commit) return undefined;
+  if (known?.commit !== commit.commit) return 'No test file is added or changed.';
+  return [known.message, ...withoutChange.map(check)].join('\n\n');
+}
+
+function outcomeLine(one: ShownRun): string {
+  const note = one.note ? ` (${one.note})` : '';
+  return `- \`${one.command}\`: ${one.exitCode === 0 ? 'passed' : one.exitCode === -1 ? 'not known' : `failed with exit code ${one.exitCode}`}${note}`;
+}
+
+function outcome({ exitCode }: ShownRun): string {
+  return exitCode === -1 ? 'its end was not seen' : `exit code ${exitCode}`;
 }
 
 function diff(facts: OpeningFacts, title: string): string {

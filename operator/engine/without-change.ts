@@ -2,6 +2,7 @@
  * A test proves a change only if it fails without it. So the tests of a result are put alone on the commit that was cloned,
  * and the checks, which pass on the result, are run there: until one of them fails in a way it did not fail before.
  */
+import { cut } from '../api/conditions.ts';
 import { type Action, record } from './action.ts';
 import { mayRun, secondsLeft } from './check-runs.ts';
 import type { TestsFail } from './event-parts.ts';
@@ -13,6 +14,7 @@ import type { Evidence, IsolatedTests, SessionState } from './state.ts';
 /** What knowing it is worth, for all checks on one tree together. */
 export const WITHOUT_CHANGE_SECONDS = 300;
 const SHOWN_FILES = 5;
+const SHOWN_CHARS = 160;
 
 /** The next thing to do to learn whether the changed tests fail without the change; after the checks, before the review. */
 export function compare(state: SessionState, intent: Intent): Action | undefined {
@@ -24,7 +26,7 @@ export function compare(state: SessionState, intent: Intent): Action | undefined
   if (tests.files.length === 0 && tests.note === undefined) return undefined;
   const { tree } = tests;
   if (tree !== undefined) {
-    const runs = state.withoutChange.filter((one) => one.tree === tree);
+    const runs = state.withoutChange.filter((one) => one.tree === tree && checks.includes(one.command));
     const seconds = secondsLeft(WITHOUT_CHANGE_SECONDS, runs);
     const next = checks.find(
       (check) => !runs.some((one) => one.command === check) && mayRun(state, 'without-change', tree, check),
@@ -48,7 +50,7 @@ function conclusion(state: SessionState, tests: IsolatedTests, checks: readonly 
   if (failing)
     return event(
       'yes',
-      `The changed tests fail without the change: \`${failing.command}\` with ${files} on the code as it was gives exit code ${failing.exitCode}.`,
+      `The changed tests fail without the change: \`${cut(failing.command, SHOWN_CHARS)}\` with ${files} on the code as it was gives exit code ${failing.exitCode}.`,
     );
   if (tests.tree !== undefined && runs.every((run) => run && verdictOf(run) === 'no'))
     return event(
@@ -64,9 +66,10 @@ function conclusion(state: SessionState, tests: IsolatedTests, checks: readonly 
 
 function whyUnknown(runs: readonly (Evidence | undefined)[]): string {
   const before = runs.find((run) => run?.change === 'still-fails');
-  if (before) return `\`${before.command}\` failed in the same way before they were there`;
+  if (before) return `\`${cut(before.command, SHOWN_CHARS)}\` failed in the same way before they were there`;
   const unseen = runs.find((run) => run?.exitCode === -1);
-  if (unseen) return `\`${unseen.command}\` did not come to an end there${unseen.note ? ` (${unseen.note})` : ''}`;
+  if (unseen)
+    return `\`${cut(unseen.command, SHOWN_CHARS)}\` did not come to an end there${unseen.note ? ` (${unseen.note})` : ''}`;
   return 'the checks took too long';
 }
 
@@ -78,6 +81,9 @@ function verdictOf({ exitCode, change }: Evidence): TestsFail {
 }
 
 function namesOf(files: readonly string[]): string {
-  const shown = files.slice(0, SHOWN_FILES).join(', ');
+  const shown = files
+    .slice(0, SHOWN_FILES)
+    .map((file) => cut(file, SHOWN_CHARS))
+    .join(', ');
   return files.length > SHOWN_FILES ? `${shown} and ${files.length - SHOWN_FILES} more` : shown;
 }

@@ -51,7 +51,7 @@ describe('a session made by kubectl apply', () => {
         filesChanged: 1,
         additions: 1,
         deletions: 0,
-        summary: 'Greets.',
+        summary: 'Greets.\n\nSeen by the platform: 1 check failed before the work and passes now.',
         evidence: [{ command: CHECK, exitCode: 0, tree }],
       },
     });

@@ -44,7 +44,7 @@ export const SUBMIT_PLAN: ToolSpec = {
             details: {
               type: 'string',
               description:
-                'What the programmer needs to know: files and functions, the cause you found, the approach, edge cases, how to tell that it works.',
+                'What the programmer needs to know: files and functions, the cause you found, the approach, edge cases, how to tell that it works. What you assumed, and what was asked for and is not planned, on lines that begin with "Assumed:" and "Left out:".',
             },
           },
         },

@@ -4,14 +4,17 @@ import { PROMPT_VERSION, systemPrompt } from '../../agent/prompts.ts';
 import { overviewOf } from '../../agent/repository-overview.ts';
 import { diff, resetWorktree } from '../../sandbox/git/worktree.ts';
 import type { ConversationRole } from '../event-parts.ts';
+import { checksOf } from '../evidence.ts';
 import { workCommit } from '../rounds.ts';
-import { evidenceOn } from '../state.ts';
+import { type Evidence, evidenceOn } from '../state.ts';
 import type { ActionContext } from './context.ts';
 
 const DIFF_BYTES: Record<ConversationRole, number> = { planner: 16 * 1024, programmer: 24 * 1024, reviewer: 64 * 1024 };
 /** What is shown of a check's output: a pass needs no more than its summary. */
 const PASSED_CHARS = 1_500;
 const FAILED_CHARS = 4_000;
+/** The same of runs that the result is compared with; of those that passed, nothing. */
+const BEFORE_CHARS = 1_500;
 
 const OPENINGS = { planner: plannerOpening, programmer: programmerOpening, reviewer: reviewerOpening } satisfies Record<
   ConversationRole,
@@ -26,7 +29,13 @@ export async function openConversation(role: ConversationRole, context: ActionCo
   // Checks may have written to the worktree, or were run on something else than the work, which is committed then.
   if (state.displaced || (role === 'reviewer' && state.commit)) await resetWorktree(sandbox, workCommit(state), signal);
   const { layout, guidelines } = await overviewOf(sandbox, signal);
-  const facts: OpeningFacts = { state, layout, ...(await work(role, context)), evidence: await evidence(context) };
+  const facts: OpeningFacts = {
+    state,
+    layout,
+    ...(await work(role, context)),
+    checks: checksOf(state, intent),
+    ...(await runs(context)),
+  };
   context.emit({
     type: 'conversation.started',
     conversation: `${role}-${state.conversations + 1}`,
@@ -51,14 +60,22 @@ async function work(role: ConversationRole, context: ActionContext): Promise<{ d
   return { diff: text, diffNote };
 }
 
-async function evidence({ state, texts }: ActionContext): Promise<OpeningFacts['evidence']> {
-  if (!state.commit) return [];
-  return Promise.all(
-    evidenceOn(state, state.commit.tree).map(async (one) => {
-      const output = await texts.load(one.output);
-      return { ...one, excerpt: endOf(withoutNoise(output), one.exitCode === 0 ? PASSED_CHARS : FAILED_CHARS) };
-    }),
-  );
+async function runs({ state, texts }: ActionContext): Promise<Pick<OpeningFacts, 'evidence' | 'baseline' | 'withoutChange'>> {
+  const { commit, tests, baseline } = state;
+  const shown = (all: readonly Evidence[], failedChars: number, passedChars: number) =>
+    Promise.all(
+      all.map(async (one) => {
+        const output = withoutNoise(await texts.load(one.output));
+        const chars = one.exitCode === 0 ? passedChars : failedChars;
+        return { ...one, excerpt: chars === 0 ? '' : endOf(output, chars) };
+      }),
+    );
+  const isolated = state.withoutChange.filter((one) => one.tree === tests?.tree && tests?.commit === commit?.commit);
+  return {
+    evidence: await shown(commit ? evidenceOn(state, commit.tree) : [], FAILED_CHARS, PASSED_CHARS),
+    baseline: await shown(baseline, BEFORE_CHARS, 0),
+    withoutChange: await shown(isolated, BEFORE_CHARS, 0),
+  };
 }
 
 /** Without the diagnostics that TAP reporters put under every passing test. */

@@ -1,9 +1,14 @@
 /** Hands the result over: a branch pushed where that is allowed, and in any case a bundle and a patch to download. */
+import { cut } from '../../api/conditions.ts';
 import { exportBundle } from '../../sandbox/git/worktree.ts';
+import { evidenceInWords } from '../evidence.ts';
+import type { SessionState } from '../state.ts';
 import type { ActionContext } from './context.ts';
 
 /** Longest readable part of a branch's name. */
 const SLUG_CHARS = 40;
+/** What a status has room for, less a little. */
+const SUMMARY_CHARS = 4_000;
 
 /**
  * Unique per UID, so that a session recreated under the same name never meets its predecessor's branch. What a session
@@ -24,6 +29,15 @@ export function branchOf(session: ActionContext['session'], title: string, earli
   }
   const unique = (session.metadata.uid ?? '').replaceAll('-', '').slice(0, 8);
   return slug ? `swe-agent/${slug}-${unique}` : `swe-agent/${unique}`;
+}
+
+/** The programmer's words, and after them what the platform itself saw. Cut so that the latter fits in a status. */
+export function summaryOf(state: SessionState): string {
+  const seen = evidenceInWords(state);
+  const said = state.programmerSummary?.trim() ?? '';
+  if (seen === '') return said;
+  const evidence = `Seen by the platform: ${seen}`;
+  return said === '' ? evidence : `${cut(said, SUMMARY_CHARS - evidence.length)}\n\n${evidence}`;
 }
 
 export async function publish(context: ActionContext): Promise<void> {
@@ -75,6 +89,6 @@ export async function publish(context: ActionContext): Promise<void> {
     bundle: await deps.blobs.put(owner.uid, published.bundle),
     patch: await deps.blobs.put(owner.uid, published.patch),
     ...published.stat,
-    summary: state.programmerSummary ?? '',
+    summary: summaryOf(state),
   });
 }

@@ -15,6 +15,8 @@ export type TestsAlone = {
   others: number;
 };
 
+/** Any date does, as long as it is always the same. */
+const DATE = '1000000000 +0000';
 /** More than this cannot be handed to a command. */
 const MAX_FILES = 1_000;
 const LIST_BYTES = 16 * 1024 * 1024;
@@ -36,17 +38,16 @@ export async function commitTests(
   const others = changed.length - tests.length;
   if (files.length === 0) return { files, others };
   if (tests.length > MAX_FILES) throw new GitError('GitFailed', `${tests.length} test files changed, more than ${MAX_FILES}`);
-  const date = '0 +0000';
   const identity = { name: 'swe-agent', email: 'swe-agent@localhost' };
   const env = {
     SWE_BASE: base,
     SWE_COMMIT: commit,
     GIT_AUTHOR_NAME: identity.name,
     GIT_AUTHOR_EMAIL: identity.email,
-    GIT_AUTHOR_DATE: date,
+    GIT_AUTHOR_DATE: DATE,
     GIT_COMMITTER_NAME: identity.name,
     GIT_COMMITTER_EMAIL: identity.email,
-    GIT_COMMITTER_DATE: date,
+    GIT_COMMITTER_DATE: DATE,
   };
   const script = `set -- ${quoteAll(tests.map(({ path }) => path))}\n${COMMIT_FILES}`;
   const fields = parseFields(await runScript(sandbox, 'putting the tests alone', script, env, signal));
