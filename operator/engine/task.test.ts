@@ -72,8 +72,10 @@ describe('a session', () => {
     const engine = await engineWith();
     const claim = await engine.deps.log.claim('uid-held', 'another');
     engine.apply('held', { goal: model.on('Wait for the other'), repository: { url: repository } });
-    await eventually('the reason', () => waitingOf(engine, 'held')?.reason === 'Claimed');
-    await engine.deps.log.renew(claim);
+    await eventually('the reason', async () => {
+      await engine.deps.log.renew(claim);
+      return waitingOf(engine, 'held')?.reason === 'Claimed';
+    });
     await engine.stop();
     engines.pop();
     const again = await engineWith({ folder: engine.folder });
@@ -194,11 +196,11 @@ describe('an interruption', () => {
   it('by a message ends the command, skips the calls after it and is read next', async () => {
     const engine = await engineWith();
     const marker = join(folder, 'skipped');
-    const calls = [...(bash('echo begun; sleep 60').calls ?? []), ...(bash(`touch '${marker}'`).calls ?? [])];
+    const calls = [...(bash('echo begun; sleep 1000').calls ?? []), ...(bash(`touch '${marker}'`).calls ?? [])];
     const goal = model.on('Listen while working', { work: [{ calls }, ...greet] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('working', spec);
-    await eventually('the command', async () => (await of(engine, 'working', 'tool.started')).length > 0, 15_000);
+    await eventually('the command', async () => (await of(engine, 'working', 'tool.started')).length > 0);
     engine.apply('working', { ...spec, inputs: [now('Stop that')] });
     await engine.until('working', (state) => state.finished !== undefined);
     const [first, second] = model.results(goal);
@@ -215,7 +217,7 @@ describe('an interruption', () => {
     const goal = model.on('Check slowly', { plan: [plan('Greet', [check])] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('checking', spec);
-    await eventually('the check', () => existsSync(runs), 15_000);
+    await eventually('the check', () => existsSync(runs));
     engine.apply('checking', { ...spec, inputs: [now('Mind the tests')] });
     const received = async () => (await of(engine, 'checking', 'input.received')).length > 0;
     writeFileSync(go, '');
@@ -226,10 +228,10 @@ describe('an interruption', () => {
 
   it('by suspending ends the command and goes on after it when the session is no longer suspended', async () => {
     const engine = await engineWith();
-    const goal = model.on('Pause', { work: [bash('sleep 60'), ...greet] });
+    const goal = model.on('Pause', { work: [bash('sleep 1000'), ...greet] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('paused', spec);
-    await eventually('the command', async () => (await of(engine, 'paused', 'tool.started')).length > 0, 15_000);
+    await eventually('the command', async () => (await of(engine, 'paused', 'tool.started')).length > 0);
     engine.apply('paused', { ...spec, suspend: true });
     await engine.until('paused', (state) => state.pause?.reason === 'Suspended');
     engine.apply('paused', { ...spec, suspend: false });
@@ -240,23 +242,21 @@ describe('an interruption', () => {
 
   it('by cancelling ends even a command that does not want to end', async () => {
     const engine = await engineWith();
-    const goal = model.on('Cancel', { work: [bash("trap '' TERM; sleep 60"), finish()] });
+    const goal = model.on('Cancel', { work: [bash("trap '' TERM; sleep 1000"), finish()] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('cancelled', spec);
-    await eventually('the command', async () => (await of(engine, 'cancelled', 'tool.started')).length > 0, 15_000);
-    const began = Date.now();
+    await eventually('the command', async () => (await of(engine, 'cancelled', 'tool.started')).length > 0);
     engine.apply('cancelled', { ...spec, cancelled: true });
     const state = await engine.until('cancelled', (now) => now.finished !== undefined);
-    expect(Date.now() - began).toBeLessThan(5_000);
     expect(state.finished?.outcome).toBe('Cancelled');
   });
 
   it('by a stop of the operator is recorded, and the next start goes on from there', async () => {
     const engine = await engineWith({ folder: join(folder, 'stopped') });
-    const goal = model.on('Be stopped', { work: [bash('sleep 60'), ...greet] });
+    const goal = model.on('Be stopped', { work: [bash('sleep 1000'), ...greet] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('stopped', spec);
-    await eventually('the command', async () => (await of(engine, 'stopped', 'tool.started')).length > 0, 15_000);
+    await eventually('the command', async () => (await of(engine, 'stopped', 'tool.started')).length > 0);
     await engine.stop();
     engines.pop();
     const next = await engineWith({ folder: engine.folder });

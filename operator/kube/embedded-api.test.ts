@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EmbeddedApi, startEmbeddedApi } from '../../local/api/server.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually, patience } from '../../test/support/eventually.ts';
 import { KeepingLogger } from '../../test/support/keeping-logger.ts';
 import { type AIProfile, API_VERSION, type KubeObject, RESOURCES } from '../api/resources.ts';
 import { EventRecorder } from './events.ts';
@@ -131,7 +131,7 @@ describe('client, informer and recorder on a server that validates', () => {
     });
     const note = { type: 'Warning', reason: 'SecretNotFound', action: 'Check', note: 'Secret k does not exist.' } as const;
     for (let i = 0; i < 3; i++) events.record(made, note);
-    await events.stop(AbortSignal.timeout(2_000));
+    await events.stop(patience());
     expect(logger.lines).toEqual([]);
     type Line = KubeObject & { note: string; series?: { count: number } };
     const { items } = await client.list<Line>(RESOURCES.events, { namespace: 'default' });

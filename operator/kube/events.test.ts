@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { PATIENCE_MS } from '../../test/support/eventually.ts';
 import { KeepingLogger } from '../../test/support/keeping-logger.ts';
 import { ScriptedKubeServer } from '../../test/support/kube-server.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -33,7 +34,7 @@ describe('event recorder', () => {
   function recorder(options: Partial<EventRecorderOptions> = {}): EventRecorder {
     const client = new HttpKubeClient(
       { baseUrl: server.url, headers: async () => ({}), signal: stop.signal },
-      { tries: 1, requestTimeoutMs: 500 },
+      { tries: 1, requestTimeoutMs: PATIENCE_MS },
     );
     return new EventRecorder({ client, controller: 'sweagent.dev/operator', instance: 'one', logger, clock, ...options });
   }
@@ -46,7 +47,7 @@ describe('event recorder', () => {
       {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',
-        metadata: expect.objectContaining({ name: expect.stringMatching(/^s\.[0-9a-f-]{18}$/), namespace: 'ns' }),
+        metadata: expect.objectContaining({ name: expect.stringMatching(/^s\.[0-9a-f]{14}-[0-9a-f]{4}$/), namespace: 'ns' }),
         eventTime: '2030-01-01T00:00:00.123000Z',
         reportingController: 'sweagent.dev/operator',
         reportingInstance: 'one',
@@ -64,6 +65,18 @@ describe('event recorder', () => {
         },
       },
     ]);
+  });
+
+  it('names events so that a list of them, which is sorted by name, tells them in the order of time', async () => {
+    const events = recorder();
+    const said = Array.from({ length: 20 }, (_, at) => `Step ${at}`);
+    for (const note of said) {
+      events.record(session(), { ...ready, note });
+      if (note.endsWith('5')) await clock.advance(1_000);
+    }
+    await events.stop(stop.signal);
+    const listed = server.all(EVENTS).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    expect(listed.map((event) => 'note' in event && event.note)).toEqual(said);
   });
 
   it('counts a line that is said again instead of repeating it, with few writes', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually, PATIENCE_MS } from '../../test/support/eventually.ts';
 import { KeepingLogger } from '../../test/support/keeping-logger.ts';
 import { ScriptedKubeServer } from '../../test/support/kube-server.ts';
 import { type AIProfile, API_VERSION, RESOURCES } from '../api/resources.ts';
@@ -34,7 +34,7 @@ describe('informer', () => {
   function start(options: Partial<InformerOptions> = {}, watchIdleMs = 10_000) {
     const client = new HttpKubeClient(
       { baseUrl: server.url, headers: async () => ({}), signal: stop.signal },
-      { tries: 1, watchIdleMs, requestTimeoutMs: 1_000 },
+      { tries: 1, watchIdleMs, requestTimeoutMs: PATIENCE_MS },
     );
     const informer = new Informer<AIProfile>({
       client,
@@ -98,12 +98,13 @@ describe('informer', () => {
   });
 
   it('moves on with bookmarks, so that a quiet kind does not expire', async () => {
-    const { informer, model } = start();
+    const signals: string[] = [];
+    const { informer, model } = start({ onSignal: (signal) => signals.push(signal) });
     await connected(informer);
     server.forgetHistory();
     const version = String(server.version);
     server.sendToWatches({ type: 'BOOKMARK', object: { kind: 'AIProfile', metadata: { resourceVersion: version } } });
-    await eventually('the bookmark', () => server.requests.length === 2 && (informer.state.lastEventTime ?? 0) > 0);
+    await eventually('the bookmark', () => signals.includes('bookmark'));
     server.endWatches();
     server.put(PROFILES, profile('a'));
     await eventually('a', () => model('a'));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { holdTimers, turns } from '../../test/support/held-timers.ts';
 import { DeadlineError, type Deadlines, HttpTransport } from './http-transport.ts';
 
 const open: { close(): unknown }[] = [];
@@ -89,11 +90,24 @@ describe('the transport of model calls', () => {
   });
 
   it('waits for as long as bytes keep coming, even if they are only comments', async () => {
+    let answer: ServerResponse | undefined;
     const { url, transport } = await start(
-      (_, response) => drip(response, [...Array(8).fill(': waiting\n\n'), 'data: 1\n\n'], 50),
+      (_, response) => {
+        answer = response;
+        response.write(': waiting\n\n');
+      },
       { firstByteMs: 200, idleMs: 200 },
     );
-    expect(await (await transport.fetch(url)).text()).toContain('data: 1');
+    using timers = holdTimers();
+    const reader = (await transport.fetch(url)).body?.getReader();
+    for (let piece = 0; piece < 8; piece++) {
+      expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe(': waiting\n\n');
+      timers.pass(150);
+      answer?.write(': waiting\n\n');
+    }
+    answer?.end();
+    await reader?.read();
+    expect(await reader?.read()).toMatchObject({ done: true });
   });
 
   const silent: [what: string, deadlines: Partial<Deadlines>, answer: (response: ServerResponse) => void][] = [
@@ -133,7 +147,6 @@ describe('the transport of model calls', () => {
     const { url, transport } = await start((_, response) => response.end('ok'));
     const before = timers();
     for (let call = 0; call < 5; call++) await (await transport.fetch(url)).text();
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(timers()).toBe(before);
+    await turns(() => timers() <= before);
   });
 });

@@ -36,7 +36,7 @@ describe('a command', () => {
     expect(text).toMatch(/the end|wrote too much output/);
     const status = execFileSync('ps', ['-o', 'rss=', '-p', String(system.pid)], { encoding: 'utf8' });
     expect(Number(status) / 1024).toBeLessThan(350);
-  }, 60_000);
+  });
 
   it('that takes longer than it may is ended, and the model reads what it wrote before', async () => {
     const text = await result('Wait too long', 'echo begun; sleep 1000', { timeout_seconds: 1 });
@@ -45,12 +45,10 @@ describe('a command', () => {
 
   it('that leaves a daemon behind returns at once, and the daemon goes with the session', async () => {
     const mark = `daemon-${Date.now()}`;
-    const began = performance.now();
     const text = await result(
       'Start a daemon',
       `bash -c 'exec -a ${mark} sleep 1000' & setsid bash -c 'exec -a ${mark} sleep 1001' & echo started`,
     );
-    expect(performance.now() - began).toBeLessThan(10_000);
     expect(text).toMatch(/^started\n\[exit code 0/);
     await system.clear();
     await eventually('the daemon to be gone', () => processesNaming(mark).every(({ command }) => !command.startsWith(mark)));
@@ -75,14 +73,14 @@ describe('a command', () => {
     const goal = system.model.on('Heed no signal', { work: [bash(`trap '' TERM; exec -a ${mark} sleep 1000`)] });
     const id = await system.session(goal, repository);
     const running = () => processesNaming(mark).filter(({ command }) => command.startsWith(mark));
-    await eventually('the command', () => running().length > 0, 10_000);
+    await eventually('the command', () => running().length > 0);
     const runners = processesNaming(`swe-agent-runner ${system.path('workspace', id)}`).filter(
       ({ command }) => !command.startsWith('bwrap'),
     );
     expect(runners).not.toEqual([]);
     for (const { pid } of runners) process.kill(pid, 'SIGSTOP');
     await system.act(id, 'cancel');
-    await eventually('the command to be gone', () => running().length === 0, 5_000);
+    await eventually('the command to be gone', () => running().length === 0);
     await eventually('the line that says so', () => system.output.includes('a command could not be ended; ending its sandbox'));
     await system.until(id, 'the end', ({ status }) => status === 'CANCELLED');
   });
@@ -104,39 +102,35 @@ describe('a full disk', () => {
   const place = () => system.path('small');
   let mounted = false;
 
-  withMount(
-    'under the workspace is told to the model and to the user, and the session goes on once there is room',
-    async () => {
-      mkdirSync(place());
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place()]);
-      mounted = true;
-      const small = await System.start({ env: { SWE_AGENT_WORKSPACE: place() } });
-      try {
-        const source = await small.repository('greeter');
-        const filling = [
-          bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
-          write('large.txt', 'x'.repeat(200_000)),
-          finish('Done, I suppose.'),
-        ];
-        const goal = small.model.on('Fill the disk', {
-          // The check that fails brings the programmer back.
-          work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
-        });
-        const id = await small.session(goal, source);
-        const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
-        expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
-        expect(small.model.results(goal)[1]).toContain('No space is left on the disk');
-        // As the user would, who reads this.
-        rmSync(join(place(), id, 'repo/big.bin'));
-        const done = await small.completed(id, 30_000);
-        expect(done.result.pushed).toBe(true);
-        await small.clear();
-      } finally {
-        await small[Symbol.asyncDispose]();
-      }
-    },
-    60_000,
-  );
+  withMount('under the workspace is told to the model and to the user, and the session goes on once there is room', async () => {
+    mkdirSync(place());
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place()]);
+    mounted = true;
+    const small = await System.start({ env: { SWE_AGENT_WORKSPACE: place() } });
+    try {
+      const source = await small.repository('greeter');
+      const filling = [
+        bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
+        write('large.txt', 'x'.repeat(200_000)),
+        finish('Done, I suppose.'),
+      ];
+      const goal = small.model.on('Fill the disk', {
+        // The check that fails brings the programmer back.
+        work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
+      });
+      const id = await small.session(goal, source);
+      const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
+      expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
+      expect(small.model.results(goal)[1]).toContain('No space is left on the disk');
+      // As the user would, who reads this.
+      rmSync(join(place(), id, 'repo/big.bin'));
+      const done = await small.completed(id);
+      expect(done.result.pushed).toBe(true);
+      await small.clear();
+    } finally {
+      await small[Symbol.asyncDispose]();
+    }
+  });
 
   afterAll(() => {
     if (mounted) execFileSync('umount', [place()]);

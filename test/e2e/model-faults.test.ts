@@ -137,7 +137,7 @@ describe('a provider', () => {
     const paused = await system.until(id, 'the pause', ({ status }) => status === 'PAUSED');
     expect(paused.reason).toBe('ProviderQuota');
     expect(paused.message).toContain('exceeded your current quota');
-    expect((await system.kubectl(['describe', 'ags', id])).out).toMatch(/Warning +Paused .*ProviderQuota/);
+    await system.described(id, /Warning +Paused .*ProviderQuota/);
     await system.act(id, 'resume');
     await system.completed(id);
   });

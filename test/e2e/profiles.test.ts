@@ -48,7 +48,7 @@ describe('without a model', () => {
     );
     const row = (await system.kubectl(['get', 'ags', id, '--no-headers'])).out;
     expect(row).toMatch(/Queued +NoProfile/);
-    expect((await system.kubectl(['describe', 'ags', id])).out).toMatch(/Warning +NoProfile/);
+    await system.described(id, /Warning +NoProfile/);
 
     const applied = await system.kubectl(['apply', '-f', '-'], { input: profile('mine', { model: 'scripted', default: true }) });
     expect(applied).toMatchObject({ code: 0, err: '' });
@@ -93,6 +93,7 @@ describe('the profile of a session', () => {
       named: { model: 'named-model' },
     }))
       expect((await system.kubectl(['apply', '-f', '-'], { input: profile(name, spec) })).code).toBe(0);
+    await system.profilesChecked();
     const repository = await system.repository('greeter');
     const models = async (goal: string, more: object = {}) => {
       system.model.on(goal);
@@ -106,6 +107,9 @@ describe('the profile of a session', () => {
       'standard-model',
     ]);
     await system.kubectl(['delete', 'aip', 'personal']);
+    // Whoever has seen a later profile has seen the deletion.
+    await system.kubectl(['apply', '-f', '-'], { input: profile('later', { model: 'later-model' }) });
+    await system.profilesChecked();
     expect(await models('Greet by the default profile')).toEqual(['standard-model']);
   });
 
@@ -114,6 +118,7 @@ describe('the profile of a session', () => {
       input: profile('first', { model: 'first-model', default: true, fallbackRef: { name: 'second' } }),
     });
     await system.kubectl(['apply', '-f', '-'], { input: profile('second', { model: 'second-model' }) });
+    await system.profilesChecked();
     const quota = {
       fault: { status: 429, body: { error: { message: 'You exceeded your current quota.', code: 'insufficient_quota' } } },
     };

@@ -55,6 +55,11 @@ function launch(options: Partial<ProcessOptions>): { child: ChildProcess; ended:
   return { child, ended };
 }
 
+/** Waits until the programmer's first command runs; the planner's was the one before. */
+function secondCommand(): Promise<true> {
+  return eventually('the second command', () => existsSync(counts) && readFileSync(counts, 'utf8').split('\n').length >= 3);
+}
+
 /** Takes the session up again in this process and goes on to its end. */
 async function goOn(): Promise<void> {
   const engine = await startEngine({ baseUrl: server.baseUrl, folder: join(folder, 'state') });
@@ -124,13 +129,15 @@ describe('a session whose operator is killed', () => {
     }
     // Fewer writes than this would mean that the loop ended before it saw anything.
     expect(write).toBeGreaterThan(15);
-  }, 240_000);
+  }, 1_200_000);
 
   it('attaches to the command that was running and gets its whole output', async () => {
+    const release = model.holdCommand();
     const { child, ended } = launch({});
-    await eventually('the second command', () => existsSync(counts) && readFileSync(counts, 'utf8').split('\n').length >= 3);
+    await secondCommand();
     child.kill('SIGKILL');
     await ended;
+    release();
     await goOn();
     expect(await problems()).toEqual([]);
     const events = (await engines[0]?.deps.log.read(UID, 0)) ?? [];
@@ -140,9 +147,11 @@ describe('a session whose operator is killed', () => {
   });
 
   it('is left alone by an owner that slept through losing its claim in the middle of a command', async () => {
+    const release = model.holdCommand();
     const { child, ended } = launch({});
-    await eventually('the second command', () => existsSync(counts) && readFileSync(counts, 'utf8').split('\n').length >= 3);
+    await secondCommand();
     child.kill('SIGSTOP');
+    release();
     await goOn();
     child.kill('SIGCONT');
     child.kill('SIGTERM');
@@ -166,11 +175,13 @@ describe('a session whose operator is killed', () => {
 
 describe('the checks above', () => {
   it('fail when commands begin before their intent is on disk', async () => {
+    // Killed in the middle of a command, the operator cannot have written its intent with its result.
+    const release = model.holdCommand();
     const { child, ended } = launch({ mutant: 'no-intents' });
-    // The second one takes a while: killed in the middle of it, its intent cannot have been written with its result.
-    await eventually('the second command', () => existsSync(counts) && readFileSync(counts, 'utf8').split('\n').length >= 3);
+    await secondCommand();
     child.kill('SIGKILL');
     await ended;
+    release();
     await goOn();
     expect(await problems()).toContainEqual(expect.stringContaining('the log knows of no such command'));
   });

@@ -2,20 +2,30 @@
  * A scripted model for crash tests. Every command it asks for carries a number of its own, also when it is asked the same
  * thing again: what ran can so be told apart from what the log says ran.
  */
+import { rmSync, writeFileSync } from 'node:fs';
 import type { ModelReply, SeenRequest } from './model-server.ts';
 
 export type CrashModel = {
   answer(request: SeenRequest): ModelReply | Promise<ModelReply>;
+  /** The programmer's first command does not end before the returned function is called. */
+  holdCommand(): () => void;
   /** The next question of the programmer is answered only after `release`; `asked` resolves when it has come. */
   hold(): { asked: Promise<void>; release: () => void };
 };
 
 /** `counts`: a file, outside of the log, to which every command writes its number when it begins. */
 export function crashModel(counts: string): CrashModel {
+  const go = `${counts}.go`;
+  const release = () => writeFileSync(go, '');
+  release();
   let number = 0;
   let held: { asked: PromiseWithResolvers<void>; released: PromiseWithResolvers<void> } | undefined;
   const command = (rest: string) => ({ name: 'bash', args: { command: `echo ${++number} >> '${counts}'; ${rest}` } });
   return {
+    holdCommand() {
+      rmSync(go);
+      return release;
+    },
     hold() {
       const one = { asked: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() };
       held = one;
@@ -37,7 +47,7 @@ export function crashModel(counts: string): CrashModel {
       waitFor?.asked.resolve();
       await waitFor?.released.promise;
       const work: ModelReply[] = [
-        { calls: [command('sleep 0.15; echo begun'), command('echo one')] },
+        { calls: [command(`sleep 0.15; until [ -e '${go}' ]; do sleep 0.02; done; echo begun`), command('echo one')] },
         { calls: [{ name: 'write_file', args: { path: 'greeting.txt', content: 'hello\n' } }] },
         {
           calls: [

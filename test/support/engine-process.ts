@@ -25,7 +25,7 @@ const lost = Promise.withResolvers<string>();
 engine.runner.onChange(() => {
   if (engine.runner.running === 0) lost.resolve('lost');
 });
-const done = engine.until('crash', (state) => state.finished !== undefined, 30_000).then(() => 'done');
+const done = engine.until('crash', (state) => state.finished !== undefined, 600_000).then(() => 'done');
 console.log(await Promise.race([done, lost.promise]));
 await engine.stop();
 process.exit(0);

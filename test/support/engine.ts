@@ -16,6 +16,7 @@ import type { Logger } from '../../operator/logger.ts';
 import { RepositoryCache } from '../../operator/sandbox/git/cache.ts';
 import { Publisher } from '../../operator/sandbox/git/publish.ts';
 import { LocalTransport } from '../../operator/sandbox/local/transport.ts';
+import { PATIENCE_MS, patience } from './eventually.ts';
 
 export type Engine = {
   folder: string;
@@ -86,7 +87,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     for (const check of waiting) check();
   });
   const stop = async () => {
-    await runner.close(AbortSignal.timeout(5_000));
+    await runner.close(patience());
     providers.close();
     await stored.close();
   };
@@ -108,7 +109,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       runner.ensure(session);
       return session;
     },
-    until(name, met, ms = 20_000) {
+    until(name, met, ms = PATIENCE_MS) {
       const { promise, resolve, reject } = Promise.withResolvers<SessionState>();
       const check = () => {
         const view = runner.view(`uid-${name}`);
@@ -129,7 +130,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     async [Symbol.asyncDispose]() {
       await stop();
       for (const name of sessions) {
-        await transport.dispose({ uid: `uid-${name}`, name, namespace: 'default' }, AbortSignal.timeout(5_000));
+        await transport.dispose({ uid: `uid-${name}`, name, namespace: 'default' }, patience());
       }
       rmSync(folder, { recursive: true, force: true });
     },

@@ -1,11 +1,20 @@
 /**
+ * How long a test waits for what must come, in ms: many times what a slow machine under load needs. A test that passes
+ * never waits that long, so it costs nothing.
+ */
+export const PATIENCE_MS = 60_000;
+
+/** Aborts what has not come to its end when a test's patience is over. */
+export const patience = (): AbortSignal => AbortSignal.timeout(PATIENCE_MS);
+
+/**
  * Waits until `check` returns something other than undefined and false without throwing, and returns it.
  * @throws what `check` threw last, or an error that names what was waited for, when `timeoutMs` passed
  */
 export async function eventually<T>(
   what: string,
   check: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 5_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {

@@ -19,6 +19,7 @@ import { FolderBlobStore } from '../../operator/engine/folder-blobs.ts';
 import { SqliteEventLog } from '../../operator/engine/sqlite-log.ts';
 import { HttpKubeClient } from '../../operator/kube/http-client.ts';
 import type { KubeEndpoint } from '../../operator/kube/http-transport.ts';
+import { PATIENCE_MS } from './eventually.ts';
 import { type Answer, type Request, send } from './http-send.ts';
 import { KeepingLogger } from './keeping-logger.ts';
 import type { ScriptedKubeServer } from './kube-server.ts';
@@ -68,7 +69,7 @@ export class TestGateway implements AsyncDisposable {
     const ended = new AbortController();
     const endpoint = scripted ? endpointOf(scripted) : await embedded(folder, started);
     started.defer(() => ended.abort());
-    const kube = new HttpKubeClient({ ...endpoint, signal: ended.signal }, { tries: 1, requestTimeoutMs: 5_000 });
+    const kube = new HttpKubeClient({ ...endpoint, signal: ended.signal }, { tries: 1, requestTimeoutMs: PATIENCE_MS });
     const logger = new KeepingLogger();
     const gateway = createGateway({
       kube,

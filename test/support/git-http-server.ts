@@ -57,9 +57,10 @@ export async function startGitHttpServer(options: GitHttpServerOptions): Promise
     seen,
     options,
     async [Symbol.asyncDispose]() {
-      listener.closeAllConnections();
+      const closed = once(listener, 'close');
       listener.close();
-      await once(listener, 'close');
+      listener.closeAllConnections();
+      await closed;
     },
   };
   return server;

@@ -1,6 +1,7 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { PATIENCE_MS } from './eventually.ts';
 
 export type KubectlResult = { code: number; out: string; err: string };
 
@@ -10,8 +11,6 @@ export type Kubectl = {
   /** Starts kubectl; `out` grows while it runs. */
   start(args: readonly string[]): { out(): string; done: Promise<KubectlResult>; stop(): void };
 };
-
-const deadlineMs = 20_000;
 
 /** Why the tests with kubectl cannot run here; undefined when they can. */
 export function kubectlMissing(): string | undefined {
@@ -27,7 +26,7 @@ export function kubectl(kubeconfig: string, folder: string): Kubectl {
       const child = execFile(
         'kubectl',
         [...args],
-        { env: { ...env, ...options.env }, timeout: deadlineMs },
+        { env: { ...env, ...options.env }, timeout: PATIENCE_MS },
         (error, out, err) => {
           resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out, err });
         },
@@ -35,7 +34,7 @@ export function kubectl(kubeconfig: string, folder: string): Kubectl {
       child.stdin?.end(options.input ?? '');
     });
   const start = (args: readonly string[]) => {
-    const child = spawn('kubectl', [...args], { env, timeout: deadlineMs, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('kubectl', [...args], { env, timeout: PATIENCE_MS, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk: Buffer) => {

@@ -4,6 +4,7 @@ import { openSandbox } from '../../operator/sandbox/commands.ts';
 import type { IsolationMethod } from '../../operator/sandbox/local/isolation.ts';
 import { LocalTransport } from '../../operator/sandbox/local/transport.ts';
 import type { Sandbox } from '../../operator/sandbox/sandbox.ts';
+import { patience } from './eventually.ts';
 
 /** A real local sandbox below a folder; it and everything that runs in it is gone when it goes out of scope. */
 export async function localSandbox(
@@ -20,13 +21,13 @@ export async function localSandbox(
   });
   const uid = randomUUID();
   const owner = { uid, name: `session-${uid}`, namespace: 'default' };
-  const signal = AbortSignal.timeout(20_000);
+  const signal = patience();
   const sandbox = await openSandbox(await transport.provision(owner, {}, signal), { epoch: 1, signal });
   return {
     sandbox,
     async [Symbol.asyncDispose]() {
       await sandbox.close();
-      await transport.dispose(owner, AbortSignal.timeout(10_000));
+      await transport.dispose(owner, patience());
     },
   };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { IsolationMethod } from '../../operator/sandbox/local/isolation.ts';
 import { LocalTransport, type LocalTransportOptions } from '../../operator/sandbox/local/transport.ts';
 import type { SandboxOwner } from '../../operator/sandbox/transport.ts';
+import { PATIENCE_MS, patience } from './eventually.ts';
 
 export class LocalSandboxes {
   readonly folder: string;
@@ -40,7 +41,7 @@ export class LocalSandboxes {
   async close(): Promise<void> {
     const transport = this.transport();
     const folder = this.options.workspaceDir;
-    for (const owner of this.#owners) await transport.dispose(owner, AbortSignal.timeout(10_000));
+    for (const owner of this.#owners) await transport.dispose(owner, patience());
     const left = [...readdirSync(folder), ...readdirSync(join(folder, '.sandboxes'))].filter((name) => name !== '.sandboxes');
     const running = processesNaming(folder);
     rmSync(this.folder, { recursive: true, force: true });
@@ -87,7 +88,7 @@ function whyMissing(method: IsolationMethod): string | undefined {
 }
 
 /** Waits until the condition holds. @throws after `ms` with what was waited for. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 8000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = PATIENCE_MS): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);

@@ -37,7 +37,7 @@ export class ManualClock implements Clock {
       this.#now = Math.max(this.#now, next.due);
       next.fn();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 }
 

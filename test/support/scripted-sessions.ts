@@ -52,7 +52,7 @@ export class Gate {
 
   /** Resolves when somebody is waiting. */
   async reached(): Promise<void> {
-    await eventually('the model to be asked', () => this.#waiting > 0, 15_000);
+    await eventually('the model to be asked', () => this.#waiting > 0);
   }
 }
 

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from './eventually.ts';
+import { eventually, PATIENCE_MS, patience } from './eventually.ts';
 import { type FixtureFile, makeRepository } from './git-repository.ts';
 import { type Kubectl, kubectl } from './kubectl.ts';
 import { type ModelServer, type ModelServerOptions, startModelServer } from './model-server.ts';
@@ -55,9 +55,6 @@ export type RestAnswer<T> = { status: number; body: T; text: string };
 export type RestProblem = { title: string; detail?: string; errors?: { field: string; message: string }[] };
 
 const root = join(import.meta.dirname, '../..');
-const START_MS = 20_000;
-/** A clean stop takes at most this long. */
-export const STOP_MS = 3_000;
 export const AUTHOR = { name: 'Grace Bot', email: 'grace@example.com' };
 
 export class System implements AsyncDisposable {
@@ -157,7 +154,7 @@ export class System implements AsyncDisposable {
       throw new Error(`the system ended with ${code}\n${said()}`);
     });
     over.catch(() => undefined);
-    const ready = eventually('the system to be ready', () => /ready on (http:\/\/\S+)/.exec(said())?.[1], START_MS);
+    const ready = eventually('the system to be ready', () => /ready on (http:\/\/\S+)/.exec(said())?.[1]);
     ready.catch(() => undefined);
     this.#url = await Promise.race([ready, over]);
   }
@@ -165,7 +162,7 @@ export class System implements AsyncDisposable {
   /** A second process on the same folder; resolves when it has ended. */
   async startAnother(changes: Record<string, string> = {}): Promise<{ code: string; said: string }> {
     const { child, ended, said } = launch(this.folder, { ...this.environment, ...changes });
-    const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
     const code = await ended.finally(() => clearTimeout(timer));
     return { code, said: said() };
   }
@@ -175,12 +172,10 @@ export class System implements AsyncDisposable {
     await this.#end('SIGKILL');
   }
 
-  /** As Ctrl-C ends it. @returns how long it took, in ms. @throws when it does not end cleanly in time */
-  async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGINT'): Promise<number> {
-    const began = performance.now();
+  /** As Ctrl-C ends it. @throws when it does not end cleanly within the time that it gives itself */
+  async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGINT'): Promise<void> {
     const code = await this.#end(signal);
     if (code !== '0') throw new Error(`the system ended with ${code}\n${this.output}`);
-    return performance.now() - began;
   }
 
   async #end(signal: NodeJS.Signals): Promise<string> {
@@ -188,7 +183,7 @@ export class System implements AsyncDisposable {
     this.#child = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the system does not run\n${this.output}`);
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS + 5_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
     child.kill(signal);
     const code = await new Promise<string>((resolve) => child.once('exit', (code, by) => resolve(by ?? String(code))));
     clearTimeout(timer);
@@ -207,7 +202,7 @@ export class System implements AsyncDisposable {
     const response = await fetch(`${this.#url}${path}`, {
       method,
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...this.#options.headers, ...headers },
-      signal: AbortSignal.timeout(10_000),
+      signal: patience(),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -236,7 +231,7 @@ export class System implements AsyncDisposable {
   }
 
   /** Waits until the session is what is asked for. @throws with its log when it is not in time */
-  async until(id: string, what: string, met: (session: RestSession) => boolean, ms = 20_000): Promise<RestSession> {
+  async until(id: string, what: string, met: (session: RestSession) => boolean, ms = PATIENCE_MS): Promise<RestSession> {
     let last: RestSession | undefined;
     try {
       return await eventually(
@@ -263,6 +258,25 @@ export class System implements AsyncDisposable {
     const { result, ...session } = await this.until(id, 'the session to complete', ({ status }) => status === 'COMPLETED', ms);
     if (!result) throw new Error(`the session ${id} completed without a result`);
     return { ...session, result };
+  }
+
+  /** Waits until `kubectl describe` of the session shows the text: Events are written after what they tell of. */
+  async described(id: string, text: RegExp): Promise<string> {
+    let shown = '';
+    try {
+      return await eventually(`kubectl describe to show ${text}`, async () => {
+        shown = (await this.kubectl(['describe', 'ags', id])).out;
+        return text.test(shown) ? shown : undefined;
+      });
+    } catch (error) {
+      throw new Error(`kubectl describe did not show ${text} but\n${shown}`, { cause: error });
+    }
+  }
+
+  /** Waits until the operator has taken account of every profile that there is, and of every deletion before. */
+  async profilesChecked(): Promise<void> {
+    const { code, err } = await this.kubectl(['wait', 'aip', '--all', '--for=condition=CredentialsResolved', '--timeout=60s']);
+    if (code !== 0) throw new Error(`the profiles were not checked: ${err}`);
   }
 
   /** Processes that belong to the system and its sandboxes, but for the system itself. */

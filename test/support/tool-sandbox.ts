@@ -9,6 +9,7 @@ import type { ToolContext, ToolResult } from '../../operator/agent/tools/tool.ts
 import { openSandbox } from '../../operator/sandbox/commands.ts';
 import { LocalTransport } from '../../operator/sandbox/local/transport.ts';
 import type { Sandbox } from '../../operator/sandbox/sandbox.ts';
+import { patience } from './eventually.ts';
 import { git } from './git-repository.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -40,7 +41,7 @@ export async function toolSandbox(options: ToolSandboxOptions = {}): Promise<Too
     home: folder.path,
   });
   const owner = { uid: '00000000-0000-4000-8000-000000000001', name: 'tools', namespace: 'default' };
-  const handle = await transport.provision(owner, {}, AbortSignal.timeout(10_000));
+  const handle = await transport.provision(owner, {}, patience());
   const sandbox = await openSandbox(handle, { epoch: 1 });
   const repo = join(folder.path, 'workspace', 'tools', 'repo');
   for (const [name, content] of Object.entries(options.files ?? {})) {
@@ -63,7 +64,7 @@ export async function toolSandbox(options: ToolSandboxOptions = {}): Promise<Too
       const tool = tools.sandboxTool(name);
       if (!tool) throw new Error(`${name} is no tool of the sandbox`);
       calls++;
-      const signal = AbortSignal.timeout(20_000);
+      const signal = patience();
       return tool.run(parsed.args, {
         sandbox,
         op: `call.${calls}`,
@@ -76,7 +77,7 @@ export async function toolSandbox(options: ToolSandboxOptions = {}): Promise<Too
     },
     async [Symbol.asyncDispose]() {
       await sandbox.close();
-      await transport.dispose(owner, AbortSignal.timeout(10_000));
+      await transport.dispose(owner, patience());
       await folder[Symbol.asyncDispose]();
     },
   };

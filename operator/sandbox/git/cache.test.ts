@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '../../../test/support/eventually.ts';
+import { eventually, patience as live } from '../../../test/support/eventually.ts';
 import { startGitHttpServer } from '../../../test/support/git-http-server.ts';
 import { addCommits, type FixtureCommit, git, makeRepository } from '../../../test/support/git-repository.ts';
 import { recordingGit } from '../../../test/support/recording-git.ts';
 import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { type CacheOptions, RepositoryCache } from './cache.ts';
 import { GitError, type Snapshot } from './git.ts';
-
-const live = () => AbortSignal.timeout(20_000);
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let source: string;

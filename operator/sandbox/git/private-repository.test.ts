@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { loopbackCertificate } from '../../../test/support/certificate.ts';
+import { patience as live } from '../../../test/support/eventually.ts';
 import { type GitHttpServer, type GitHttpServerOptions, startGitHttpServer } from '../../../test/support/git-http-server.ts';
 import { git, makeRepository } from '../../../test/support/git-repository.ts';
 import { recordingGit } from '../../../test/support/recording-git.ts';
@@ -11,7 +12,6 @@ import { type GitCredential, GitError } from './git.ts';
 import type { GitEnvironment } from './run-git.ts';
 
 const TOKEN = 'ghp_0123456789SecretToken';
-const live = () => AbortSignal.timeout(20_000);
 
 let certificate: { key: string; cert: string };
 let shared: Awaited<ReturnType<typeof temporaryFolder>>;

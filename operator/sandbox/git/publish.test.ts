@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { loopbackCertificate } from '../../../test/support/certificate.ts';
+import { patience as live } from '../../../test/support/eventually.ts';
 import { type GitHttpServerOptions, startGitHttpServer } from '../../../test/support/git-http-server.ts';
 import { addCommits, type FixtureCommit, git, makeRepository } from '../../../test/support/git-repository.ts';
 import { recordingGit } from '../../../test/support/recording-git.ts';
@@ -12,7 +13,6 @@ import { type Published, Publisher, type PublishRequest } from './publish.ts';
 import type { GitEnvironment } from './run-git.ts';
 
 const TOKEN = 'ghp_0123456789SecretToken';
-const live = () => AbortSignal.timeout(20_000);
 
 let certificate: { key: string; cert: string };
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

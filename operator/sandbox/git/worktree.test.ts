@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { patience as live } from '../../../test/support/eventually.ts';
 import { type FixtureCommit, git, makeRepository } from '../../../test/support/git-repository.ts';
 import { localSandbox } from '../../../test/support/local-sandbox.ts';
 import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
@@ -20,7 +21,6 @@ import {
   worktreeTree,
 } from './worktree.ts';
 
-const live = () => AbortSignal.timeout(20_000);
 const identity = { name: 'Swe "Agent" Bot', email: 'bot@example.com' };
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -1,13 +1,13 @@
 /** Whose a folder is, and what becomes of one that is not the session's. */
+
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { patience as signal } from '../../../test/support/eventually.ts';
 import { LocalSandboxes, until } from '../../../test/support/local-sandboxes.ts';
 import { openSandbox } from '../commands.ts';
 import { SandboxLostError } from '../transport.ts';
-
-const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 
 describe("a session's folder", () => {
   let sandboxes: LocalSandboxes;
@@ -73,7 +73,7 @@ describe("a session's folder", () => {
     const transport = sandboxes.transport(odd);
     const sandbox = await openSandbox(await transport.provision(owner, {}, signal()), { epoch: 1 });
     const command = `: ${'x'.repeat(9000)}\npwd; echo "\${#BIG}"`;
-    const spec = { command, timeoutSeconds: 9, env: { BIG: 'y'.repeat(9000) } };
+    const spec = { command, timeoutSeconds: 60, env: { BIG: 'y'.repeat(9000) } };
     expect(await sandbox.run('long', spec, { signal: signal() })).toMatchObject({
       output: { head: `${sandbox.worktree}\n9000\n` },
     });
@@ -89,9 +89,9 @@ describe("a session's folder", () => {
     const transport = sandboxes.transport({ tickSeconds: 1 });
     const handle = await transport.provision(owner, {}, signal());
     const sandbox = await openSandbox(handle, { epoch: 1, livenessMs: 300 });
-    await sandbox.run('op', { command: 'true', timeoutSeconds: 9 }, { signal: signal() });
+    await sandbox.run('op', { command: 'true', timeoutSeconds: 60 }, { signal: signal() });
     rmSync(handle.root, { recursive: true });
-    await expect(sandbox.run('op2', { command: 'true', timeoutSeconds: 9 }, { signal: signal() })).rejects.toThrow(
+    await expect(sandbox.run('op2', { command: 'true', timeoutSeconds: 60 }, { signal: signal() })).rejects.toThrow(
       SandboxLostError,
     );
     await expect(sandbox.readFile('x', { maxBytes: 9, signal: signal() })).rejects.toThrow(SandboxLostError);
@@ -129,13 +129,15 @@ describe("a session's folder", () => {
     const handle = await transport.provision(owner, {}, signal());
     const sandbox = await openSandbox(handle, { epoch: 1 });
     await transport.quiesce(owner, signal());
-    await expect(sandbox.run('op', { command: 'true', timeoutSeconds: 9 }, { signal: signal() })).rejects.toMatchObject({
+    await expect(sandbox.run('op', { command: 'true', timeoutSeconds: 60 }, { signal: signal() })).rejects.toMatchObject({
       reason: 'Stopping',
     });
     await sandbox.close();
     const found = await transport.find(owner, {}, signal());
     const again = found && (await openSandbox(found, { epoch: 2 }));
-    expect(await again?.run('op', { command: 'exit 2', timeoutSeconds: 9 }, { signal: signal() })).toMatchObject({ exitCode: 2 });
+    expect(await again?.run('op', { command: 'exit 2', timeoutSeconds: 60 }, { signal: signal() })).toMatchObject({
+      exitCode: 2,
+    });
     await again?.close();
   });
 });
@@ -155,7 +157,7 @@ describe('a full disk', () => {
         const transport = sandboxes.transport();
         const sandbox = await openSandbox(await transport.provision(sandboxes.owner(), {}, signal()), { epoch: 1 });
         const full = { reason: 'StorageFull', permanent: false };
-        const run = (op: string, command: string) => sandbox.run(op, { command, timeoutSeconds: 9 }, { signal: signal() });
+        const run = (op: string, command: string) => sandbox.run(op, { command, timeoutSeconds: 60 }, { signal: signal() });
 
         const filling = await run(
           'fill',

@@ -2,14 +2,13 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { patience as signal } from '../../../test/support/eventually.ts';
 import { LocalSandboxes, missing } from '../../../test/support/local-sandboxes.ts';
 import { openSandbox } from '../commands.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { BubblewrapIsolator } from './bubblewrap.ts';
 import type { IsolationMethod } from './isolation.ts';
 import { MarkedProcesses } from './processes.ts';
-
-const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 
 for (const method of ['bubblewrap', 'user'] satisfies IsolationMethod[]) {
   const reason = missing(method);

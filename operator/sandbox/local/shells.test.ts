@@ -1,9 +1,11 @@
 /** The runner in other shells than this machine's /bin/sh, and without setsid. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { eventually, patience } from '../../../test/support/eventually.ts';
 import { LocalSandboxes } from '../../../test/support/local-sandboxes.ts';
 import { describeLocalSandbox } from '../../../test/support/local-subjects.ts';
 import { openSandbox } from '../commands.ts';
@@ -29,10 +31,10 @@ describe('a sandbox without setsid', () => {
     names.delete('setsid');
     for (const [name, path] of names) symlinkSync(path, join(tools, name));
     const sandboxes = new LocalSandboxes('none', { shell: [bash ?? ''], hostEnvironment: { PATH: tools } });
-    const signal = AbortSignal.timeout(20_000);
+    const signal = patience();
     const sandbox = await openSandbox(await sandboxes.transport().provision(sandboxes.owner(), {}, signal), { epoch: 1 });
     expect(await sandbox.has('setsid', signal)).toBe(false);
-    expect(await sandbox.run('fine', { command: 'echo out; exit 3', timeoutSeconds: 9 }, { signal })).toMatchObject({
+    expect(await sandbox.run('fine', { command: 'echo out; exit 3', timeoutSeconds: 60 }, { signal })).toMatchObject({
       exitCode: 3,
       output: { head: 'out\n' },
     });
@@ -46,7 +48,9 @@ describe('a sandbox without setsid', () => {
     while (!(await sandbox.stat('begun', signal)));
     await sandbox.cancel('op');
     expect(await running).toMatchObject({ state: 'exited', endedBy: 'cancel' });
-    expect((await sandbox.query(`ps -A -o args | grep -c "^sleep ${seconds}"`, { signal })).output).toBe('0\n');
+    await eventually('the group to be gone', async () => {
+      return (await sandbox.query(`ps -A -o args | grep -c "^sleep ${seconds}"`, { signal })).output === '0\n';
+    });
     await sandbox.close();
     await sandboxes.close();
   });
