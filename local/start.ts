@@ -9,7 +9,7 @@ import { FolderBlobStore } from '../operator/engine/folder-blobs.ts';
 import { SqliteEventLog } from '../operator/engine/sqlite-log.ts';
 import { HttpKubeClient } from '../operator/kube/http-client.ts';
 import { environmentObjects } from '../operator/llm/environment.ts';
-import type { Logger } from '../operator/logger.ts';
+import { describeError, type Logger } from '../operator/logger.ts';
 import { Operator } from '../operator/operator.ts';
 import { RepositoryCache } from '../operator/sandbox/git/cache.ts';
 import { credentialFromSettings } from '../operator/sandbox/git/credentials.ts';
@@ -75,6 +75,7 @@ async function build(
       crds: ['agentsession', 'aiprofile'].map((name) => join(root, 'operator/api', `${name}.gen.json`)),
       user,
       prepare: { AgentSession: defaultAuthor(user) },
+      onError: (error) => logger.error('the embedded Kubernetes API failed', { error: describeError(error) }),
     }),
     (one) => one.close(),
   );
@@ -141,6 +142,7 @@ async function build(
     logger,
     allowLocalRepositories: true,
     allowedHosts: settings.allowedHosts,
+    refusal: (connection) => transport.refusal(connection),
   });
   const server = stack.adopt(await gateway.listen(settings.host, settings.port), (one) => one.close());
   stack.defer(() => operator.stop(STOP_MS));

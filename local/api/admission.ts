@@ -1,6 +1,6 @@
 /** From what a client sent to what is stored: fields known, defaults set, everything checked. */
 import type { Resource } from '../../operator/api/resources.ts';
-import { type ApiError, badRequest, invalidObject } from './api-status.ts';
+import { type ApiError, badRequest, invalidObject, invalidPatch } from './api-status.ts';
 import { evaluateRules } from './cel.ts';
 import { applyDefaults } from './defaulting.ts';
 import { type FieldError, invalid } from './field-error.ts';
@@ -15,17 +15,21 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 /** An object as decoded, with the problems that field validation reports. */
 export type Decoded = { readonly object: ApiObject; readonly warnings: readonly string[] };
 
-/**
- * Narrows what a client sent to an object of the kind: type, known fields, metadata of the right types. `duplicates`
- * are fields that the text of the request has twice.
- */
-export function decode(kind: Kind, input: unknown, mode: FieldValidation, duplicates: readonly string[] = []): Decoded {
+export type DecodeOptions = {
+  readonly mode: FieldValidation;
+  /** Fields that the text of the request has twice. */
+  readonly duplicates?: readonly string[];
+  /** Whether the input is what a patch made: then what is wrong with it is wrong with the patch. */
+  readonly patched?: boolean;
+};
+
+/** Narrows what a client sent to an object of the kind: type, known fields, metadata of the right types. */
+export function decode(kind: Kind, input: unknown, { mode, duplicates = [], patched = false }: DecodeOptions): Decoded {
   const object = typed(kind, input);
   const metadata = isObject(object.metadata) ? object.metadata : (object.metadata ?? {});
+  const { kind: name, version } = kind.resource;
   const cannot = (why: string) =>
-    badRequest(
-      `${kind.resource.kind} in version "${kind.resource.version}" cannot be handled as a ${kind.resource.kind}: ${why}`,
-    );
+    patched ? invalidPatch(input, why) : badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${why}`);
   object.metadata = metadata;
   applyDefaults(metadata, metadataSchema);
   const [wrong] = validate(metadata, metadataSchema, 'metadata');

@@ -85,6 +85,12 @@ export function invalidObject(resource: Resource, name: string, errors: readonly
   });
 }
 
+/** A patch that leads to what is no object of the kind, with what it leads to and why. */
+export const invalidPatch = (patched: unknown, why: string): ApiError => {
+  const error: FieldError = { type: 'invalid', field: 'patch', value: JSON.stringify(patched), detail: why };
+  return new ApiError(422, 'Invalid', ` "" is invalid: ${aggregate([error])}`, { causes: [causeOf(error)] });
+};
+
 export const forbiddenRequest = (resource: Resource, name: string, why: string, causes?: Partial<Cause>[]): ApiError =>
   new ApiError(403, 'Forbidden', `${qualified(resource)} "${name}" is forbidden: ${why}`, {
     ...about(resource, name),
@@ -101,11 +107,12 @@ export const methodNotAllowed = (): ApiError =>
 export const notAcceptable = (accepted: readonly string[]): ApiError =>
   new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`);
 
-export const unsupportedMediaType = (accepted: readonly string[]): ApiError =>
+/** `hint`: what to do instead. */
+export const unsupportedMediaType = (accepted: readonly string[], hint?: string): ApiError =>
   new ApiError(
     415,
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}${hint ? ` (${hint})` : ''}`,
   );
 
 export const expired = (message: string): ApiError => new ApiError(410, 'Expired', message);

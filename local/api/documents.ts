@@ -12,6 +12,12 @@ const version = {
   major: '1',
   minor: '32',
   gitVersion: 'v1.32.0+swe-agent',
+  // Nobody built this server, but clients of some languages insist on the fields.
+  gitCommit: '',
+  gitTreeState: '',
+  buildDate: '',
+  goVersion: '',
+  compiler: '',
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 };
 

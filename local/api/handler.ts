@@ -108,8 +108,8 @@ export class Handler {
     } else if (method === 'PATCH') {
       checkVerb(kind, 'patch');
       const body = await readBody(exchange.request);
-      const change = patchOf(kind, body);
-      const options = { ...readWriteOptions(query, 'PatchOptions'), patched: true };
+      const { change, duplicates } = patchOf(kind, body);
+      const options = { ...readWriteOptions(query, 'PatchOptions'), duplicates, patched: true };
       await this.#sendWritten(exchange, kind, objects.update(location, subresource, change, options));
     } else if (method === 'DELETE' && !route.status) {
       checkVerb(kind, 'delete');

@@ -22,6 +22,9 @@ export type WriteOptions = {
   readonly duplicates?: readonly string[];
 };
 
+/** `patched`: the object was made from the current one, so that it need not name the version it is meant for. */
+type UpdateOptions = WriteOptions & { readonly patched?: boolean };
+
 export type Written = { readonly object: ApiObject; readonly created: boolean; readonly warnings: readonly string[] };
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';
@@ -73,15 +76,12 @@ export class Objects {
     return { object, created: true, warnings };
   }
 
-  /**
-   * Replaces the object by what `change` makes of the current one. `patched`: it was made from the current one, so that
-   * it need not name the version it is meant for.
-   */
+  /** Replaces the object by what `change` makes of the current one. */
   update(
     location: Location,
     subresource: 'status' | undefined,
     change: (current: ApiObject) => unknown,
-    options: WriteOptions & { readonly patched?: boolean } = {},
+    options: UpdateOptions = {},
   ): Written {
     const { kind, namespace, name } = location;
     const current = this.get(location);
@@ -134,8 +134,8 @@ export class Objects {
     this.#settle(kind, key, object);
   }
 
-  #decoded(kind: Kind, input: unknown, options: WriteOptions): Decoded {
-    return decode(kind, input, options.fieldValidation ?? 'Warn', options.duplicates);
+  #decoded(kind: Kind, input: unknown, { fieldValidation = 'Warn', duplicates, patched }: UpdateOptions): Decoded {
+    return decode(kind, input, { mode: fieldValidation, ...(duplicates && { duplicates }), ...(patched && { patched }) });
   }
 
   #requireVersion(kind: Kind, next: ApiObject, current: ApiObject, patched: boolean): void {

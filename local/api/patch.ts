@@ -78,10 +78,10 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
   return box.root;
 }
 
-/** kube-apiserver tells no more than this about a JSON patch that cannot be applied; the cause says which operation. */
+/** kube-apiserver says no more than this message about a JSON patch that cannot be applied; the cause, which kubectl shows, says why. */
 function rejected(why: string): ApiError {
   return new ApiError(422, 'Invalid', 'the server rejected our request due to an error in our request', {
-    causes: [{ reason: 'UnexpectedServerResponse', message: why }],
+    causes: [{ reason: 'UnexpectedServerResponse', message: why, field: 'patch' }],
   });
 }
 

@@ -42,10 +42,11 @@ export async function decodeBody(
   throw unsupportedMediaType(['application/json', 'application/yaml']);
 }
 
-/** The document of a patch, which is always JSON. */
-export function parsePatch({ bytes }: Body): unknown {
+/** The document of a patch, which is always JSON, and the fields that its text has twice. */
+export function parsePatch({ bytes }: Body): { patch: unknown; duplicates: string[] } {
+  const text = bytes.toString('utf8');
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return { patch: JSON.parse(text), duplicates: duplicateFields(text) };
   } catch (error) {
     throw badRequest(`error decoding patch: ${Error.isError(error) ? error.message : String(error)}`);
   }

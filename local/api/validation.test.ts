@@ -325,7 +325,50 @@ describe('a change', () => {
     expect(answer.body).toMatchObject({
       reason: 'Invalid',
       message: 'the server rejected our request due to an error in our request',
+      details: { causes: [{ message: 'testing path /spec/goal value failed', field: 'patch' }] },
     });
     expect((await api.send('GET', `${sessionsPath}/patched`)).body.spec.suspend).toBe(false);
+  });
+
+  it.each([
+    ['an unknown field', '{"spec":{"gaol":"g"}}', 'strict decoding error: unknown field "spec.gaol"'],
+    ['a field that it has twice', '{"spec":{"resume":1,"resume":2}}', 'strict decoding error: duplicate field "spec.resume"'],
+    [
+      'a label that is no text',
+      '{"metadata":{"labels":{"a":5}}}',
+      'cannot unmarshal number into Go struct field ObjectMeta.labels',
+    ],
+  ])('by a patch with %s is refused as a kube-apiserver does, and changes nothing', async (what, patch, words) => {
+    const name = `patch-${what.length}`;
+    const made = (await api.send('POST', sessionsPath, session(name))).body;
+    const answer = await api.send('PATCH', `${sessionsPath}/${name}?fieldValidation=Strict`, patch, mergePatchType);
+    expect(answer.body).toMatchObject({ code: 422, reason: 'Invalid', details: { causes: [{ field: 'patch' }] } });
+    expect(answer.body.message).toMatch(/^ "" is invalid: patch: Invalid value: "{.*}": /);
+    expect(answer.body.message).toContain(words);
+    expect((await api.send('GET', `${sessionsPath}/${name}`)).body).toEqual(made);
+  });
+
+  it.each([
+    ['[]', 'array'],
+    ['"text"', 'string'],
+    ['5', 'number'],
+    ['true', 'bool'],
+  ])('by the merge patch %s is refused, since it is no object', async (patch, type) => {
+    await api.send('POST', sessionsPath, session('whole'));
+    const answer = await api.send('PATCH', `${sessionsPath}/whole`, patch, mergePatchType);
+    const message = `error decoding patch: json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
+    expect(answer.body).toMatchObject({ code: 400, reason: 'BadRequest', message });
+  });
+
+  it('by server-side apply is refused with what to do instead', async () => {
+    const type = { 'content-type': 'application/apply-patch+yaml' };
+    const answer = await api.send(
+      'PATCH',
+      `${sessionsPath}/applied?fieldManager=kubectl`,
+      JSON.stringify(session('applied')),
+      type,
+    );
+    expect(answer.body).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
+    expect(answer.body.message).toContain('use kubectl apply without --server-side');
   });
 });

@@ -154,11 +154,12 @@ export class EventRecorder {
   #eventOf(object: KubeObject, note: EventNote, now: number): EventObject {
     const { name, uid, resourceVersion } = object.metadata;
     const namespace = object.metadata.namespace ?? 'default';
+    const micros = this.#nextMicros(now);
     return {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { name: `${name.slice(0, 220).replace(/[^a-z0-9]+$/, '')}.${randomUUID().slice(0, 18)}`, namespace },
-      eventTime: microTime(this.#nextMicros(now)),
+      metadata: { name: `${name.slice(0, 220).replace(/[^a-z0-9]+$/, '')}.${uniqueSuffix(micros)}`, namespace },
+      eventTime: microTime(micros),
       reportingController: this.#options.controller,
       reportingInstance: this.#options.instance,
       action: note.action,
@@ -203,6 +204,11 @@ function laneOf(subject: string): number {
   let sum = 0;
   for (let at = 0; at < subject.length; at++) sum += subject.charCodeAt(at);
   return sum % LANES;
+}
+
+/** Begins with the time: lists come sorted by name, and `kubectl describe` shows events in the order of the list. */
+function uniqueSuffix(micros: number): string {
+  return `${micros.toString(16).padStart(14, '0')}-${randomUUID().slice(0, 4)}`;
 }
 
 /** Microseconds since 1970 as metav1.MicroTime. */

@@ -38,11 +38,13 @@ export type TestWatch = {
   close(): void;
 };
 
-/** An embedded API in a folder of its own, gone when it goes out of scope. */
+/** An embedded API in a folder of its own, gone when it goes out of scope. A failure of it that no test listens for fails there. */
 export async function testApi(options: Partial<EmbeddedApiOptions> = {}): Promise<TestApi> {
   const folder = await temporaryFolder();
   const stateDir = options.stateDir ?? join(folder.path, 'state');
-  const api = await startEmbeddedApi({ crds: definitions, user: 'ada', ...options, stateDir }).catch(async (error: unknown) => {
+  const faults: unknown[] = [];
+  const defaults = { crds: definitions, user: 'ada', onError: (error: unknown) => void faults.push(error) };
+  const api = await startEmbeddedApi({ ...defaults, ...options, stateDir }).catch(async (error: unknown) => {
     await folder[Symbol.asyncDispose]();
     throw error;
   });
@@ -54,6 +56,7 @@ export async function testApi(options: Partial<EmbeddedApiOptions> = {}): Promis
     [Symbol.asyncDispose]: async () => {
       await api.close();
       await folder[Symbol.asyncDispose]();
+      if (faults.length) throw new AggregateError(faults, 'the embedded API failed');
     },
   };
 }
