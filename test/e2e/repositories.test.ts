@@ -186,11 +186,33 @@ describe('a private repository over https', () => {
     const done = await system.completed(id).finally(() => delete mine.options.mayPush);
     expect(done.result).toMatchObject({ pushed: false, verified: true });
     expect(done.logs.join('\n')).toContain('The branch is kept and can be downloaded as a bundle or a patch.');
-    const bundle = await fetch(`${system.url}/agent/sessions/${done.id}/bundle`);
-    const file = system.path('home/kept.bundle');
-    writeFileSync(file, Buffer.from(await bundle.arrayBuffer()));
-    await git(system.path('remotes/other.git'), 'fetch', '-q', file, `${done.result.branch}:kept`);
-    expect(await git(system.path('remotes/other.git'), 'show', 'kept:greeting.txt')).toBe('hello');
+    const files: Record<string, string> = {};
+    for (const what of ['bundle', 'diff']) {
+      const response = await fetch(`${system.url}/agent/sessions/${done.id}/${what}`);
+      files[what] = system.path('home', `kept.${what}`);
+      writeFileSync(files[what], Buffer.from(await response.arrayBuffer()));
+    }
+    const { bundle = '', diff = '' } = files;
+    // Every way in which a user may take the result into a clone of the repository.
+    const ways: Record<string, string[][]> = {
+      pull: [['pull', '-q', bundle]],
+      'pull by name': [['pull', '-q', bundle, done.result.branch]],
+      fetch: [
+        ['fetch', '-q', bundle, done.result.branch],
+        ['merge', '-q', '--ff-only', 'FETCH_HEAD'],
+      ],
+      am: [['am', '-q', diff]],
+      apply: [['apply', diff]],
+    };
+    for (const [way, commands] of Object.entries(ways)) {
+      const clone = system.path('home', way);
+      await git(system.folder, 'clone', '-q', system.path('remotes/other.git'), clone);
+      for (const command of commands) await git(clone, ...command);
+      const author = await git(clone, 'log', '-1', '--format=%an <%ae>|%s');
+      const greeting = readFileSync(join(clone, 'greeting.txt'), 'utf8');
+      const committed = way === 'apply' ? 'Ada Fixture <ada@example.com>|Commit 1' : `${AUTHOR.name} <${AUTHOR.email}>|Greet`;
+      expect({ way, greeting, author }).toEqual({ way, greeting: 'hello\n', author: committed });
+    }
   });
 });
 

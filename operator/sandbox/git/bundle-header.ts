@@ -30,6 +30,18 @@ export function readBundleHeader(bundle: Uint8Array): BundleHeader {
   return header;
 }
 
+/**
+ * The same bundle with the commit as its HEAD too, so that `git pull FILE` needs no name of a branch.
+ * @throws GitError BundleDamaged
+ */
+export function withHead(bundle: Uint8Array, commit: string): Uint8Array {
+  const { refs, packOffset } = readBundleHeader(bundle);
+  if (refs.has('HEAD')) return bundle;
+  // The empty line before the pack ends the header.
+  const header = Buffer.from(bundle.subarray(0, packOffset - 1));
+  return Buffer.concat([header, Buffer.from(`${commit} HEAD\n\n`), bundle.subarray(packOffset)]);
+}
+
 function damaged(why: string): GitError {
   return new GitError('BundleDamaged', `the bundle from the sandbox cannot be used: ${why}`);
 }

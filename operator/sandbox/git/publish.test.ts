@@ -95,7 +95,12 @@ describe('publishing a result', () => {
     expect(published.message).toContain('swe-agent/fix');
     expect(await tipOf('swe-agent/fix')).toBe(work.commit);
     expect(await tipOf('main')).toBe(base);
-    expect(Buffer.from(published.bundle)).toEqual(Buffer.from(work.bundle));
+    const file = join(folder.path, 'result.bundle');
+    await writeFile(file, published.bundle);
+    expect((await git(remote, 'bundle', 'list-heads', file)).split('\n')).toEqual([
+      `${work.commit} refs/heads/result`,
+      `${work.commit} HEAD`,
+    ]);
     const clone = join(folder.path, 'applied');
     await git('/', 'clone', '-q', remote, clone);
     await writeFile(join(folder.path, 'fix.patch'), published.patch);

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { createBareRepository, readShallow } from './bare-repository.ts';
-import { readBundleHeader } from './bundle-header.ts';
+import { readBundleHeader, withHead } from './bundle-header.ts';
 import type { RepositoryCache } from './cache.ts';
 import { mayReceive } from './credentials.ts';
 import { type DiffStat, type GitCredential, GitError } from './git.ts';
@@ -41,7 +41,7 @@ export type Published = {
   message: string;
   /** The commits as a mailbox for `git am`, binary files included. */
   patch: Uint8Array;
-  /** The bundle that was given. */
+  /** The bundle that was given, which now says that its commit is HEAD. */
   bundle: Uint8Array;
   stat: DiffStat;
 };
@@ -72,7 +72,7 @@ export class Publisher {
         await work.create(cached);
         await work.unpack();
         const [stat, patch] = await Promise.all([work.check(), work.patch()]);
-        return { ...(await work.push()), patch, bundle: request.bundle, stat };
+        return { ...(await work.push()), patch, bundle: withHead(request.bundle, request.commit), stat };
       }),
     );
   }
