@@ -13,7 +13,7 @@ import { failedChecks, failureReport, nothingToMend, runNextCheck } from './chec
 import { converse, told } from './converse.ts';
 import type { ConversationRole } from './event-parts.ts';
 import type { EventBody } from './events.ts';
-import { evidenceInWords, verified } from './evidence.ts';
+import { evidenceInWords, verified, whyUnverified } from './evidence.ts';
 import { applied, pending, steers } from './inputs.ts';
 import type { Intent } from './intent.ts';
 import { limitsToWarnOf, reachedLimit } from './limits.ts';
@@ -297,15 +297,9 @@ function publish(state: SessionState): Action | undefined {
   if (state.phase !== 'Publishing' || !state.commit) return undefined;
   if (state.published?.commit !== state.commit.commit) return { do: 'publish', commit: state.commit.commit };
   const known = verified(state);
-  const message = known
-    ? 'Reviewed, and the checks passed.'
-    : 'Reviewed. No check that counts was run on the final tree: unverified.';
-  return record({
-    type: 'session.finished',
-    outcome: 'Completed',
-    reason: known ? 'Verified' : 'Unverified',
-    message: `${message} ${evidenceInWords(state)}`.trimEnd(),
-  });
+  const verdict = known ? 'Reviewed, and the checks passed.' : `Reviewed. ${whyUnverified(state)}`;
+  const message = `${verdict} ${evidenceInWords(state)}`.trimEnd();
+  return record({ type: 'session.finished', outcome: 'Completed', reason: known ? 'Verified' : 'Unverified', message });
 }
 
 function phaseOf(role: ConversationRole): 'Planning' | 'Programming' | 'Reviewing' {

@@ -1,6 +1,10 @@
 /** What the platform's own checks say about a tree. */
+import { cut } from '../api/conditions.ts';
 import type { Intent } from './intent.ts';
 import { type Evidence, evidenceOn, type SessionState } from './state.ts';
+
+/** Characters of a command in a sentence. */
+const SHOWN_CHARS = 160;
 
 /** Whether a check that counts passed, and none failed, on exactly the tree that is the result. */
 export function verified(state: SessionState): boolean {
@@ -8,6 +12,13 @@ export function verified(state: SessionState): boolean {
   if (!commit) return false;
   const recorded = evidenceOn(state, commit.tree);
   return recorded.some((one) => one.counted && one.exitCode === 0) && recorded.every((one) => one.exitCode === 0);
+}
+
+/** Why a result that was approved is not verified. A check that failed is named here only when the user asks for others now. */
+export function whyUnverified(state: SessionState): string {
+  const failed = state.commit && evidenceOn(state, state.commit.tree).find((one) => one.exitCode !== 0);
+  if (!failed) return 'No check that counts was run on the final tree: unverified.';
+  return `\`${cut(failed.command, SHOWN_CHARS)}\`, which is no longer asked for, ${outcomeOf(failed)} on the final tree: unverified.`;
 }
 
 /** The checks that decide: the user's when given, else the plan's. */

@@ -174,6 +174,10 @@ export class SessionScript {
         break;
       case 'verify':
         if ('tree' in action.on) this.check(action.command, action.on.tree, 0, action.on.stage);
+        else this.#passesAside(action);
+        break;
+      case 'isolate-tests':
+        this.#passesAside(action);
         break;
       case 'publish':
         this.happen({
