@@ -12,6 +12,7 @@ import { describeError, type Logger } from '../operator/logger.ts';
 import { createServer } from '../operator/node-http.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
 import { readBody } from './http/body.ts';
+import { Callers, type ConnectionCheck } from './http/callers.ts';
 import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
@@ -43,6 +44,8 @@ export type GatewayDeps = {
   allowLocalRepositories: boolean;
   /** Names under which the gateway is reached besides localhost, addresses and cluster names; `.example.com` allows all below it. */
   allowedHosts?: readonly string[];
+  /** Asked about every connection where no token is asked for: commands of sessions may not approve what they do. */
+  refusal?: ConnectionCheck;
 };
 
 export type Gateway = {
@@ -63,6 +66,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const sessions = new Sessions(deps.kube, deps.namespace, 'session');
   const metrics = new GatewayMetrics(deps.metrics, sessions);
   const authenticator = new Authenticator(auth, now);
+  // Who has the token needs no other proof.
+  const callers = deps.refusal && auth.mode === 'none' ? new Callers(deps.refusal) : undefined;
   const closing = new AbortController();
   let loopback = true;
 
@@ -71,6 +76,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   app.disable('etag');
   app.set('query parser', 'simple');
   app.use(metrics.middleware, securityHeaders);
+  if (callers) app.use(callers.guard);
   app.use(guard({ loopback: () => loopback, allowedHosts: deps.allowedHosts ?? [] }));
 
   const server = serverRoutes({ auth: auth.mode, sessions, log, metrics, authenticator });
@@ -101,6 +107,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async listen(host, port) {
       loopback = isLoopbackName(host);
       const listener = createServer(app);
+      if (callers) listener.on('connection', callers.connected);
       await bind(listener, host, port);
       // Readiness does not wait for the schema, and neither shall the first request.
       setImmediate(warmUp, logger);

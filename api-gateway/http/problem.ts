@@ -24,6 +24,7 @@ const TITLES = {
   'wrong-token': 'The token is wrong',
   'foreign-origin': 'The request comes from a foreign origin',
   'foreign-host': 'The request names a foreign host',
+  'caller-refused': 'The caller may not use this API',
   forbidden: 'This is not allowed',
   'no-such-route': 'There is nothing at this address',
   'no-such-session': 'There is no such session',

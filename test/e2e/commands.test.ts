@@ -9,6 +9,8 @@ import { bash, finish, greet, write } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
 
 const withMount = itWithMount();
+const onLinux = process.platform === 'linux' ? it : it.skip;
+if (process.platform !== 'linux') console.warn('not tested: who calls the API can only be told on Linux');
 
 let system: System;
 let repository: string;
@@ -52,6 +54,22 @@ describe('a command', () => {
     expect(text).toMatch(/^started\n\[exit code 0/);
     await system.clear();
     await eventually('the daemon to be gone', () => processesNaming(mark).every(({ command }) => !command.startsWith(mark)));
+  });
+
+  onLinux('that calls the API is refused, be it to read, to approve or to start sessions', async () => {
+    const { port } = new URL(system.url);
+    const call = (method: string, path: string) =>
+      `(exec 3<>/dev/tcp/127.0.0.1/${port} && printf '${method} ${path} HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n' >&3 && head -n 1 <&3)`;
+    const text = await result(
+      'Call the API',
+      [call('GET', '/agent/sessions'), call('POST', '/agent/sessions'), call('POST', '/agent/sessions/x/approve')].join('; '),
+    );
+    expect(
+      text
+        .split('\n')
+        .slice(0, 3)
+        .map((line) => line.trim()),
+    ).toEqual(new Array(3).fill('HTTP/1.1 403 Forbidden'));
   });
 
   it('that reads standard input finds it empty', async () => {

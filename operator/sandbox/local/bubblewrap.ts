@@ -92,7 +92,7 @@ export class BubblewrapIsolator implements Isolator {
   readonly isolation: Isolation = {
     isolated: true,
     method: 'bubblewrap',
-    message: `Commands run under bubblewrap${isRoot() ? ' as a user of their own' : ''}: they can write only to the session's folder, and see neither home directories nor other sessions, processes or the operator's files. The network is shared with this machine.`,
+    message: `Commands run under bubblewrap${isRoot() ? ' as a user of their own' : ''}: they can write only to the session's folder, and see neither home directories nor other sessions, processes or the operator's files. The network is shared with this machine, but this API refuses their connections.`,
   };
   readonly #options: BubblewrapOptions;
   readonly #marked: MarkedProcesses;

@@ -22,8 +22,9 @@ export type IsolatorOptions = {
 export class Isolators {
   /** What may be used for a new sandbox, the best first. */
   readonly candidates: readonly IsolationMethod[];
+  /** Numbers that users of sandboxes have. */
+  readonly users: { first: number; count: number };
   readonly #wanted: 'auto' | IsolationMethod;
-  readonly #users: { first: number; count: number };
   readonly #marked = new MarkedProcesses();
   readonly #bubblewrap: BubblewrapIsolator;
   readonly #user: SecondUserIsolator;
@@ -35,9 +36,9 @@ export class Isolators {
     const hidden = [...options.hidden, join(workspaceDir, '.sandboxes')];
     this.#wanted = options.isolation;
     this.candidates = options.isolation === 'auto' ? ['bubblewrap', 'user', 'none'] : [options.isolation];
-    this.#users = options.users ?? { first: 52_000, count: 8000 };
-    if (this.#users.first < 1000)
-      throw new RangeError(`user numbers of sandboxes begin at 1000 or above, not at ${this.#users.first}`);
+    this.users = options.users ?? { first: 52_000, count: 8000 };
+    if (this.users.first < 1000)
+      throw new RangeError(`user numbers of sandboxes begin at 1000 or above, not at ${this.users.first}`);
     this.#user = new SecondUserIsolator(hidden);
     this.#bubblewrap = new BubblewrapIsolator(
       {
@@ -111,7 +112,7 @@ export class Isolators {
    * that something runs under: another workspace on this machine, which nobody here knows of, draws from the same numbers.
    */
   freeUser(records: readonly { user?: FileOwner }[]): FileOwner | undefined {
-    const { first, count } = this.#users;
+    const { first, count } = this.users;
     const taken = new Set([...records.map(({ user }) => user?.uid), ...runningUsers()]);
     const start = randomInt(count);
     for (let index = 0; index < count; index++) {

@@ -13,7 +13,7 @@ export class NoIsolation implements Isolator {
     this.isolation = {
       isolated: false,
       method: 'none',
-      message: `NOT ISOLATED: commands run with the rights of this operator and can read and change everything that it can. ${why}`,
+      message: `NOT ISOLATED: commands run with the rights of this operator and can read and change everything that it can, this API included${process.platform === 'linux' ? ' (it refuses them only as long as they do not hide)' : ''}. ${why}`,
     };
   }
 

@@ -10,6 +10,7 @@ import { errorCode } from '../../error-code.ts';
 import { storageFull } from '../runner.ts';
 import { type SandboxOwner, SandboxUnavailableError } from '../transport.ts';
 import type { IsolationMethod } from './isolation.ts';
+import type { Occupant } from './peers.ts';
 import type { ProcessId } from './processes.ts';
 import type { FileOwner } from './tree.ts';
 
@@ -29,12 +30,20 @@ const MARKER = '.sandbox';
 export class Records {
   readonly #directory: string;
   readonly #workspaceDir: string;
+  /** By name. Kept beside the files because it is asked for so often; only the transport that has these records changes them. */
+  readonly #occupants = new Map<string, Occupant>();
 
   /** @param workspaceDir absolute, without symbolic links; it exists. */
   constructor(workspaceDir: string) {
     this.#workspaceDir = workspaceDir;
     this.#directory = join(workspaceDir, '.sandboxes');
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    for (const record of this.list()) this.#note(record, this.readRunner(record.name));
+  }
+
+  /** What tells the processes of the sandboxes from all others. */
+  occupants(): Iterable<Occupant> {
+    return this.#occupants.values();
   }
 
   root(name: string): string {
@@ -70,6 +79,7 @@ export class Records {
       this.#write(`${record.name}.json`, complete);
       // Refused by the kernel when a folder with anything in it has appeared there.
       renameSync(staged, this.root(record.name));
+      this.#note(complete, undefined);
       return complete;
     } catch (error) {
       rmSync(staged, { recursive: true, force: true });
@@ -104,6 +114,15 @@ export class Records {
 
   writeRunner(name: string, runner: ProcessId): void {
     this.#write(`${name}.runner`, runner);
+    const record = this.read(name);
+    if (record) this.#note(record, runner);
+  }
+
+  /** Nothing runs in the sandbox any more. */
+  forgetRunner(name: string): void {
+    rmSync(join(this.#directory, `${name}.runner`), { force: true });
+    const occupant = this.#occupants.get(name);
+    if (occupant) delete occupant.runner;
   }
 
   /** Moves the folder out of the way for removal, and forgets it. @returns where it is now. */
@@ -118,6 +137,11 @@ export class Records {
   forget(name: string): void {
     rmSync(join(this.#directory, `${name}.json`), { force: true });
     rmSync(join(this.#directory, `${name}.runner`), { force: true });
+    this.#occupants.delete(name);
+  }
+
+  #note({ name, sandboxUid, method, user }: SandboxRecord, runner: ProcessId | undefined): void {
+    this.#occupants.set(name, { sandboxUid, method, ...(user ? { user: user.uid } : {}), ...(runner ? { runner } : {}) });
   }
 
   /** Leftovers of a crash while a folder was made or removed. Only to be asked for before anything is made or removed. */

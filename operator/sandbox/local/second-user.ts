@@ -19,7 +19,7 @@ export class SecondUserIsolator implements Isolator {
     isolated: true,
     method: 'user',
     message:
-      "Commands run as a user of their own that can read neither the operator's files, environment and processes nor other sessions' files. They can read what every user of this machine can, and the network is shared with it.",
+      "Commands run as a user of their own that can read neither the operator's files, environment and processes nor other sessions' files. They can read what every user of this machine can, and the network is shared with it, but this API refuses their connections.",
   };
   readonly #hidden: readonly string[];
 

@@ -15,6 +15,7 @@ import { commandEnvironment } from './environment.ts';
 import { LocalHandle } from './handle.ts';
 import type { IsolationMethod, SandboxPlace } from './isolation.ts';
 import { Isolators } from './isolators.ts';
+import { type Connection, Peers } from './peers.ts';
 import { awaitGone } from './processes.ts';
 import { occupied, Records, type SandboxRecord } from './records.ts';
 import { removeTree } from './remove.ts';
@@ -51,7 +52,7 @@ export class LocalTransport implements SandboxTransport {
   readonly #queues = new Map<string, Promise<unknown>>();
   /** How often a folder's processes were ended; what was handed out before an end must not start them again. */
   readonly #stops = new Map<string, number>();
-  #opened: { records: Records; isolators: Isolators } | undefined;
+  #opened: { records: Records; isolators: Isolators; peers: Peers } | undefined;
 
   constructor(options: LocalTransportOptions) {
     this.#options = options;
@@ -118,14 +119,24 @@ export class LocalTransport implements SandboxTransport {
       .flatMap(({ owner }) => (known.has(owner.uid) ? [] : [owner]));
   }
 
+  /**
+   * Why a connection to a server of this machine is not to be served: because a command of a sandbox opened it, or
+   * because that cannot be ruled out. In words for whoever opened it; undefined when all is well.
+   */
+  refusal(connection: Connection): Promise<string | undefined> {
+    return this.#open().peers.refusal(connection);
+  }
+
   /** Opens the workspace when it is first needed, and removes what a crash left half made or half removed. */
-  #open(): { records: Records; isolators: Isolators } {
+  #open(): { records: Records; isolators: Isolators; peers: Peers } {
     if (this.#opened) return this.#opened;
     mkdirSync(this.#options.workspaceDir, { recursive: true });
     const workspaceDir = realpathSync(this.#options.workspaceDir);
     const records = new Records(workspaceDir);
     for (const path of records.leftovers()) void removeTree(path).catch(() => {});
-    this.#opened = { records, isolators: new Isolators(this.#options, workspaceDir) };
+    const isolators = new Isolators(this.#options, workspaceDir);
+    const peers = new Peers({ occupants: () => records.occupants(), users: isolators.users });
+    this.#opened = { records, isolators, peers };
     return this.#opened;
   }
 
@@ -184,7 +195,10 @@ export class LocalTransport implements SandboxTransport {
 
   async #endProcesses(record: SandboxRecord, place: SandboxPlace): Promise<void> {
     const { records, isolators } = this.#open();
-    if (await isolators.of(record.method).endProcesses(place, records.readRunner(record.name))) return;
+    if (await isolators.of(record.method).endProcesses(place, records.readRunner(record.name))) {
+      records.forgetRunner(record.name);
+      return;
+    }
     throw unavailable(`some processes of the sandbox in ${place.root} cannot be ended`);
   }
 
