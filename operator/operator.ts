@@ -3,6 +3,7 @@ import { type AgentSession, RESOURCES, type Secret } from './api/resources.ts';
 import { Caches } from './controller/caches.ts';
 import { Controllers } from './controller/controllers.ts';
 import { ProfileModels } from './controller/model-directory.ts';
+import { ModelFindings } from './controller/model-findings.ts';
 import type { EngineDeps } from './engine/ports.ts';
 import { SessionRunner } from './engine/runner.ts';
 import type { KubeClient } from './kube/client.ts';
@@ -39,9 +40,10 @@ export class Operator {
     this.#options = options;
     this.caches = new Caches({ client, logger, ...(namespace === undefined ? {} : { namespace }) });
     this.#events = new EventRecorder({ client, controller: 'sweagent.dev/operator', instance: holder, logger });
+    const findings = new ModelFindings(options.now);
     this.runner = new SessionRunner({
       ...options,
-      models: new ProfileModels(this.caches, this.#providers),
+      models: new ProfileModels(this.caches, this.#providers, findings),
       credential: (session, signal) => this.#credential(session, signal),
     });
     this.controllers = new Controllers({
@@ -49,6 +51,7 @@ export class Operator {
       caches: this.caches,
       tasks: this.runner,
       events: this.#events,
+      findings,
       logger,
       maxRunning,
       ...(countersIntervalMs === undefined ? {} : { countersIntervalMs }),

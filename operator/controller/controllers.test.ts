@@ -23,8 +23,10 @@ import type { Clock } from '../clock.ts';
 import { KubeError } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { HttpKubeClient } from '../kube/http-client.ts';
+import { type ModelAnswer, ModelError } from '../llm/provider.ts';
 import { Caches } from './caches.ts';
 import { Controllers, type ControllersOptions } from './controllers.ts';
+import { ModelFindings, versionOf } from './model-findings.ts';
 import { RESTART_AFTER_ERROR_MS } from './policies.ts';
 
 /** A minute passes in 0.3 s. */
@@ -98,6 +100,7 @@ async function startOperator(options: Partial<ControllersOptions> & { logs?: Map
     caches,
     tasks,
     events,
+    findings: new ModelFindings(Date.now),
     logger,
     maxRunning: 10,
     countersIntervalMs: 60_000,
@@ -546,6 +549,51 @@ describe('a profile', () => {
     expect(conditionOf(await profile('main'), 'Ready')).toMatchObject({ status: 'Unknown', reason: 'NotProbed' });
     await client.delete(RESOURCES.secrets, namespace, 'key');
     await credentials('main', 'SecretNotFound');
+  });
+
+  it('is ready when a call of a session was answered, and says so when its key is refused, until the key is changed', async () => {
+    const findings = new ModelFindings(Date.now);
+    const usage = { inputTokens: 1, cachedInputTokens: 0, outputTokens: 1, reasoningTokens: 0 };
+    const answer: ModelAnswer = {
+      text: '',
+      calls: [{ id: '1', name: 'bash', arguments: '{}' }],
+      stop: 'calls',
+      usage,
+      model: 'm',
+    };
+    const call = async (outcome: ModelAnswer | ModelError = answer) => {
+      const provider = { call: async () => (outcome instanceof ModelError ? Promise.reject(outcome) : outcome) };
+      const secret = await client.get<Secret>(RESOURCES.secrets, namespace, 'key');
+      const watched = findings.watched(`${namespace}/main`, versionOf(await profile('main'), secret), provider);
+      const request = { model: 'm', system: '', messages: [], tools: [], toolChoice: 'auto' as const };
+      await watched.call(request, { signal: closing.signal }).catch(() => undefined);
+    };
+    const ready = (expected: string) =>
+      eventually(expected, async () => {
+        const condition = conditionOf(await profile('main'), 'Ready');
+        return `${condition?.status} ${condition?.reason}` === expected;
+      });
+    await createSecret('key', { [CREDENTIAL_LABEL]: 'true' });
+    await createProfile('main', openai);
+    await startOperator({ findings });
+    await ready('Unknown NotProbed');
+    await call();
+    await ready('True Answered');
+    const { status, metadata } = await profile('main');
+    expect(status?.toolCalling).toBe(true);
+    await call();
+    await call(new ModelError('transient', 'busy'));
+    // Another profile's turn comes after those of this one.
+    await createProfile('next', openai);
+    await credentials('next', 'SecretFound');
+    expect((await profile('main')).metadata.resourceVersion).toBe(metadata.resourceVersion);
+    await eventually('the refusal to be told', async () => {
+      await call(new ModelError('access', 'the key was refused'));
+      return conditionOf(await profile('main'), 'Ready')?.message === 'the key was refused';
+    });
+    await eventually('the event', async () => (await saidOf('main')).includes('ProviderAccess'));
+    await client.mergePatch(RESOURCES.secrets, namespace, 'key', { stringData: { apiKey: 'another' } });
+    await ready('Unknown NotProbed');
   });
 
   it('of a provider that this build does not have is refused, and says so also at the session', async () => {

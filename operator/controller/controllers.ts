@@ -8,6 +8,7 @@ import { keyOf } from '../kube/key.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import { describeError, type Logger } from '../logger.ts';
 import type { Caches } from './caches.ts';
+import type { ModelFindings } from './model-findings.ts';
 import { isSettled } from './policies.ts';
 import { ProfileReconciler } from './profile-reconciler.ts';
 import { SessionReconciler } from './session-reconciler.ts';
@@ -18,6 +19,8 @@ export type ControllersOptions = {
   caches: Caches;
   tasks: SessionTasks;
   events: EventRecorder;
+  /** What calls find out about models. */
+  findings: ModelFindings;
   logger: Logger;
   /** Sessions that may run at the same time. */
   maxRunning: number;
@@ -40,7 +43,7 @@ export class Controllers {
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(options: ControllersOptions) {
-    const { client, caches, tasks, events, logger, maxRunning, clock } = options;
+    const { client, caches, tasks, events, findings, logger, maxRunning, clock } = options;
     this.#options = options;
     this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
     const timing = clock ? { clock } : {};
@@ -55,7 +58,7 @@ export class Controllers {
       countersIntervalMs: this.#countersIntervalMs,
       ...timing,
     });
-    this.#profiles = new ProfileReconciler({ client, caches, events, ...timing });
+    this.#profiles = new ProfileReconciler({ client, caches, events, findings, ...timing });
     const onError = (kind: string) => (key: string, error: unknown, retryInMs: number) =>
       logger.warn(`${kind} ${key} could not be reconciled: ${describeError(error)}; trying again in ${retryInMs} ms`);
     this.#sessionQueue = new WorkQueue({
@@ -74,7 +77,7 @@ export class Controllers {
 
   /** Begins once the caches are filled. @throws the reason for which they were stopped before */
   async start(): Promise<void> {
-    const { caches, tasks } = this.#options;
+    const { caches, tasks, findings } = this.#options;
     await caches.synced();
     tasks.onChange(({ namespace, name }, urgent) => {
       const key = `${namespace}/${name}`;
@@ -87,6 +90,7 @@ export class Controllers {
         this.#profileQueue.add(key);
         this.#profileChanged(key.slice(0, key.indexOf('/')));
       }),
+      findings.onCall((key) => this.#profileQueue.add(key)),
       caches.secrets.onChange((key) => {
         for (const profile of this.#profiles.usersOf(key)) this.#profileQueue.add(profile);
       }),

@@ -4,16 +4,19 @@ import type { ConversationRole } from '../engine/event-parts.ts';
 import { type ModelBinding, type ModelDirectory, ModelUnavailableError } from '../engine/ports.ts';
 import { type ModelProviders, ProfileError } from '../llm/profiles.ts';
 import type { Caches } from './caches.ts';
+import { type ModelFindings, versionOf } from './model-findings.ts';
 import { resolveProfile } from './profile-resolution.ts';
 import { DEFAULT_SECRET_KEY } from './profile-status.ts';
 
 export class ProfileModels implements ModelDirectory {
   readonly #caches: Pick<Caches, 'profiles' | 'secrets'>;
   readonly #providers: ModelProviders;
+  readonly #findings: ModelFindings;
 
-  constructor(caches: Pick<Caches, 'profiles' | 'secrets'>, providers: ModelProviders) {
+  constructor(caches: Pick<Caches, 'profiles' | 'secrets'>, providers: ModelProviders, findings: ModelFindings) {
     this.#caches = caches;
     this.#providers = providers;
+    this.#findings = findings;
   }
 
   chain(session: AgentSession, role: ConversationRole): readonly string[] {
@@ -30,12 +33,13 @@ export class ProfileModels implements ModelDirectory {
         `AIProfile ${name} does not exist any more; create it again and resume.`,
       );
     const secret = this.#secretOf(profile);
+    const version = versionOf(profile, secret);
     try {
       const model = this.#providers.providerFor(profile.spec, secret && apiKey(profile, secret), {
-        version: [profile, secret].map((object) => `${object?.metadata.uid}:${object?.metadata.resourceVersion}`).join(' '),
+        version,
         credentialHosts: secret?.metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim()),
       });
-      return { profile: name, ...model };
+      return { profile: name, ...model, provider: this.#findings.watched(key, version, model.provider) };
     } catch (error) {
       if (error instanceof ProfileError) throw new ModelUnavailableError(error.reason, `AIProfile ${name}: ${error.message}`);
       throw error;

@@ -7,12 +7,15 @@ import { splitKey } from '../kube/key.ts';
 import { patchStatus } from '../kube/patch-status.ts';
 import type { ProcessResult } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
-import { DEFAULT_SECRET_KEY, projectProfileStatus, type SecretFinding } from './profile-status.ts';
+import { type ModelFindings, versionOf } from './model-findings.ts';
+import { DEFAULT_SECRET_KEY, projectProfileStatus, REFUSED, type SecretFinding } from './profile-status.ts';
 
 export type ProfileReconcilerOptions = {
   client: KubeClient;
   caches: Pick<Caches, 'profiles' | 'secrets'>;
   events: Pick<EventRecorder, 'record'>;
+  /** What calls find out about models. */
+  findings: ModelFindings;
   clock?: Clock;
 };
 
@@ -37,7 +40,9 @@ export class ProfileReconciler {
     if (!profile || profile.metadata.deletionTimestamp) return undefined;
     const secret = await this.#find(profile, signal);
     if (secret === 'arriving') return { requeueAfterMs: ARRIVING_MS };
-    const status = projectProfileStatus(profile, secret, this.#clock.now());
+    const credential = caches.secrets.get(`${profile.metadata.namespace}/${profile.spec.credentialSecretRef?.name}`);
+    const model = this.#options.findings.of(key, versionOf(profile, credential));
+    const status = projectProfileStatus(profile, { secret, model }, this.#clock.now());
     const { outcome } = await patchStatus(client, RESOURCES.profiles, profile, status, signal);
     if (outcome === 'conflict') return { requeueAfterMs: CONFLICT_MS };
     if (outcome === 'written') this.#announce(profile, status.conditions ?? []);
@@ -71,10 +76,11 @@ export class ProfileReconciler {
   }
 
   #announce(profile: AIProfile, after: readonly Condition[]): void {
-    for (const type of ['Accepted', 'CredentialsResolved']) {
-      const was = profile.status?.conditions?.find((condition) => condition.type === type);
-      const is = after.find((condition) => condition.type === type);
-      if (!is || (was?.status === is.status && was.reason === is.reason)) continue;
+    for (const is of after) {
+      const was = profile.status?.conditions?.find(({ type }) => type === is.type);
+      if (was?.status === is.status && was.reason === is.reason) continue;
+      // What keeps a profile from being ready is told by the other conditions, unless it was found by calling.
+      if (is.type === 'Ready' && !REFUSED.includes(is.reason) && !(is.status === 'True' && was?.status === 'False')) continue;
       const severity = is.status === 'True' ? 'Normal' : 'Warning';
       // That a new profile is as it should be needs no event.
       if (severity === 'Warning' || was) {

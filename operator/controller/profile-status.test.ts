@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { aProfile } from '../../test/support/objects.ts';
+import type { Condition } from '../api/resources.ts';
 import type { AIProfileSpec } from '../api/types.gen.ts';
 import { validateAIProfile } from '../api/validators.gen.js';
+import type { ModelFinding } from './model-findings.ts';
 import { projectProfileStatus, type SecretFinding } from './profile-status.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
@@ -10,7 +12,7 @@ const found: SecretFinding = { state: 'found', key: 'present', hosts: undefined 
 
 function look(spec: Partial<AIProfileSpec>, secret?: SecretFinding) {
   const profile = aProfile('p', spec, {}, { generation: 4 });
-  const status = projectProfileStatus(profile, secret, NOW);
+  const status = projectProfileStatus(profile, { secret }, NOW);
   expect(validateAIProfile({ ...profile, status }) ? [] : validateAIProfile.errors).toEqual([]);
   expect(status.observedGeneration).toBe(4);
   const conditions = status.conditions ?? [];
@@ -75,5 +77,47 @@ describe('the status of a profile', () => {
   it('refuses an address that is none and a fallback to itself', () => {
     expect(look({ ...key, baseUrl: 'https://host:99999/v1' }, found).told[0]).toBe('Accepted=False InvalidBaseUrl');
     expect(look({ ...key, fallbackRef: { name: 'p' } }, found).told[0]).toBe('Accepted=False InvalidFallback');
+  });
+
+  describe('whose model was called', () => {
+    const at = Date.parse('2030-01-01T00:00:10.400Z');
+    const answered = { answered: true, calledTool: true } as const;
+    const refused = { answered: false, because: 'access', message: 'The key was refused.' } as const;
+    const condition = (status: 'True' | 'False' | 'Unknown', reason: string, second: number) => {
+      const lastTransitionTime = `2030-01-01T00:00:${String(second).padStart(2, '0')}Z`;
+      return { type: 'Ready', status, reason, message: 'm', lastTransitionTime, observedGeneration: 4 };
+    };
+    const readyAfter = (model: ModelFinding | undefined, before?: Condition, generation = 4) => {
+      const profile = aProfile('p', key, before ? { conditions: [before] } : {}, { generation });
+      const { conditions = [] } = projectProfileStatus(profile, { secret: found, model }, NOW);
+      const ready = conditions.find(({ type }) => type === 'Ready');
+      return `${ready?.status} ${ready?.reason}`;
+    };
+
+    it('is ready when it answered and is not when it refused, whatever was known before', () => {
+      for (const before of [
+        undefined,
+        condition('Unknown', 'NotProbed', 10),
+        condition('True', 'Answered', 9),
+        condition('False', 'ProviderQuota', 9),
+      ]) {
+        expect(readyAfter({ at, current: true, result: answered }, before)).toBe('True Answered');
+        expect(readyAfter({ at, current: true, result: refused }, before)).toBe('False ProviderAccess');
+      }
+    });
+
+    it('stays as it was while nobody calls, and is unknown again when the profile or its key changed', () => {
+      const before = condition('False', 'ProviderAccess', 10);
+      expect(readyAfter(undefined, before)).toBe('False ProviderAccess');
+      expect(readyAfter(undefined, before, 5)).toBe('Unknown NotProbed');
+      expect(readyAfter({ at, current: false, result: refused }, before)).toBe('Unknown NotProbed');
+    });
+
+    it('is what the operator says that called last, so that several of them do not take turns for ever', () => {
+      const later = [condition('False', 'ProviderAccess', 10), condition('False', 'ProviderAccess', 11)];
+      for (const before of later)
+        expect(readyAfter({ at, current: true, result: answered }, before)).toBe('False ProviderAccess');
+      expect(readyAfter({ at, current: false, result: refused }, condition('True', 'Answered', 11))).toBe('True Answered');
+    });
   });
 });

@@ -1,8 +1,9 @@
-/** What there is to say about an AIProfile without asking its provider. Pure. */
-import { type NewCondition, replaceConditions } from '../api/conditions.ts';
-import { type AIProfile, CREDENTIAL_LABEL, HOSTS_ANNOTATION } from '../api/resources.ts';
+/** What there is to say about an AIProfile: of itself, of its Secret, and of what sessions found when they called its model. Pure. */
+import { cut, MAX_CONDITION_MESSAGE, type NewCondition, replaceConditions } from '../api/conditions.ts';
+import { type AIProfile, type Condition, CREDENTIAL_LABEL, HOSTS_ANNOTATION } from '../api/resources.ts';
 import type { AIProfileStatus } from '../api/types.gen.ts';
 import { acceptProfile, ProfileError } from '../llm/profiles.ts';
+import type { ModelFinding } from './model-findings.ts';
 
 /** What was found of the Secret that a profile names; never its content. */
 export type SecretFinding =
@@ -14,13 +15,28 @@ export type SecretFinding =
 /** Key within the Secret when the profile does not name one. */
 export const DEFAULT_SECRET_KEY = 'apiKey';
 
-/** @param now ms since 1970. `secret` is undefined when the profile names none. */
-export function projectProfileStatus(profile: AIProfile, secret: SecretFinding | undefined, now: number): AIProfileStatus {
+export type ProfileKnowledge = {
+  /** Undefined when the profile names no Secret. */
+  secret?: SecretFinding | undefined;
+  /** What the last call found; undefined when this process made none. */
+  model?: ModelFinding | undefined;
+};
+
+/** @param now ms since 1970 */
+export function projectProfileStatus(profile: AIProfile, { secret, model }: ProfileKnowledge, now: number): AIProfileStatus {
   const generation = profile.metadata.generation ?? 0;
+  const before = profile.status?.conditions ?? [];
   const found = [accepted(profile), credentials(profile, secret)];
-  const conditions = replaceConditions(profile.status?.conditions ?? [], [...found, ready(found)], now, generation);
+  const earlier = before.find(({ type, observedGeneration }) => type === 'Ready' && observedGeneration === generation);
+  const conditions = replaceConditions(before, [...found, ready(found, model, earlier)], now, generation);
   const { contextWindow } = profile.spec;
-  return { observedGeneration: generation, conditions, ...(contextWindow !== undefined && { contextWindow }) };
+  const toolCalling = calledTool(model) || (earlier && profile.status?.toolCalling);
+  return {
+    observedGeneration: generation,
+    conditions,
+    ...(contextWindow !== undefined && { contextWindow }),
+    ...(toolCalling && { toolCalling }),
+  };
 }
 
 function accepted({ metadata, spec }: AIProfile): NewCondition {
@@ -68,14 +84,42 @@ function addressOf(spec: AIProfile['spec']): URL | undefined {
   }
 }
 
-/** Nobody has asked the provider yet, so more than "not impossible" is not claimed. */
-function ready(found: readonly NewCondition[]): NewCondition {
+/** Reasons of a Ready that is False because the provider refused a call. */
+export const REFUSED: readonly string[] = ['ProviderAccess', 'ProviderQuota'];
+/** Reasons of Ready that calls led to; what was said so is still known after a restart. */
+const CALLED = ['Answered', ...REFUSED];
+
+/**
+ * Whether the model answers, as far as somebody called it. Of several operators the one that called last knows best, and
+ * the others leave its word alone.
+ */
+function ready(found: readonly NewCondition[], model: ModelFinding | undefined, earlier: Condition | undefined): NewCondition {
+  const type = 'Ready';
   const obstacle = found.find(({ status }) => status === 'False');
-  if (obstacle) return { type: 'Ready', status: 'False', reason: obstacle.reason, message: obstacle.message };
-  return {
-    type: 'Ready',
-    status: 'Unknown',
-    reason: 'NotProbed',
-    message: 'The model was not tried yet; the first session will.',
-  };
+  if (obstacle) return { type, status: 'False', reason: obstacle.reason, message: obstacle.message };
+  const next = model?.current ? afterCall(model.result) : notCalled;
+  if (!earlier || !CALLED.includes(earlier.reason)) return { type, ...next };
+  const known = { type, status: earlier.status, reason: earlier.reason, message: earlier.message };
+  if (!model) return known;
+  // Conditions know no fractions of a second.
+  const second = Math.floor(model.at / 1000) * 1000;
+  const since = Date.parse(earlier.lastTransitionTime);
+  const newer = second > since || (second === since && (!model.current || next.status === earlier.status));
+  return newer ? { type, ...next } : known;
+}
+
+const notCalled = {
+  status: 'Unknown',
+  reason: 'NotProbed',
+  message: 'The model was not called yet; the first session will.',
+} as const;
+
+function afterCall(result: ModelFinding['result']): Omit<NewCondition, 'type'> {
+  if (result.answered) return { status: 'True', reason: 'Answered', message: 'The model answers.' };
+  const reason = result.because === 'access' ? 'ProviderAccess' : 'ProviderQuota';
+  return { status: 'False', reason, message: cut(result.message, MAX_CONDITION_MESSAGE) };
+}
+
+function calledTool(model: ModelFinding | undefined): boolean {
+  return model?.current === true && model.result.answered && model.result.calledTool;
 }

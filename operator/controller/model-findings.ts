@@ -1,0 +1,68 @@
+/**
+ * What the model calls of sessions find out about profiles: whether the model answers, or refuses the key or the account.
+ * Kept for this process's life; the profile's status keeps it longer.
+ */
+import type { AIProfile, Secret } from '../api/resources.ts';
+import { ModelError, type ModelProvider } from '../llm/provider.ts';
+
+export type ModelFinding = {
+  /** When, in ms since 1970. */
+  at: number;
+  /** Whether the profile and its Secret are still as they were then. */
+  current: boolean;
+  result:
+    | { answered: true; calledTool: boolean }
+    /** `message`: the provider's words, without credentials. */
+    | { answered: false; because: 'access' | 'quota'; message: string };
+};
+
+export class ModelFindings {
+  readonly #now: () => number;
+  readonly #found = new Map<string, { version: string; at: number; result: ModelFinding['result'] }>();
+  readonly #listeners = new Set<(key: string) => void>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Hears the key of a profile (namespace/name) after a call of its model. */
+  onCall(listener: (key: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What the last call found; undefined when this process made none. `version` as of versionOf. */
+  of(key: string, version: string): ModelFinding | undefined {
+    const found = this.#found.get(key);
+    return found && { at: found.at, current: found.version === version, result: found.result };
+  }
+
+  /** The provider, whose answers and refusals are taken note of. */
+  watched(key: string, version: string, provider: ModelProvider): ModelProvider {
+    return {
+      call: async (request, options) => {
+        try {
+          const answer = await provider.call(request, options);
+          this.#note(key, version, { answered: true, calledTool: answer.calls.length > 0 });
+          return answer;
+        } catch (error) {
+          // What passes by itself, or is about one request only, says nothing of the profile.
+          if (error instanceof ModelError && (error.class === 'access' || error.class === 'quota'))
+            this.#note(key, version, { answered: false, because: error.class, message: error.message });
+          throw error;
+        }
+      },
+    };
+  }
+
+  #note(key: string, version: string, result: ModelFinding['result']): void {
+    this.#found.set(key, { version, at: this.#now(), result });
+    for (const listener of this.#listeners) listener(key);
+  }
+}
+
+/** Changes with the profile's spec and with its Secret; a status that is written changes nothing. */
+export function versionOf(profile: AIProfile, secret: Secret | undefined): string {
+  const { uid, generation } = profile.metadata;
+  return `${uid}:${generation} ${secret?.metadata.uid}:${secret?.metadata.resourceVersion}`;
+}
