@@ -3,9 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { createGateway } from '../api-gateway/gateway.ts';
+import type { BlobStore } from '../operator/engine/blob.ts';
 import { FolderBlobStore } from '../operator/engine/folder-blobs.ts';
+import type { EventLog } from '../operator/engine/log.ts';
+import { RedisBlobStore } from '../operator/engine/redis-blobs.ts';
+import { RedisEventLog } from '../operator/engine/redis-log.ts';
 import { SqliteEventLog } from '../operator/engine/sqlite-log.ts';
 import { HttpKubeClient } from '../operator/kube/http-client.ts';
 import { environmentObjects } from '../operator/llm/environment.ts';
@@ -25,7 +29,7 @@ import { applyEnvironmentProfiles } from './environment-profiles.ts';
 export type LocalSystem = {
   url: string;
   kubeconfigPath: string;
-  /** Whether a model is configured by the environment. */
+  /** Whether there is a model to begin with: one from the environment, or an AIProfile of an earlier time. */
   hasModel: boolean;
   /** What the user should know. */
   problems: readonly string[];
@@ -46,7 +50,18 @@ export type LocalOptions = {
   isolation?: 'auto' | IsolationMethod;
 };
 
-/** @throws StateFolderError, and the gateway's error when the port is in use; nothing is left running then */
+/** The folder for the sessions' work cannot be made. */
+export class WorkspaceError extends Error {
+  override readonly name = 'WorkspaceError';
+  constructor(path: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`the workspace ${path} cannot be used (${why}): make it writable, or set SWE_AGENT_WORKSPACE to another folder`, {
+      cause,
+    });
+  }
+}
+
+/** @throws StateFolderError, WorkspaceError, and ListenError when the port is in use; nothing is left running then */
 export async function startLocal(settings: Settings, logger: Logger, options: LocalOptions = {}): Promise<LocalSystem> {
   const stack = new AsyncDisposableStack();
   try {
@@ -64,10 +79,12 @@ async function build(
   stack: AsyncDisposableStack,
 ): Promise<LocalSystem> {
   const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
-  await mkdir(settings.workspace, { recursive: true });
+  await mkdir(settings.workspace, { recursive: true }).catch((error: unknown) => {
+    throw new WorkspaceError(settings.workspace, error);
+  });
   const user = userInfo().username;
-  const log = stack.adopt(new SqliteEventLog({ path: folder.file('events.db'), exclusive: true }), (one) => one.close());
-  const blobs = await FolderBlobStore.open(folder.file('blobs'));
+  const metrics = new Registry();
+  const { log, blobs } = await openStores(settings, folder, logger, metrics, stack);
   const api = stack.adopt(
     await startEmbeddedApi({
       stateDir: folder.file('kubernetes'),
@@ -137,7 +154,7 @@ async function build(
     auth: settings.api.auth === 'token' ? { mode: 'token', token: settings.api.token.reveal() } : { mode: 'none' },
     author: () => user,
     namespace,
-    metrics: new Registry(),
+    metrics,
     now: Date.now,
     logger,
     allowLocalRepositories: true,
@@ -151,9 +168,40 @@ async function build(
   return {
     url: server.url,
     kubeconfigPath: api.kubeconfigPath,
-    hasModel: environment.profiles.length > 0,
+    hasModel: operator.caches.profiles.list(namespace).length > 0,
     problems: environment.problems,
     operator,
     stop: () => stack.disposeAsync(),
   };
+}
+
+/** Log and blobs: in the state folder, or in Redis, which need not be reached for the start. */
+async function openStores(
+  { redis, blobStore }: Settings,
+  folder: StateFolder,
+  logger: Logger,
+  metrics: Registry,
+  stack: AsyncDisposableStack,
+): Promise<{ log: EventLog; blobs: BlobStore }> {
+  const options = redis && { address: redis.address, prefix: redis.keyPrefix, logger };
+  const blobs =
+    options && blobStore === 'redis'
+      ? stack.adopt(await RedisBlobStore.open(options), (one) => one.close())
+      : await FolderBlobStore.open(folder.file('blobs'));
+  if (!options) {
+    return {
+      log: stack.adopt(new SqliteEventLog({ path: folder.file('events.db'), exclusive: true }), (one) => one.close()),
+      blobs,
+    };
+  }
+  const log = stack.adopt(await RedisEventLog.open(options), (one) => one.close());
+  new Gauge({
+    name: 'swe_agent_event_log_risks',
+    help: 'Settings of Redis that put events at risk; 0 as well while it was not reached.',
+    registers: [metrics],
+    collect() {
+      this.set(log.findings.length);
+    },
+  });
+  return { log, blobs };
 }

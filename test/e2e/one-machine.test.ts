@@ -42,7 +42,11 @@ describe('a setting that cannot be used', () => {
   it.each([
     [{ PORT: 'eighty' }, /PORT=eighty: write a whole number/],
     [{ SANDBOX_TYPE: 'k8s' }, /SANDBOX_TYPE=k8s: this build does not have k8s sandboxes yet/],
-    [{ REDIS_URL: 'redis://:pass-word-1@localhost:6379' }, /REDIS_URL=redis:\/\/\*\*\*@localhost:6379: this build/],
+    [{ REDIS_URL: 'http://:pass-word-1@localhost:6379' }, /REDIS_URL=http:\/\/\*\*\*@localhost:6379: write redis:/],
+    [
+      { SWE_AGENT_WORKSPACE: '/dev/null/w' },
+      /the workspace \/dev\/null\/w cannot be used.*: make it writable, or set SWE_AGENT_WORKSPACE/,
+    ],
     [{ SWE_AGENT_STATE_DIR: '/dev/null/state' }, /the state folder \/dev\/null\/state cannot be used.*: make it writable/],
   ])('stops the start in words: %j', async (env, words) => {
     const { code, said } = await system.startAnother({ SWE_AGENT_STATE_DIR: system.path('state-3'), ...env });

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { afterEach, beforeEach, describe, expect } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
 import { itWithKubectl } from '../support/requirements.ts';
 import { System } from '../support/system.ts';
 
@@ -55,8 +56,14 @@ describe('without a model', () => {
     const done = await system.completed(id);
     expect(done.result.verified).toBe(true);
     expect(system.model.requests(goal)[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
-    const profiles = (await system.kubectl(['get', 'aip'])).out;
-    expect(profiles).toMatch(/mine +openai-compatible +scripted +true/);
+    const answers = /mine +openai-compatible +scripted +true +True/;
+    await eventually('the profile to be ready', async () => answers.test((await system.kubectl(['get', 'aip'])).out));
+
+    await system.stop();
+    await system.start();
+    await eventually('the whole welcome', () => system.output.includes('A first session:'));
+    expect(system.output).not.toContain('No model is configured');
+    expect((await system.kubectl(['get', 'aip'])).out).toMatch(answers);
   });
 
   it('a profile whose Secret is missing or unlabelled is not used, and the session says why', async () => {
