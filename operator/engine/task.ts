@@ -13,6 +13,7 @@ import { type Sandbox, SandboxFencedError } from '../sandbox/sandbox.ts';
 import { SandboxLostError, type SandboxOwner } from '../sandbox/transport.ts';
 import type { Action } from './action.ts';
 import type { ActionContext } from './actions/context.ts';
+import { endProcesses, endsSession } from './actions/end-processes.ts';
 import { perform } from './actions/perform.ts';
 import { decide } from './decide.ts';
 import type { EventBody } from './events.ts';
@@ -189,6 +190,7 @@ export class SessionTask {
         return 'idle';
       }
       if (action.do === 'record') {
+        if (endsSession(action.events)) await this.#endProcesses(recorder.state);
         recorder.emit(...action.events);
         continue;
       }
@@ -272,6 +274,7 @@ export class SessionTask {
     if (!fault) throw error;
     const { kind, reason, message } = fault;
     if (kind === 'final') {
+      await this.#endProcesses(recorder.state);
       recorder.emit({ type: 'session.finished', outcome: 'Failed', reason, message });
       return;
     }
@@ -292,6 +295,12 @@ export class SessionTask {
     this.#deps.logger.warn('an action could not be done; trying again', { uid: this.#owner.uid, reason, error: message });
     this.#wait({ reason, message, retryAt: this.#deps.now() + delay });
     await this.#pauseFor(delay);
+  }
+
+  async #endProcesses(state: SessionState): Promise<void> {
+    await this.#sandbox?.close();
+    this.#sandbox = undefined;
+    await endProcesses(state, this.#owner, this.#deps);
   }
 
   async #connect({ sandbox: known }: SessionState, epoch: number): Promise<Sandbox> {
