@@ -79,8 +79,18 @@ export const SETTINGS = {
   DAYTONA_TARGET_IMAGE: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
   REDIS_URL: {
     default: 'none',
-    meaning: 'Refused: this build keeps its event log in the state folder. Leave it unset.',
+    meaning:
+      'Keeps the event log in this Redis instead of the state folder: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS. See [Redis](#redis).',
     secret: true,
+  },
+  REDIS_KEY_PREFIX: {
+    default: '`swe-agent`',
+    meaning: 'Begins the names of all keys and channels in Redis; installations that share one need different prefixes.',
+  },
+  BLOB_STORE: {
+    default: '`folder`',
+    meaning:
+      'Where large texts, checkpoints and results are kept: `folder` (the state folder) or `redis` (at most 8 MiB each and 64 MiB per session).',
   },
 } as const satisfies Record<string, Setting>;
 

@@ -83,6 +83,7 @@ describe('Settings', () => {
       model: {},
       git: { username: 'swe-agent', email: 'swe-agent@localhost', tokenHosts: ['github.com'] },
       sandbox: { type: 'local' },
+      blobStore: 'folder',
       namespace: 'default',
       system: {},
       secrets: [],
@@ -117,9 +118,27 @@ describe('Settings', () => {
     expect(problemsOf({}, SESSIONS_GUIDE)).toEqual(problemsOf(throughDocker(SESSIONS_GUIDE)));
     expect(problemsOf({}, SESSIONS_GUIDE)).toEqual([
       'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set SANDBOX_TYPE=local, or remove it',
-      'REDIS_URL=redis://localhost:6379/0: this build does not have the Redis event log yet, it keeps the log in the state folder; remove REDIS_URL',
     ]);
-    expect(load({ SANDBOX_TYPE: 'local', REDIS_URL: '' }, SESSIONS_GUIDE).warnings).toEqual([]);
+    const settings = load({ SANDBOX_TYPE: 'local' }, SESSIONS_GUIDE);
+    expect(settings.redis).toEqual({
+      address: { host: 'localhost', port: 6379, tls: false, database: 0 },
+      keyPrefix: 'swe-agent',
+    });
+    expect(settings.blobStore).toBe('folder');
+    expect(settings.warnings).toEqual([]);
+  });
+
+  it('take a Redis apart, and keep its password to themselves', () => {
+    const url = 'rediss://agent:p%40ss%2Fword@[::1]/3';
+    const settings = load({ REDIS_URL: url, REDIS_KEY_PREFIX: 'team-a', BLOB_STORE: 'redis' });
+    expect(settings.redis).toMatchObject({
+      address: { host: '::1', port: 6379, tls: true, database: 3, username: 'agent' },
+      keyPrefix: 'team-a',
+    });
+    expect(settings.redis?.address.password?.reveal()).toBe('p@ss/word');
+    expect(settings.blobStore).toBe('redis');
+    expect(settings.secrets.map((secret) => secret.reveal())).toEqual([url, 'p@ss/word']);
+    expect(inspect(settings, { depth: 9 })).not.toMatch(/p@ss|p%40ss/);
   });
 
   it('prefer the environment over the file, also where it empties a value', () => {
@@ -215,7 +234,14 @@ describe('Settings', () => {
     [{ API_AUTH: 'token' }, 'API_TOKEN=: API_AUTH=token needs it'],
     [{ API_TOKEN: 'with a space in it' }, 'API_TOKEN=***: use printable ASCII characters'],
     [{ GIT_TOKEN: 'two\nlines' }, 'GIT_TOKEN=***: the token'],
-    [{ REDIS_URL: 'redis://user:pass@host:6379/0' }, 'REDIS_URL=redis://***@host:6379/0: this build'],
+    [{ REDIS_URL: 'http://user:pass@host:6379/0' }, 'REDIS_URL=http://***@host:6379/0: write redis://host:6379/0'],
+    [{ REDIS_URL: 'redis://:pa/ss@host:6379' }, 'REDIS_URL=redis://***@host:6379: write redis://host:6379/0'],
+    [{ REDIS_URL: 'redis://:pass@host/zero' }, 'REDIS_URL=redis://***@host/zero: after the host comes the number'],
+    [{ REDIS_URL: 'redis://user@host' }, 'REDIS_URL=redis://***@host: a user name needs a password'],
+    [{ REDIS_URL: 'redis://:pass@host?db=1' }, 'REDIS_URL=redis://***@host?db=1: nothing may follow the database'],
+    [{ REDIS_URL: 'redis://:100%@host' }, 'REDIS_URL=redis://***@host: in a user name or password, write % as %25'],
+    [{ REDIS_KEY_PREFIX: '{mine}' }, 'REDIS_KEY_PREFIX={mine}: begin with a letter or digit'],
+    [{ BLOB_STORE: 'redis' }, 'BLOB_STORE=redis: set REDIS_URL as well, or choose folder'],
     [{ OPENAI_BASE_URL: 'https://user:key@host/v1' }, 'OPENAI_BASE_URL=https://***@host: put the key into OPENAI_API_KEY'],
   ])('refuse %j without showing a secret', (env, beginning) => {
     const problems = problemsOf(env);
@@ -273,7 +299,7 @@ describe('Settings', () => {
     });
     expect(output).toBe('tok-abc false\n');
     const env = { REDIS_URL: 'redis://:pass@h', GIT_TOKEN: 't', PATH: '/bin' };
-    expect(() => load(env)).toThrow(SettingsError);
+    load(env);
     expect(env).toEqual({ PATH: '/bin' });
   });
 });

@@ -5,6 +5,8 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type RedisAddress, redisAddress, withoutCredentials } from './engine/redis/address.ts';
+import { PREFIX } from './engine/redis/keys.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
 import { SettingsReader, type SystemVariable } from './settings-reader.ts';
@@ -41,6 +43,10 @@ export type Settings = {
     readonly tokenHosts: readonly string[];
   };
   readonly sandbox: { readonly type: 'local' };
+  /** Where the event log is kept instead of the state folder. */
+  readonly redis?: { readonly address: RedisAddress; readonly keyPrefix: string };
+  /** Where blobs are kept: in the state folder, or in Redis. */
+  readonly blobStore: 'folder' | 'redis';
   /** Of the sessions that REST makes. */
   readonly namespace: string;
   /** Variables of the machine that trusted child processes such as git need; none is a secret. */
@@ -83,6 +89,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     model: model(reader),
     git: git(reader),
     sandbox: { type: 'local' as const },
+    ...stores(reader),
     namespace: namespace(reader),
     system: reader.system(),
   };
@@ -99,11 +106,6 @@ function refuseWhatIsMissing(reader: SettingsReader): void {
   const type = reader.choice('SANDBOX_TYPE', ['local', 'k8s', 'daytona'], 'local');
   if (type !== 'local') {
     reader.problem('SANDBOX_TYPE', `this build does not have ${type} sandboxes yet; set SANDBOX_TYPE=local, or remove it`);
-  }
-  const redis = reader.secret('REDIS_URL');
-  if (redis) {
-    const remedy = 'this build does not have the Redis event log yet, it keeps the log in the state folder; remove REDIS_URL';
-    reader.problem('REDIS_URL', remedy, redis.reveal().replace(/\/\/.*@/, '//***@'));
   }
   // Known, and kept out of children and logs, though nothing uses them.
   reader.secret('DAYTONA_API_KEY');
@@ -213,6 +215,31 @@ function tokenHosts(reader: SettingsReader, token: SecretText | undefined, hosts
     const message = error instanceof Error ? error.message : String(error);
     reader.problem(message.includes('GIT_TOKEN_HOSTS') ? 'GIT_TOKEN_HOSTS' : 'GIT_TOKEN', message);
     return [];
+  }
+}
+
+function stores(reader: SettingsReader): Pick<Settings, 'redis' | 'blobStore'> {
+  const url = reader.secret('REDIS_URL');
+  const keyPrefix = reader.text('REDIS_KEY_PREFIX') ?? 'swe-agent';
+  if (!PREFIX.test(keyPrefix)) {
+    reader.problem(
+      'REDIS_KEY_PREFIX',
+      "begin with a letter or digit and go on with those, ':', '.', '_' and '-', at most 64 in all",
+    );
+  }
+  const blobStore = reader.choice('BLOB_STORE', ['folder', 'redis'], 'folder');
+  if (!url) {
+    if (blobStore === 'redis') reader.problem('BLOB_STORE', 'set REDIS_URL as well, or choose folder');
+    return { blobStore };
+  }
+  try {
+    const address = redisAddress(url.reveal());
+    if (address.password) reader.secrets.push(address.password);
+    return { redis: { address, keyPrefix }, blobStore };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    reader.problem('REDIS_URL', error.message, withoutCredentials(url.reveal()));
+    return { blobStore };
   }
 }
 

@@ -15,10 +15,15 @@ export class BlobUnavailableError extends Error {
   override readonly name = 'BlobUnavailableError';
 }
 
+/** More than this store takes for one blob or for one session. Trying again does not help; the message says what would. */
+export class BlobTooLargeError extends Error {
+  override readonly name = 'BlobTooLargeError';
+}
+
 export interface BlobStore {
   /**
    * Stores bytes for a session and returns once they are on disk. The reference is `sha256-<hex>`.
-   * @throws BlobUnavailableError
+   * @throws BlobUnavailableError | BlobTooLargeError
    */
   put(uid: string, bytes: Uint8Array): Promise<BlobRef>;
   /** @throws BlobMissingError when there is none, or what is there is damaged */

@@ -1,7 +1,7 @@
 /** What becomes of a session when an action could not be done: tried again after a while, paused, or failed with words for the user. */
 import { GitError } from '../sandbox/git/git.ts';
 import { SandboxUnavailableError } from '../sandbox/transport.ts';
-import { BlobMissingError, BlobUnavailableError } from './blob.ts';
+import { BlobMissingError, BlobTooLargeError, BlobUnavailableError } from './blob.ts';
 import type { PauseReason } from './event-parts.ts';
 import { ImpossibleLogError } from './impossible-log.ts';
 import { LogDamagedError, LogUnavailableError } from './log.ts';
@@ -35,6 +35,7 @@ export function faultOf(error: unknown): Fault | undefined {
   const { message } = error instanceof Error ? error : { message: '' };
   if (error instanceof BlobUnavailableError)
     return { kind: 'passing', pause: 'StorageFull', reason: 'StorageUnavailable', message };
+  if (error instanceof BlobTooLargeError) return { kind: 'final', reason: 'TooLargeToStore', message };
   if (error instanceof BlobMissingError) return { kind: 'final', reason: 'StorageDamaged', message };
   return undefined;
 }

@@ -2,11 +2,12 @@
  * Blobs as files: `<folder>/<uid>/sha256-<hex>`. A blob appears under its name only when all of it is on disk, and it is
  * checked against its name whenever it is read. One process owns the folder.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../error-code.ts';
 import { BlobMissingError, type BlobRef, type BlobStore, BlobUnavailableError } from './blob.ts';
+import { blobRefOf, checkBytes, checkName, checkUid } from './blob-name.ts';
 
 /** Blobs being written. No UID begins with a dot. */
 const PARTIAL = '.partial';
@@ -37,7 +38,7 @@ export class FolderBlobStore implements BlobStore {
 
   async put(uid: string, bytes: Uint8Array): Promise<BlobRef> {
     const session = this.#session(uid);
-    const ref = { blob: nameOf(bytes), bytes: bytes.byteLength };
+    const ref = blobRefOf(bytes);
     const partial = join(this.#folder, PARTIAL, randomUUID());
     try {
       await this.#writeWhole(partial, bytes);
@@ -53,7 +54,7 @@ export class FolderBlobStore implements BlobStore {
 
   async get(uid: string, ref: BlobRef, signal?: AbortSignal): Promise<Uint8Array> {
     const session = this.#session(uid);
-    if (!/^sha256-[0-9a-f]{64}$/.test(ref.blob)) throw new BlobMissingError(`session ${uid}: ${ref.blob} is no name of a blob`);
+    checkName(uid, ref);
     let bytes: Uint8Array;
     try {
       bytes = await readFile(join(session, ref.blob), { signal });
@@ -63,10 +64,7 @@ export class FolderBlobStore implements BlobStore {
         throw new BlobMissingError(`session ${uid}: there is no blob ${ref.blob}`, { cause: error });
       throw unavailable('cannot read a blob', session, error);
     }
-    if (nameOf(bytes) === ref.blob) return bytes;
-    throw new BlobMissingError(
-      `session ${uid}: blob ${ref.blob} is damaged, its ${bytes.byteLength} bytes do not match its name`,
-    );
+    return checkBytes(uid, ref, bytes);
   }
 
   async delete(uid: string): Promise<void> {
@@ -87,11 +85,9 @@ export class FolderBlobStore implements BlobStore {
     }
   }
 
-  /** The folder of a session; a UID that is no plain name could lead out of the store. */
+  /** The folder of a session. @throws TypeError for a UID that could lead out of the store */
   #session(uid: string): string {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(uid)) {
-      throw new TypeError(`${JSON.stringify(uid)} is no UID: use letters, digits, '-', '_' and '.', at most 128`);
-    }
+    checkUid(uid);
     return join(this.#folder, uid);
   }
 
@@ -107,10 +103,6 @@ export class FolderBlobStore implements BlobStore {
     await using handle: FileHandle = await open(folder, 'r');
     await handle.sync();
   }
-}
-
-function nameOf(bytes: Uint8Array): string {
-  return `sha256-${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 function unavailable(what: string, where: string, error: unknown): BlobUnavailableError {

@@ -24,6 +24,7 @@ import {
 } from './log.ts';
 import { Followers } from './log-followers.ts';
 import { isDamage, openSqlite, SqliteDamagedError, sqliteFailure } from './sqlite-file.ts';
+import { parseStoredEvent } from './stored-event.ts';
 
 export type SqliteEventLogOptions = {
   /** The database file; it is created when there is none. */
@@ -302,7 +303,9 @@ export class SqliteEventLog implements EventLog {
 
   #page(uid: string, afterSeq: number, limit: number): SessionEvent[] {
     const last = this.#ahead.get(uid)?.onDisk ?? Number.POSITIVE_INFINITY;
-    const events = this.#access(() => this.#sql.page.all(uid, afterSeq, limit).map((row) => parse(uid, row)));
+    const events = this.#access(() =>
+      this.#sql.page.all(uid, afterSeq, limit).map((row) => parseStoredEvent(uid, integer(row, 'seq'), text(row, 'event'))),
+    );
     return events.filter((event) => event.seq <= last);
   }
 
@@ -332,38 +335,6 @@ export class SqliteEventLog implements EventLog {
     const message = `the event log ${this.#path} is damaged (${failure.message}); stop swe-agent and put a backup in its place`;
     return new LogDamagedError(message, { cause: error });
   }
-}
-
-function parse(uid: string, row: Row): SessionEvent {
-  const seq = integer(row, 'seq');
-  const event = decode(text(row, 'event'));
-  if (!isEvent(event) || event.seq !== seq) throw new LogDamagedError(`session ${uid}: event ${seq} in the log is unreadable`);
-  return event;
-}
-
-function decode(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Checks the envelope. The body was typed when it was appended, and its format says whether a reader may use it. */
-function isEvent(value: unknown): value is SessionEvent {
-  if (typeof value !== 'object' || value === null) return false;
-  return (
-    'seq' in value &&
-    typeof value.seq === 'number' &&
-    'epoch' in value &&
-    typeof value.epoch === 'number' &&
-    'format' in value &&
-    typeof value.format === 'number' &&
-    'time' in value &&
-    typeof value.time === 'string' &&
-    'type' in value &&
-    typeof value.type === 'string'
-  );
 }
 
 function integer(row: Row, column: string): number {

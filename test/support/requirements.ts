@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { kubectlMissing } from './kubectl.ts';
 
 /** `it`, where kubectl is installed; it has to be where every change is tested. */
@@ -11,6 +11,20 @@ export function itWithKubectl(): typeof it.skip {
   const missing = kubectlMissing();
   if (missing && process.env.CI === 'true') throw new Error(`the tests with kubectl must run here, but ${missing}`);
   return needing(missing);
+}
+
+/** `describe`, where redis-server is installed; it has to be where every change is tested. */
+export function describeWithRedis(): typeof describe.skip {
+  const missing = redisMissing();
+  if (missing === undefined) return describe;
+  if (process.env.CI === 'true') throw new Error(`the tests with Redis must run here, but ${missing}`);
+  console.warn(`some tests are skipped: ${missing}`);
+  return describe.skip;
+}
+
+/** Why there can be no Redis here; undefined when there can. */
+export function redisMissing(): string | undefined {
+  return spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0 ? undefined : 'redis-server is not installed';
 }
 
 /** `it`, where commands are kept from what is the operator's. */
