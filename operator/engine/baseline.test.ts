@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SessionScript } from '../../test/support/session-script.ts';
 import { BASELINE_SECONDS } from './baseline.ts';
 
-const before = (command: string) => ({ do: 'verify', command, on: { stage: 'before', commit: 'base' } });
+const beforeWork = (command: string) => ({ do: 'verify', command, on: { stage: 'before', commit: 'base' } });
 const OPEN = { do: 'open-conversation', role: 'programmer' };
 
 /** Plan approved, nobody at work yet, and every check is seen. */
@@ -23,9 +23,9 @@ function ran(session: SessionScript, command: string, exitCode: number, duration
 describe('before the work', () => {
   it('each check is run once on the commit that was cloned, whatever comes of it', () => {
     const session = planned({ verify: ['make lint', 'make test'] });
-    expect(session.next()).toMatchObject(before('make lint'));
+    expect(session.next()).toMatchObject(beforeWork('make lint'));
     ran(session, 'make lint', 0);
-    expect(session.next()).toMatchObject(before('make test'));
+    expect(session.next()).toMatchObject(beforeWork('make test'));
     ran(session, 'make test', 2);
     expect(session.next()).toEqual(OPEN);
     expect(session.state.evidence).toEqual([]);
@@ -36,7 +36,7 @@ describe('before the work', () => {
     ran(session, 'npm test', 1);
     session.until('Completed').says('One more thing').until('Programming');
     expect(session.next()).toEqual(OPEN);
-    expect(session.wants({ verify: ['npm test', 'npm run lint'] }).next()).toMatchObject(before('npm run lint'));
+    expect(session.wants({ verify: ['npm test', 'npm run lint'] }).next()).toMatchObject(beforeWork('npm run lint'));
   });
 
   it('checks take no longer than it is worth, all together', () => {
@@ -56,7 +56,7 @@ describe('before the work', () => {
       session.happen({ type: 'verification.started', ...run, sandboxUid: 'box-1' });
       session.happen({ type: 'verification.recorded', ...run, ...nothing });
     }
-    expect(session.next()).toMatchObject(before('npm test'));
+    expect(session.next()).toMatchObject(beforeWork('npm test'));
     for (const sandboxUid of ['gone-1', 'gone-2']) session.happen({ type: 'verification.started', ...run, sandboxUid });
     expect(session.next()).toEqual(OPEN);
   });
