@@ -1,7 +1,7 @@
 /** A real local sandbox with a small repository in it, and the tools called in it as a model calls them. */
 
 import { existsSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { lchown, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArguments } from '../../operator/agent/tools/arguments.ts';
 import { toolsFor } from '../../operator/agent/tools/catalog.ts';
@@ -51,6 +51,7 @@ export async function toolSandbox(options: ToolSandboxOptions = {}): Promise<Too
   await git(repo, 'init', '-q', '--template=');
   await git(repo, 'add', '-A');
   await git(repo, 'commit', '-q', '--allow-empty', '-m', 'begin');
+  await giveToOwnerOf(repo);
   const seen = new Map<string, string>();
   const tools = toolsFor('programmer', 'gpt-5');
   let calls = 0;
@@ -137,3 +138,10 @@ const PROGRAMS = [
     'xargs',
   ],
 ];
+
+/** What this process made in a folder goes to the folder's user: commands may run as another one. */
+async function giveToOwnerOf(folder: string): Promise<void> {
+  const { uid, gid } = await stat(folder);
+  if (uid === process.getuid?.()) return;
+  for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), uid, gid);
+}
