@@ -115,7 +115,7 @@ export class RedisConnection {
 
   /** The client knows of an end a little before it tells. */
   get #isUsable(): boolean {
-    return this.#usable && this.#redis.status === 'ready';
+    return this.#usable && this.#redis.status === 'ready' && this.#redis.stream.writable;
   }
 
   async #run<T>(commands: (redis: Redis) => Promise<T>): Promise<T> {
