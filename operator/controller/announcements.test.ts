@@ -59,7 +59,7 @@ describe('what kubectl describe tells of a session', () => {
       'Normal PlanApproved: Plan revision 1 was approved.',
       'Normal ReviewApproved: The review approved the work.',
       'Normal Published: Branch swe-agent/x at commit-1, pushed.',
-      'Normal Completed: Reviewed, and the checks passed.',
+      'Normal Completed: Reviewed, and the checks passed. 1 check passed before the work and passes now.',
     ]);
     follower.see(session.state).see(session.state);
     expect(follower.take()).toEqual([]);
