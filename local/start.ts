@@ -91,6 +91,7 @@ async function build(
       kubeconfigPath: folder.file('kubeconfig'),
       crds: ['agentsession', 'aiprofile'].map((name) => join(root, 'operator/api', `${name}.gen.json`)),
       user,
+      namespace: settings.namespace,
       prepare: { AgentSession: defaultAuthor(user) },
       onError: (error) => logger.error('the embedded Kubernetes API failed', { error: describeError(error) }),
     }),

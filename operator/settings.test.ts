@@ -110,8 +110,19 @@ describe('Settings', () => {
     expect(settings.model.openaiApiKey?.reveal()).toBe('sk-your-openai-key');
     expect(settings.model.googleApiKey?.reveal()).toBe('AIza-your-google-key');
     expect(settings.git).toMatchObject({ username: 'swe-agent-bot', email: 'bot@example.com', tokenHosts: ['github.com'] });
-    expect(settings.git.token?.reveal()).toBe('github_pat_...');
-    expect(settings.warnings).toEqual([]);
+    // Sent to a server, it would be refused where nothing is needed to read.
+    expect(settings.git.token).toBeUndefined();
+    expect(settings.warnings).toEqual(['GIT_TOKEN still holds an example, not a token, and is not used']);
+  });
+
+  it.each([
+    ['ghp_xxxxxxxx', undefined],
+    ['<token>', undefined],
+    ['your-token', undefined],
+    ['github_pat_11AB', 'github_pat_11AB'],
+    ['ghp_yours123', 'ghp_yours123'],
+  ])('take the git token %s for an example or for a token', (token, used) => {
+    expect(load({ GIT_TOKEN: token }).git.token?.reveal()).toBe(used);
   });
 
   it('take the Redis and Daytona example apart and say what this build does not have', () => {

@@ -197,12 +197,17 @@ function baseUrl(reader: SettingsReader): string | undefined {
   return value;
 }
 
+/** Tokens as the guides show them. */
+const EXAMPLE_TOKEN = /^(?:(?:github_pat|ghp|glpat)[_-])?(?:\.{3}|…|<.*>|your[_-].*|x{3,})$/i;
+
 function git(reader: SettingsReader): Settings['git'] {
   const username = reader.text('GIT_USERNAME') ?? 'swe-agent';
   const email = reader.text('GIT_EMAIL') ?? 'swe-agent@localhost';
   if (/[<>\n\r\0]/.test(username)) reader.problem('GIT_USERNAME', 'git allows no <, > and line break in a name');
   if (!/^[^\s<>@]+@[^\s<>@]+$/.test(email)) reader.problem('GIT_EMAIL', 'write one address, such as bot@example.com');
-  const token = reader.secret('GIT_TOKEN');
+  const given = reader.secret('GIT_TOKEN');
+  const token = given && EXAMPLE_TOKEN.test(given.reveal()) ? undefined : given;
+  if (given && !token) reader.warnings.push('GIT_TOKEN still holds an example, not a token, and is not used');
   const hosts = reader.text('GIT_TOKEN_HOSTS') ?? 'github.com';
   return { username, email, ...(token && { token }), tokenHosts: tokenHosts(reader, token, hosts) };
 }

@@ -10,8 +10,15 @@ import { keyOf, type Objects } from './objects.ts';
 import { prune } from './pruning.ts';
 import type { ObjectStore } from './storage.ts';
 
-export function bootstrap(store: ObjectStore, objects: Objects, definitions: readonly Definition[], now: Date): void {
-  for (const name of systemNamespaces) {
+/** @param namespace one that there shall be besides those that always are */
+export function bootstrap(
+  store: ObjectStore,
+  objects: Objects,
+  definitions: readonly Definition[],
+  namespace: string,
+  now: Date,
+): void {
+  for (const name of new Set([...systemNamespaces, namespace])) {
     if (!store.get(keyOf(namespaceKind, undefined, name))) objects.create(namespaceKind, undefined, { metadata: { name } });
   }
   for (const definition of definitions) publish(store, objects, definition, now);

@@ -73,7 +73,7 @@ async function makePair(now: Date): Promise<{ certificate: string; key: string }
 }
 
 /** A kubeconfig for the server, with the namespace that commands use when they name none. */
-export function kubeconfig(url: string, credentials: Credentials, user: string): string {
+export function kubeconfig(url: string, credentials: Credentials, user: string, namespace: string): string {
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -85,7 +85,7 @@ export function kubeconfig(url: string, credentials: Credentials, user: string):
       },
     ],
     users: [{ name: user, user: { token: credentials.token } }],
-    contexts: [{ name: 'swe-agent', context: { cluster: 'swe-agent', user, namespace: 'default' } }],
+    contexts: [{ name: 'swe-agent', context: { cluster: 'swe-agent', user, namespace } }],
   };
   // JSON is YAML, and needs no library to write.
   return `${JSON.stringify(config, null, 2)}\n`;

@@ -13,7 +13,7 @@ import { leaseKind } from './builtin/lease.ts';
 import { namespaceKind } from './builtin/namespace.ts';
 import { secretKind } from './builtin/secret.ts';
 import { readDefinition } from './crd.ts';
-import { type Credentials, kubeconfig, loadCredentials, writePrivate } from './credentials.ts';
+import { kubeconfig, loadCredentials, writePrivate } from './credentials.ts';
 import { Discovery } from './discovery.ts';
 import { GarbageCollector } from './garbage.ts';
 import { Handler } from './handler.ts';
@@ -32,6 +32,8 @@ export type EmbeddedApiOptions = {
   readonly crds: readonly string[];
   /** Name of the only user. */
   readonly user: string;
+  /** Made when it is missing, and what kubectl uses when it is told no other; `default` when left out. */
+  readonly namespace?: string;
   /** Loopback address to listen on; 127.0.0.1 when left out. */
   readonly host?: string;
   /** Port to listen on. When left out: the one used last in this folder if it is free, else any. */
@@ -75,6 +77,7 @@ export async function startEmbeddedApi(options: EmbeddedApiOptions): Promise<Emb
   const host = options.host ?? '127.0.0.1';
   if (!loopback.has(host)) throw new Error(`the embedded API listens on loopback only, not on ${host}; use 127.0.0.1 or ::1`);
   const now = options.now ?? (() => new Date());
+  const namespace = options.namespace ?? 'default';
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   const definitions = options.crds.map((path) => readDefinition(readFileSync(path, 'utf8'), path));
   const kinds = [
@@ -90,7 +93,7 @@ export async function startEmbeddedApi(options: EmbeddedApiOptions): Promise<Emb
   await using parts = new AsyncDisposableStack();
   const store = parts.adopt(new ObjectStore(join(options.stateDir, 'objects.db'), options.store ?? {}), (each) => each.close());
   const objects = new Objects(store, now);
-  bootstrap(store, objects, definitions, now());
+  bootstrap(store, objects, definitions, namespace, now());
   parts.adopt(new GarbageCollector(store, objects, kinds, now), (each) => each.close());
 
   const credentials = await loadCredentials(options.stateDir, now());
@@ -118,7 +121,7 @@ export async function startEmbeddedApi(options: EmbeddedApiOptions): Promise<Emb
   running.defer(() => handler.close());
   const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const kubeconfigPath = options.kubeconfigPath ?? join(options.stateDir, 'kubeconfig');
-  writeKubeconfig(kubeconfigPath, url, credentials, options.user);
+  writeKubeconfig(kubeconfigPath, kubeconfig(url, credentials, options.user, namespace));
   return { url, caPem: credentials.certificate, token: credentials.token, kubeconfigPath, close: () => running.disposeAsync() };
 }
 
@@ -186,8 +189,7 @@ function addressOf(server: Server): AddressInfo {
   return address;
 }
 
-function writeKubeconfig(path: string, url: string, credentials: Credentials, user: string): void {
-  const text = kubeconfig(url, credentials, user);
+function writeKubeconfig(path: string, text: string): void {
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writePrivate(path, text);
 }
 

@@ -1,6 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { git } from '../support/git-repository.ts';
+import { itWithKubectl } from '../support/requirements.ts';
 import { System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
 
 let system: System;
 
@@ -66,5 +70,40 @@ describe('a setting that cannot be used', () => {
     } finally {
       await other[Symbol.asyncDispose]();
     }
+  });
+});
+
+describe('the .env of the tasks guide', () => {
+  const file = `# LLM Configuration
+OPENAI_API_KEY=sk-your-openai-key
+GOOGLE_API_KEY=AIza-your-google-key
+MODEL_NAME=ops-4.5 # Options: ops-4.5 (GPT-4), gemini-3.5 (Gemini Pro 1.5)
+
+# Git Configuration (for the agent to commit/push)
+GIT_USERNAME=swe-agent-bot
+GIT_EMAIL=bot@example.com
+GIT_TOKEN=github_pat_... # Personal Access Token for HTTPS auth
+
+SANDBOX_TYPE=local
+K8S_NAMESPACE=agents
+WORKER_IMAGE=python:3.12-slim # The image used for the worker pods
+`;
+  const names = ['OPENAI_API_KEY', 'MODEL_NAME', 'GIT_USERNAME', 'GIT_EMAIL'];
+
+  withKubectl('is taken as it stands, in a namespace of its own, and what in it is an example is said to be one', async () => {
+    const env = Object.fromEntries(names.map((name) => [name, undefined]));
+    await using other = await System.start({ envFile: file, env });
+    expect(other.output).toContain('GIT_TOKEN still holds an example');
+    const goal = other.model.on('Greet by the guide');
+    const repository = await other.repository('greeter');
+    const done = await other.completed(await other.session(goal, repository));
+    expect(await git(repository, 'log', '-1', '--format=%an <%ae>', done.result.branch)).toBe('swe-agent-bot <bot@example.com>');
+    expect(new Set(other.model.requests(goal).map(({ model }) => model)).size).toBe(1);
+    // kubectl needs not be told where they are.
+    expect((await other.kubectl(['get', 'ags', '--no-headers'])).out).toMatch(new RegExp(`^${done.id} +Completed`));
+    expect((await other.kubectl(['get', 'ags', done.id, '-n', 'agents', '-o', 'name'])).code).toBe(0);
+    await other.stop();
+    await other.start();
+    expect((await other.view(done.id)).status).toBe('COMPLETED');
   });
 });
