@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { itWithKubectl } from '../support/requirements.ts';
+import { bash, finish, Gate, plan, write } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
 
 const it = itWithKubectl();
@@ -133,5 +134,50 @@ describe('the profile of a session', () => {
     const done = await system.completed(await system.session(goal, await system.repository('greeter')));
     expect(system.model.requests(goal).map(({ model }) => model)[1]).toBe('second-model');
     expect(done.logs.join('\n')).toContain('(quota)');
+  });
+});
+
+describe("a profile of OpenAI's own API", () => {
+  it('has nothing stored there, takes its thoughts along over a crash, and is charged for what was not cached', async () => {
+    const pricing = { inputPerMillion: 10, cachedInputPerMillion: 1, outputPerMillion: 100 };
+    const spec = { provider: 'openai', model: 'thinker', default: true, parameters: { api: 'responses' }, pricing };
+    expect((await system.kubectl(['apply', '-f', '-'], { input: profile('thinker', spec) })).code).toBe(0);
+    const usage = { input: 1_000, cached: 400, output: 100, reasoning: 50 };
+    const second = new Gate();
+    const turns = [bash('echo one'), write('greeting.txt', 'hello\n'), finish()];
+    const goal = system.model.on('Greet after long thought', {
+      plan: () => ({ ...plan(), usage }),
+      work: async ({ turn }) => {
+        if (turn === 1) await second.pass();
+        return { ...turns[turn], reasoning: `thought number ${turn}`, usage };
+      },
+      review: () => ({ calls: [{ name: 'submit_review', args: { verdict: 'approve', findings: [], summary: 'Good.' } }], usage }),
+    });
+    const id = await system.session(goal, await system.repository('greeter'));
+    await second.reached();
+    await system.kill();
+    second.open();
+    await system.start();
+    await system.completed(id);
+
+    const requests = system.model.requests(goal);
+    expect(new Set(requests.map(({ api }) => api))).toEqual(new Set(['responses']));
+    for (const { body } of requests)
+      expect(body).toMatchObject({ store: false, stream: true, include: ['reasoning.encrypted_content'] });
+    const work = requests.filter(({ tools }) => tools.includes('finish'));
+    // The second turn was asked for twice: the crash took its answer.
+    expect(work.map(({ turn, reasoning }) => [turn, reasoning.length])).toEqual([
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [2, 2],
+    ]);
+    const secret = String(work.at(-1)?.reasoning[0]?.encrypted_content);
+    expect(secret.length).toBeGreaterThan(10);
+    const view = await system.request<{ usage: object }>('GET', `/agent/sessions/${id}`);
+    // A plan, three turns and a review; the call without an answer counts for nothing.
+    expect(view.body.usage).toEqual({ input_tokens: 5_000, output_tokens: 500, cost_usd: 0.082 });
+    expect(view.text).not.toContain(secret);
+    expect((await system.kubectl(['get', 'ags', id, '-o', 'yaml'])).out).not.toContain(secret);
   });
 });
