@@ -72,7 +72,10 @@ export const SETTINGS = {
     default: '`local`',
     meaning: 'Where commands run: `local` (this machine). `k8s` and `daytona` are refused: this build does not have them yet.',
   },
-  K8S_NAMESPACE: { default: '`default`', meaning: 'Namespace of the sessions that REST makes, and of kubectl when it is told no other; made when it is missing.' },
+  K8S_NAMESPACE: {
+    default: '`default`',
+    meaning: 'Namespace of the sessions that REST makes, and of kubectl when it is told no other; made when it is missing.',
+  },
   WORKER_IMAGE: { default: 'none', meaning: 'Image of sandbox Pods. Accepted; used only with `SANDBOX_TYPE=k8s`.' },
   DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
   DAYTONA_SERVER_URL: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
