@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { EventSource, type ServerEvent } from '../support/event-source.ts';
 import { eventually } from '../support/eventually.ts';
 import { git } from '../support/git-repository.ts';
 import { itWithKubectl } from '../support/requirements.ts';
@@ -191,6 +192,43 @@ describe.each(['session', 'task'] as const)('the REST endpoints of %ss', (noun) 
     expect(done.result.evidence.map((one) => one.exit_code)).toEqual([0, 0]);
     expect(await git(repository, 'show', `${done.result.branch}:greeting.txt`)).toBe('hello, please');
     expect(await git(repository, 'log', '--format=%an', `main..${done.result.branch}`)).toContain(AUTHOR.name);
+  });
+});
+
+describe('the events of a session', () => {
+  it('are each told once and in order to a reader that comes back again and again, also after a restart', async () => {
+    const repository = await system.repository('followed');
+    const coding = new Gate();
+    const goal = system.model.on('Greet while somebody watches', {
+      work: async ({ turn }) => {
+        if (turn === 0) await coding.pass();
+        return greet[Math.min(turn, 1)] ?? {};
+      },
+    });
+    const id = await system.session(goal, repository, { mode: 'review' });
+    const seen: ServerEvent[] = [];
+    const follow = async (until: string): Promise<void> => {
+      // It may have come together with what was waited for before.
+      if (seen.some(({ event }) => event === until)) return;
+      const last = seen.at(-1)?.id;
+      const headers: Record<string, string> = last === undefined ? {} : { 'Last-Event-ID': last };
+      await using source = await EventSource.open(`${system.url}/agent/sessions/${id}/events`, headers);
+      await eventually(until, () => source.events.some(({ event }) => event === until));
+      seen.push(...source.events);
+    };
+    await follow('plan.submitted');
+    await system.until(id, 'the plan', ({ status }) => status === 'WAITING_FOR_USER');
+    await system.stop();
+    await system.start();
+    await system.act(id, 'approve');
+    await follow('iteration.started');
+    await coding.reached();
+    coding.open();
+    await follow('programmer.finished');
+    await follow('session.finished');
+    expect(seen.map((one) => Number(one.id))).toEqual(seen.map((_, index) => index + 1));
+    expect(seen[0]?.event).toBe('session.started');
+    expect(seen.filter(({ event }) => event === 'plan.approved')).toHaveLength(1);
   });
 });
 
