@@ -29,7 +29,9 @@ export function decode(kind: Kind, input: unknown, { mode, duplicates = [], patc
   const metadata = isObject(object.metadata) ? object.metadata : (object.metadata ?? {});
   const { kind: name, version } = kind.resource;
   const cannot = (why: string) =>
-    patched ? invalidPatch(input, why) : badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${why}`);
+    patched
+      ? invalidPatch(kind.resource, input, why)
+      : badRequest(`${name} in version "${version}" cannot be handled as a ${name}: ${why}`);
   object.metadata = metadata;
   applyDefaults(metadata, metadataSchema);
   const [wrong] = validate(metadata, metadataSchema, 'metadata');

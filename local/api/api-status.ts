@@ -85,9 +85,10 @@ export function invalidObject(resource: Resource, name: string, errors: readonly
   });
 }
 
-/** A patch that leads to what is no object of the kind, with what it leads to and why. */
-export const invalidPatch = (patched: unknown, why: string): ApiError => {
-  const error: FieldError = { type: 'invalid', field: 'patch', value: JSON.stringify(patched), detail: why };
+/** A patch that leads to what is no object of the kind: what it leads to, and why. A Secret is not repeated. */
+export const invalidPatch = ({ group, kind }: Resource, patched: unknown, why: string): ApiError => {
+  const shown = group === '' && kind === 'Secret' ? {} : { value: JSON.stringify(patched) };
+  const error: FieldError = { type: 'invalid', field: 'patch', ...shown, detail: why };
   return new ApiError(422, 'Invalid', ` "" is invalid: ${aggregate([error])}`, { causes: [causeOf(error)] });
 };
 

@@ -94,6 +94,16 @@ describe('a Secret', () => {
     });
   });
 
+  it('is not repeated in the refusal of a patch', async () => {
+    await create('unrepeated', { stringData: { token: 'not-to-be-told' } });
+    const answer = await api.send('PATCH', `${secretsPath}/unrepeated?fieldValidation=Strict`, { dota: {} }, mergePatchType);
+    expect(answer.body).toMatchObject({
+      code: 422,
+      message: ' "" is invalid: patch: Invalid value: strict decoding error: unknown field "dota"',
+    });
+    expect(answer.text).not.toContain(base64('not-to-be-told'));
+  });
+
   it('may be replaced without a resourceVersion', async () => {
     await create('replaced', { data: { a: '' } });
     const answer = await api.send('PUT', `${secretsPath}/replaced`, { metadata: { name: 'replaced' }, stringData: { b: 'c' } });
