@@ -2,10 +2,12 @@
 import { writeSync } from 'node:fs';
 import { redisAddress } from '../../operator/engine/redis/address.ts';
 import { RedisEventLog } from '../../operator/engine/redis-log.ts';
+import { eventually } from './eventually.ts';
 import { KeepingLogger } from './keeping-logger.ts';
 
 const [, , url = '', uid = '', prefix = ''] = process.argv;
 const log = await RedisEventLog.open({ address: redisAddress(url), prefix, logger: new KeepingLogger() });
+await eventually('Redis', () => log.head(uid));
 const { epoch } = await log.claim(uid, `writer-${process.pid}`);
 for (let last = 0; ; ) {
   const size = 1 + (last % 3);

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { NewEvent, SessionEvent } from '../../operator/engine/events.ts';
 import { type EventLog, LogUnavailableError } from '../../operator/engine/log.ts';
 import { RedisEventLog, type RedisEventLogOptions } from '../../operator/engine/redis-log.ts';
+import { eventually } from './eventually.ts';
 import { KeepingLogger } from './keeping-logger.ts';
 import { type RedisConfig, RedisServer } from './redis-server.ts';
 
@@ -33,8 +34,15 @@ export class RedisLogs {
     return this.adopt(this.#redis);
   }
 
-  /** A log with keys of its own, closed after the test. */
+  /** A log with keys of its own that has reached its server, closed after the test. */
   async open(options: Partial<RedisEventLogOptions> = {}): Promise<RedisEventLog> {
+    const log = await this.openUnreached(options);
+    await eventually('Redis', () => log.head('nobody'));
+    return log;
+  }
+
+  /** As `open`, whether there is a server or not. */
+  async openUnreached(options: Partial<RedisEventLogOptions> = {}): Promise<RedisEventLog> {
     const all = { address: this.redis.address, prefix: `t-${randomUUID()}`, logger: new KeepingLogger(), ...options };
     const log = await RedisEventLog.open(all);
     this.adopt({ [Symbol.asyncDispose]: () => log.close() });

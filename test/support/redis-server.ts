@@ -233,7 +233,7 @@ async function answering(server: ChildProcess, open: () => Socket): Promise<void
     throw new Error('redis-server ended at its start');
   });
   ended.catch(() => undefined);
-  const answered = eventually('an answer of redis-server', async () => !/^-LOADING/.test(await ping(open())), 10_000);
+  const answered = eventually('an answer of redis-server', async () => !/^-LOADING/.test(await ping(open())));
   await Promise.race([answered, ended]);
 }
 
