@@ -21,6 +21,7 @@
 #             out/OP        stdout and stderr
 #             ended/NUMBER  why the platform ended it
 #             exit/NUMBER   STATUS ENDED BEGAN FINISHED; without it the command is running or its fate is unknown
+#             reserve/N     room for the few small files that a command needs, given up when the disk is full
 #
 # A command is run by a worker in a session of its own. Its parent, the supervisor, is outside of that session and only
 # waits and records. One worker is started ahead of time and waits for its command, so that none waits for a worker.
@@ -60,6 +61,20 @@ worker="$*"
 IFS=" 	$nl"
 
 say() { printf '%s\n' "$*"; }
+
+# Keeps room for a day when the disk is full, so that a command can still be started to free some. No process is needed.
+keep_room() {
+  [ -d "$run/reserve" ] && return
+  mkdir "$run/reserve" || return
+  for x in 1 2 3 4 5 6 7 8; do
+    printf '%32768s' '' >"$run/reserve/$x" || { rm -rf "$run/reserve"; return; }
+  done
+} 2>/dev/null
+
+# Gives up what was kept; fails when there is nothing to give up.
+make_room() {
+  [ -d "$run/reserve" ] && rm -rf "$run/reserve"
+} 2>/dev/null
 
 # Sets `started` to the start time of a process in clock ticks since boot; "-" where there is no /proc; fails when it is gone.
 start_time() {
@@ -108,7 +123,7 @@ launch() {
       read -r ended <"$run/ended/$1"
       read -r finished x </proc/uptime
       result="$status ${ended:--} $began ${finished:--}"
-      printf '%s\n' "$result" >"$run/exit/$1"
+      printf '%s\n' "$result" >"$run/exit/$1" || { make_room && printf '%s\n' "$result" >"$run/exit/$1"; }
     else
       result=fail
     fi
@@ -129,6 +144,15 @@ prepare_spare() {
   spare_child=$!
 }
 
+# claim OP KIND
+claim() {
+  if [ "$2" = run ]; then set -C; fi
+  { printf '%s\n' "$epoch $number" >"$run/claim/$1"; } 2>/dev/null
+  x=$?
+  set +C
+  return "$x"
+}
+
 # start ID OP KIND: claims the operation and starts the request in $l.
 start() {
   if [ "$stopping" ]; then say "$1 stopping"; return; fi
@@ -139,16 +163,15 @@ start() {
   else
     count=$((count + 1)) number=$incarnation.$count
   fi
-  if [ "$3" = run ]; then set -C; fi
-  { printf '%s\n' "$epoch $number" >"$run/claim/$2"; } 2>/dev/null
-  claimed=$?
-  set +C
-  if [ "$claimed" != 0 ]; then
+  if ! claim "$2" "$3"; then
     # Somebody removed the protocol's files. The next runner makes them anew; whoever asked sees that this one is gone.
     [ -d "$run/claim" ] || exit 1
     rm -f "$run/claim/$2"
-    say "$1 full"
-    return
+    if ! { make_room && claim "$2" "$3"; }; then
+      rm -f "$run/claim/$2"
+      say "$1 full"
+      return
+    fi
   fi
   running="$running$2:$number "
   if [ "$warm" ]; then
@@ -238,6 +261,7 @@ ended() {
       if [ "$1" = fail ]; then
         # The worker records its pid before it runs the command: without that nothing was run.
         rm -f "$run/claim/$op"
+        make_room
         say "! fail $op"
       else
         say "! exit $op $*"
@@ -255,6 +279,7 @@ ended() {
     [ "$running" != ' ' ] || exit 0
   elif [ "$op" ] && [ "$spare" = none ]; then
     prepare_spare
+    keep_room
   fi
 }
 
@@ -353,6 +378,16 @@ install_entry() {
   fi
 } 2>/dev/null
 
+# Removes the directories that a deletion left empty, as git would: other tools would see them.
+prune_entry() {
+  [ "$2" = delete ] && resolve && [ "$kind" = absent ] || return 0
+  above=${resolved%/*}
+  while [ "$above" != "$worktree" ]; do
+    [ ! -d "$above" ] || rmdir -- "$above" || return 0
+    above=${above%/*}
+  done
+} 2>/dev/null
+
 # install ID OP EPOCH|-: installs what was staged under that epoch; with "-" only what an earlier call had begun to.
 install() {
   folder=$run/files/$2
@@ -370,6 +405,7 @@ install() {
     fi
   fi
   if ! each_entry install_entry "$folder/$stage"; then say "$1 refused $entries $kind"; return; fi
+  each_entry prune_entry "$folder/$stage"
   if printf '' >"$folder/done"; then say "$1 applied"; else say "$1 full"; fi
 } 2>/dev/null
 
@@ -388,6 +424,7 @@ hello() {
     say "$1 ok $tools"
   fi
   [ "$spare" != none ] || prepare_spare
+  keep_room
 }
 
 # What a hello that is refused hears, and nobody else: it does not disturb the connection there is.
@@ -418,7 +455,7 @@ raise_epoch() {
 request() {
   case $1$2 in '' | *[!0-9]*) return ;; esac
   if [ "$2" -lt "$epoch" ]; then refuse "$1" "$3" "fenced $epoch"; return; fi
-  if [ "$2" -gt "$epoch" ] && ! raise_epoch "$2"; then refuse "$1" "$3" full; return; fi
+  if [ "$2" -gt "$epoch" ] && ! raise_epoch "$2" && ! { make_room && raise_epoch "$2"; }; then refuse "$1" "$3" full; return; fi
   case $3 in
     hello) hello "$1" ;;
     run) start "$1" "$4" "$5" ;;

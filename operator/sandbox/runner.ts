@@ -178,8 +178,7 @@ export class Runner {
 }
 
 export function storageFull(cause?: unknown): SandboxUnavailableError {
-  return new SandboxUnavailableError('StorageFull', 'the disk that holds the workspace is full; free some space and try again', {
-    permanent: false,
-    cause,
-  });
+  const message =
+    'the disk that holds the workspace is full; free some space: delete sessions that are not needed any more, or large files in their folders';
+  return new SandboxUnavailableError('StorageFull', message, { permanent: false, cause });
 }

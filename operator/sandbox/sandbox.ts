@@ -84,7 +84,8 @@ export interface Sandbox {
   /**
    * Writes and deletes files under an operation id, all or none as far as a crash is concerned: everything is staged in the
    * sandbox first and then installed, and a repeated call with the same id completes what a crash interrupted or does
-   * nothing when it was complete (the changes given are then ignored). Keeps modes of existing files. Parents are made.
+   * nothing when it was complete (the changes given are then ignored). Keeps modes of existing files. Parents are made, and
+   * directories that a deletion leaves empty are removed.
    * Throws PathError for a path outside the worktree (symlinks resolved) or one that is a directory, before anything changed.
    */
   applyFiles(op: string, changes: readonly FileChange[], signal: AbortSignal): Promise<void>;

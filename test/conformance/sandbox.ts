@@ -427,6 +427,18 @@ export function describeSandbox(
         expect(await output('"./f/tool\nÄ"')).toBe('runs\n');
       });
 
+      it('take the directories with them that they were the last in, and no others', async () => {
+        await run('mkdir -p p/q/r p/other empty; echo x >p/q/r/last; echo x >p/keep; ln -s p/q way');
+        await apply(sandbox, newOp(), { 'p/q/r/last': null });
+        expect(await output('find p empty | sort | tr "\\n" " "')).toBe('empty p p/keep p/other ');
+        // What is moved within a directory leaves it as it is.
+        await run('mkdir -p m; chmod 750 m; echo x >m/old');
+        await apply(sandbox, newOp(), { 'm/old': null, 'm/new': 'x' });
+        expect(await output('ls m; ls -ld m | cut -c 1-10')).toBe('new\ndrwxr-x---\n');
+        await apply(sandbox, newOp(), { 'm/new': null, 'p/keep': null });
+        expect(await output('find . -path ./.git -prune -o -type d -print | grep -c "^./m"; ls p')).toBe('0\nother\n');
+      });
+
       it('are changed once per operation, whatever is asked the second time', async () => {
         const op = newOp();
         await apply(sandbox, op, { once: '1' });

@@ -129,6 +129,8 @@ describe('a full disk', () => {
       const source = await small.repository('greeter');
       const filling = [
         bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
+        // And what was kept for such a day.
+        bash('head -c 60000000 /dev/zero >> big.bin; echo status $?'),
         write('large.txt', 'x'.repeat(200_000)),
         finish('Done, I suppose.'),
       ];
@@ -139,11 +141,17 @@ describe('a full disk', () => {
       const id = await small.session(goal, source);
       const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
       expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
-      expect(small.model.results(goal)[1]).toContain('No space is left on the disk');
+      expect(small.model.results(goal)[2]).toContain('No space is left on the disk');
       // As the user would, who reads this.
       rmSync(join(place(), id, 'repo/big.bin'));
       const done = await small.completed(id);
       expect(done.result.pushed).toBe(true);
+      await small.clear();
+
+      const freeing = [bash('head -c 60000000 /dev/zero > big.bin'), bash('rm big.bin && echo removed'), ...greet];
+      const alone = small.model.on('Make room on a full disk', { work: freeing });
+      expect((await small.completed(await small.session(alone, source))).result.pushed).toBe(true);
+      expect(small.model.results(alone)[1]).toMatch(/^removed\n/);
       await small.clear();
     } finally {
       await small[Symbol.asyncDispose]();

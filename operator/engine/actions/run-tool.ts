@@ -73,7 +73,7 @@ async function runInSandbox(
     if (error instanceof SandboxUnavailableError && error.reason === 'StorageFull') {
       result = {
         outcome: 'error',
-        text: 'No space is left on the disk that holds the workspace, so this was not done. Remove what is not needed (build output, caches), then try again. Where not even a command runs any more, only the user can make room.',
+        text: 'No space is left on the disk that holds the workspace, so this was not done. End what goes on writing, and remove what is not needed with bash (build output, caches; du -sh * shows what is large): a few small commands still run on a full disk. Then try again. Where not even rm runs any more, only the user can make room.',
       };
     } else if (!signal.aborted && (error instanceof RangeError || error instanceof TypeError)) {
       // A fault of ours with just this call: done again it would fail again, for ever. The model can take another way.

@@ -159,11 +159,20 @@ describe('a full disk', () => {
         const full = { reason: 'StorageFull', permanent: false };
         const run = (op: string, command: string) => sandbox.run(op, { command, timeoutSeconds: 60 }, { signal: signal() });
 
-        const filling = await run(
-          'fill',
-          'mkdir files; i=0; while : >files/$i; do i=$((i+1)); done; head -c 3000000 /dev/zero >>files/1; echo "status $?"',
-        );
-        expect(filling).toMatchObject({ state: 'exited', exitCode: 0 });
+        const fill = (op: string) =>
+          run(
+            op,
+            `mkdir -p files; i=0; while : >files/${op}$i; do i=$((i+1)); done; head -c 3000000 /dev/zero >>files/1; echo "status $?"`,
+          );
+        expect(await fill('fill')).toMatchObject({ state: 'exited', exitCode: 0 });
+        // The first commands on a full disk are started with what was kept for them, so that they can free some.
+        expect(await run('look', 'du -s files >/dev/null; echo seen')).toMatchObject({ exitCode: 0, output: { head: 'seen\n' } });
+        expect(await run('free', 'rm -r files; echo freed')).toMatchObject({ exitCode: 0, output: { head: 'freed\n' } });
+        expect(await run('kept', 'ls ../.run/reserve | wc -l')).toMatchObject({
+          output: { head: expect.stringMatching(/^ *8\n/) },
+        });
+        // What fills the disk again and again takes that as well.
+        for (const op of ['again', 'again-and-again']) expect(await fill(op)).toMatchObject({ state: 'exited', exitCode: 0 });
         await expect(run('op', 'echo x >>../runs')).rejects.toMatchObject(full);
         await expect(sandbox.upload('in/x', Buffer.alloc(100), signal())).rejects.toMatchObject(full);
         await expect(sandbox.applyFiles('files', [{ path: 'x', bytes: Buffer.alloc(100) }], signal())).rejects.toMatchObject(
