@@ -5,8 +5,8 @@ import { describeError, type Logger } from '../operator/logger.ts';
 import { createLogger } from '../operator/logging.ts';
 import { Redactor } from '../operator/redactor.ts';
 import { loadSettings, type Settings, SettingsError } from '../operator/settings.ts';
-import { StateFolderError } from '../operator/state-folder.ts';
-import { type LocalSystem, startLocal, WorkspaceError } from './start.ts';
+import { FolderError } from '../operator/usable-folder.ts';
+import { type LocalSystem, startLocal } from './start.ts';
 
 /** After this a stop is no longer clean. */
 const STOP_DEADLINE_MS = 2_900;
@@ -30,7 +30,7 @@ export async function serve(): Promise<void> {
 
 /** What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack. */
 function reasonOf(error: unknown): string {
-  if (error instanceof StateFolderError || error instanceof WorkspaceError || error instanceof ListenError) return error.message;
+  if (error instanceof FolderError || error instanceof ListenError) return error.message;
   if (!(error instanceof Error) || 'code' in error) return describeError(error);
   return error.stack ?? error.message;
 }

@@ -1,6 +1,5 @@
 /** The whole system in one process: embedded Kubernetes API, operator, gateway. Built here and nowhere else. */
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Gauge, Registry } from 'prom-client';
@@ -22,6 +21,7 @@ import type { IsolationMethod } from '../operator/sandbox/local/isolation.ts';
 import { LocalTransport } from '../operator/sandbox/local/transport.ts';
 import type { Settings } from '../operator/settings.ts';
 import { StateFolder } from '../operator/state-folder.ts';
+import { makeUsable } from '../operator/usable-folder.ts';
 import { startEmbeddedApi } from './api/server.ts';
 import { defaultAuthor } from './default-author.ts';
 import { applyEnvironmentProfiles } from './environment-profiles.ts';
@@ -50,18 +50,7 @@ export type LocalOptions = {
   isolation?: 'auto' | IsolationMethod;
 };
 
-/** The folder for the sessions' work cannot be made. */
-export class WorkspaceError extends Error {
-  override readonly name = 'WorkspaceError';
-  constructor(path: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    super(`the workspace ${path} cannot be used (${why}): make it writable, or set SWE_AGENT_WORKSPACE to another folder`, {
-      cause,
-    });
-  }
-}
-
-/** @throws StateFolderError, WorkspaceError, and ListenError when the port is in use; nothing is left running then */
+/** @throws FolderError for the state folder and the workspace, and ListenError when the port is in use; nothing is left running then */
 export async function startLocal(settings: Settings, logger: Logger, options: LocalOptions = {}): Promise<LocalSystem> {
   const stack = new AsyncDisposableStack();
   try {
@@ -79,9 +68,7 @@ async function build(
   stack: AsyncDisposableStack,
 ): Promise<LocalSystem> {
   const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
-  await mkdir(settings.workspace, { recursive: true }).catch((error: unknown) => {
-    throw new WorkspaceError(settings.workspace, error);
-  });
+  makeUsable(settings.workspace, { what: 'workspace', variable: 'SWE_AGENT_WORKSPACE' });
   const user = userInfo().username;
   const metrics = new Registry();
   const { log, blobs } = await openStores(settings, folder, logger, metrics, stack);

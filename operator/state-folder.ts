@@ -4,13 +4,14 @@
  *
  * Nothing else may open `lock.db` in this process: closing a second descriptor of it would drop the lock.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sqliteFailure } from './engine/sqlite-file.ts';
+import { FolderError, makeUsable } from './usable-folder.ts';
 
 /** The folder cannot be used; the message names it and says what to do. */
-export class StateFolderError extends Error {
+export class StateFolderError extends FolderError {
   override readonly name = 'StateFolderError';
 }
 
@@ -30,13 +31,18 @@ export class StateFolder implements Disposable {
 
   /**
    * Makes the folder when there is none, readable by its user only, and takes its lock.
-   * @throws StateFolderError when another process has it, or it cannot be made or written
+   * @throws StateFolderError when another process has it, FolderError when it cannot be made or written
    */
   static open(path: string): StateFolder {
     const folder = resolve(path);
-    prepare(folder);
+    makeUsable(folder, { what: 'state folder', variable: 'SWE_AGENT_STATE_DIR', private: true, knownBy: LOCK });
     const lock = take(folder);
-    writeFileSync(join(folder, HOLDER), `${process.pid}\n`, { mode: 0o600 });
+    try {
+      writeFileSync(join(folder, HOLDER), `${process.pid}\n`, { mode: 0o600 });
+    } catch (error) {
+      lock.close();
+      throw unusable(folder, error);
+    }
     return new StateFolder(folder, lock);
   }
 
@@ -58,25 +64,18 @@ export class StateFolder implements Disposable {
   }
 }
 
+const LOCK = 'lock.db';
+
 /** SQLite's result code for a lock that another process has. */
 const BUSY = 5;
 
 /** Says who holds the lock; only for the message, the lock itself is the proof. */
 const HOLDER = 'lock.pid';
 
-function prepare(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if ((statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
-  } catch (error) {
-    throw unusable(folder, error);
-  }
-}
-
 function take(folder: string): DatabaseSync {
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(join(folder, 'lock.db'));
+    lock = new DatabaseSync(join(folder, LOCK));
     lock.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {

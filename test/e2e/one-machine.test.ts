@@ -49,9 +49,20 @@ describe('a setting that cannot be used', () => {
     [{ REDIS_URL: 'http://:pass-word-1@localhost:6379' }, /REDIS_URL=http:\/\/\*\*\*@localhost:6379: write redis:/],
     [
       { SWE_AGENT_WORKSPACE: '/dev/null/w' },
-      /the workspace \/dev\/null\/w cannot be used.*: make it writable, or set SWE_AGENT_WORKSPACE/,
+      /the workspace \/dev\/null\/w cannot be used \(a part of its path is a file\): move .*, or set SWE_AGENT_WORKSPACE/,
     ],
-    [{ SWE_AGENT_STATE_DIR: '/dev/null/state' }, /the state folder \/dev\/null\/state cannot be used.*: make it writable/],
+    [
+      { SWE_AGENT_STATE_DIR: '/dev/null/state' },
+      /the state folder \/dev\/null\/state cannot be used \(a part of its path is a file\): move .*, or set SWE_AGENT_STATE_DIR/,
+    ],
+    [
+      { SWE_AGENT_STATE_DIR: '/proc/state/deep' },
+      /the state folder \/proc\/state\/deep cannot be used .*, or set SWE_AGENT_STATE_DIR/,
+    ],
+    [
+      { SWE_AGENT_WORKSPACE: '/proc/work/deep' },
+      /the workspace \/proc\/work\/deep cannot be used .*, or set SWE_AGENT_WORKSPACE/,
+    ],
   ])('stops the start in words: %j', async (env, words) => {
     const { code, said } = await system.startAnother({ SWE_AGENT_STATE_DIR: system.path('state-3'), ...env });
     expect(code).toBe('1');
