@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { fold } from '../../operator/engine/fold.ts';
 import { SqliteEventLog } from '../../operator/engine/sqlite-log.ts';
-import { type CrashModel, crashModel } from '../support/crash-model.ts';
+import { CHECKED, type CrashModel, crashModel } from '../support/crash-model.ts';
 import { type Engine, git, makeRepository, startEngine } from '../support/engine.ts';
 import type { ProcessOptions } from '../support/engine-process.ts';
 import { eventually } from '../support/eventually.ts';
@@ -19,6 +19,7 @@ const GREETING = 'hello, hello\n';
 let folder: string;
 let repository: string;
 let counts: string;
+let checks: string;
 let server: ModelServer;
 let model: CrashModel;
 let engines: Engine[];
@@ -28,7 +29,8 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'swe-crash-'));
   repository = makeRepository(join(folder, 'repository'), { 'README.md': 'Greets.\n' });
   counts = join(folder, 'counts');
-  model = crashModel(counts);
+  checks = join(folder, 'checks');
+  model = crashModel(counts, checks);
   server = await startModelServer((request) => model.answer(request));
   engines = [];
   children = [];
@@ -78,6 +80,7 @@ async function problems(): Promise<string[]> {
     if (state.finished?.reason !== 'Verified') found.push(`the session ended ${state.finished?.reason}`);
     const branch = state.published?.branch ?? '';
     if (git(repository, 'show', `${branch}:greeting.txt`) !== GREETING) found.push('the branch holds something else');
+    if (state.compared?.fail !== 'yes') found.push(`of the tests without the change is said: ${state.compared?.message}`);
     if (git(repository, 'rev-list', '--count', `main..${branch}`).trim() !== '1') found.push('the branch has not one commit');
   } catch (error) {
     found.push(String(error));
@@ -87,6 +90,10 @@ async function problems(): Promise<string[]> {
     const times = ran.filter((one) => one === number).length;
     if (times !== 1) found.push(`command ${number} ran ${times} times`);
   }
+  const checked = readFileSync(checks, 'utf8').trim().split('\n').sort();
+  if (String(checked) !== String(CHECKED)) found.push(`the check ran on: ${checked.join(', ')}`);
+  const left = readdirSync(join(folder, 'state/workspace/crash/repo')).filter((name) => name !== '.git');
+  if (left.sort().join(' ') !== CHECKED[1]) found.push(`the worktree holds ${left.join(', ')}`);
   const answered = events.flatMap((event) => (event.type === 'model.answered' ? event.calls : []));
   const started = new Set(events.flatMap((event) => (event.type === 'tool.started' ? [event.callId] : [])));
   const numberOf = (call: (typeof answered)[number]) =>
@@ -113,6 +120,7 @@ describe('a session whose operator is killed', () => {
       for (const when of ['before', 'after'] as const) {
         rmSync(join(folder, 'state'), { recursive: true, force: true });
         rmSync(counts, { force: true });
+        rmSync(checks, { force: true });
         const end = await launch({ crash: { write, when } }).ended;
         finished = end !== 'SIGKILL';
         if (finished) {
@@ -128,7 +136,7 @@ describe('a session whose operator is killed', () => {
       }
     }
     // Fewer writes than this would mean that the loop ended before it saw anything.
-    expect(write).toBeGreaterThan(15);
+    expect(write).toBeGreaterThan(20);
   }, 1_200_000);
 
   it('attaches to the command that was running and gets its whole output', async () => {

@@ -13,8 +13,15 @@ export type CrashModel = {
   hold(): { asked: Promise<void>; release: () => void };
 };
 
-/** `counts`: a file, outside of the log, to which every command writes its number when it begins. */
-export function crashModel(counts: string): CrashModel {
+/** What a check finds in the worktree: before the work, on the result, and with the result's tests alone. */
+export const CHECKED = ['README.md', 'README.md greeting.txt test_greeting.sh', 'README.md test_greeting.sh'];
+
+/**
+ * `counts`: a file, outside of the log, to which every command writes its number when it begins; `checks`: one to which
+ * every run of the check writes what it finds.
+ */
+export function crashModel(counts: string, checks: string): CrashModel {
+  const check = `echo $(ls) >> '${checks}'; if [ -e test_greeting.sh ]; then sh test_greeting.sh; else grep -q Greets README.md; fi`;
   const go = `${counts}.go`;
   const release = () => writeFileSync(go, '');
   release();
@@ -34,7 +41,7 @@ export function crashModel(counts: string): CrashModel {
     async answer(request) {
       const step = request.messages.filter((message) => message.role === 'assistant').length;
       if (request.tools.includes('submit_plan')) {
-        const plan = { title: 'Greet', steps: [{ id: 'a', title: 'Say hello' }], checks: ['grep -q hello greeting.txt'] };
+        const plan = { title: 'Greet', steps: [{ id: 'a', title: 'Say hello' }], checks: [check] };
         return step === 0 ? { calls: [command('ls')] } : { calls: [{ name: 'submit_plan', args: plan }] };
       }
       if (request.tools.includes('submit_review')) {
@@ -48,7 +55,12 @@ export function crashModel(counts: string): CrashModel {
       await waitFor?.released.promise;
       const work: ModelReply[] = [
         { calls: [command(`sleep 0.15; until [ -e '${go}' ]; do sleep 0.02; done; echo begun`), command('echo one')] },
-        { calls: [{ name: 'write_file', args: { path: 'greeting.txt', content: 'hello\n' } }] },
+        {
+          calls: [
+            { name: 'write_file', args: { path: 'greeting.txt', content: 'hello\n' } },
+            { name: 'write_file', args: { path: 'test_greeting.sh', content: 'grep -q "hello, hello" greeting.txt\n' } },
+          ],
+        },
         {
           calls: [
             { name: 'edit_file', args: { path: 'greeting.txt', old_string: 'hello', new_string: 'hello, hello' } },

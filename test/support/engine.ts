@@ -39,6 +39,8 @@ export type EngineOptions = {
   /** Puts something between engine and log. */
   wrapLog?: (log: EventLog) => EventLog;
   exclusive?: boolean;
+  /** Identifies the engine in claims; one of each process when left out. */
+  holder?: string;
   /** Puts others in the place of the engine's real parts. */
   replace?: (deps: EngineDeps) => Partial<EngineDeps>;
 };
@@ -74,7 +76,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       bind: async () => ({ profile: 'scripted', ...providers.providerFor(profile, undefined, { version: '1' }) }),
     },
     logger: quiet,
-    holder: `test-${process.pid}`,
+    holder: options.holder ?? `test-${process.pid}`,
     now: Date.now,
     random: Math.random,
     maxCommandSeconds: 600,

@@ -1,13 +1,9 @@
 /** Claims the session argv[3] in the Redis argv[2] under the prefix argv[4], appends without end and prints each acknowledged sequence. */
 import { writeSync } from 'node:fs';
-import { redisAddress } from '../../operator/engine/redis/address.ts';
-import { RedisEventLog } from '../../operator/engine/redis-log.ts';
-import { eventually } from './eventually.ts';
-import { KeepingLogger } from './keeping-logger.ts';
+import { redisLog } from './redis-logs.ts';
 
 const [, , url = '', uid = '', prefix = ''] = process.argv;
-const log = await RedisEventLog.open({ address: redisAddress(url), prefix, logger: new KeepingLogger() });
-await eventually('Redis', () => log.head(uid));
+const log = await redisLog({ url, prefix });
 const { epoch } = await log.claim(uid, `writer-${process.pid}`);
 for (let last = 0; ; ) {
   const size = 1 + (last % 3);

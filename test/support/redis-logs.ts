@@ -2,10 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { NewEvent, SessionEvent } from '../../operator/engine/events.ts';
 import { type EventLog, LogUnavailableError } from '../../operator/engine/log.ts';
+import { redisAddress } from '../../operator/engine/redis/address.ts';
 import { RedisEventLog, type RedisEventLogOptions } from '../../operator/engine/redis-log.ts';
 import { eventually } from './eventually.ts';
 import { KeepingLogger } from './keeping-logger.ts';
 import { type RedisConfig, RedisServer } from './redis-server.ts';
+
+/** A log that has reached its server. */
+export async function redisLog({ url, prefix }: { url: string; prefix: string }): Promise<RedisEventLog> {
+  const log = await RedisEventLog.open({ address: redisAddress(url), prefix, logger: new KeepingLogger() });
+  await eventually('Redis', () => log.head('nobody'));
+  return log;
+}
 
 /** One server for a file's tests, others for single tests, and the logs opened in them. */
 export class RedisLogs {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,6 +75,17 @@ export class RedisServer implements AsyncDisposable {
     this.#config = { ...this.#config, ...changes };
     this.#process = launch({ ...this.#config, port: '0', unixsocket: this.#socket, dir: this.folder });
     await answering(this.#process, () => connect(this.#socket));
+  }
+
+  /** Takes the last so many transactions from the disk of a server that was killed, as a disk might that had lied. */
+  loseTransactions(count: number): void {
+    const name = readdirSync(join(this.folder, 'appendonlydir')).find((file) => file.endsWith('.incr.aof'));
+    const file = join(this.folder, 'appendonlydir', name ?? '');
+    const commands = readFileSync(file, 'latin1');
+    let end = commands.length;
+    for (let lost = 0; lost < count; lost++) end = commands.lastIndexOf('*1\r\n$5\r\nMULTI\r\n', end - 1);
+    if (end < 0) throw new Error(`there are fewer than ${count} transactions`);
+    truncateSync(file, end);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
