@@ -51,6 +51,13 @@ export type WatchOptions = Omit<ListOptions, 'limit' | 'continue'> & {
   onOpen?: () => void;
 };
 
+export type DeleteOptions = {
+  preconditions?: { uid?: string; resourceVersion?: string };
+  propagationPolicy?: string;
+  /** How long a Pod's processes have to end, in seconds; 0 takes the object away without waiting for them. */
+  gracePeriodSeconds?: number;
+};
+
 /** Every method throws KubeError for an answer that is no success, and the transport's error when there was no answer. */
 export interface KubeClient {
   get<T extends KubeObject>(resource: Resource, namespace: string | undefined, name: string, signal?: AbortSignal): Promise<T>;
@@ -80,7 +87,7 @@ export interface KubeClient {
     resource: Resource,
     namespace: string | undefined,
     name: string,
-    options?: { preconditions?: { uid?: string; resourceVersion?: string }; propagationPolicy?: string },
+    options?: DeleteOptions,
     signal?: AbortSignal,
   ): Promise<void>;
   /** Changes after a resource version, bookmarks included, until the server ends the stream. An expired version is a KubeError with code 410. */

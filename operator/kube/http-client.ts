@@ -1,6 +1,14 @@
 /** The Kubernetes client over plain HTTP: resources to paths, answers to objects, watches to events. */
 import type { KubeObject, Resource } from '../api/resources.ts';
-import { type KubeClient, KubeError, type KubeList, type ListOptions, type WatchEvent, type WatchOptions } from './client.ts';
+import {
+  type DeleteOptions,
+  type KubeClient,
+  KubeError,
+  type KubeList,
+  type ListOptions,
+  type WatchEvent,
+  type WatchOptions,
+} from './client.ts';
 import {
   HttpTransport,
   type KubeEndpoint,
@@ -119,7 +127,7 @@ export class HttpKubeClient implements KubeClient {
     resource: Resource,
     namespace: string | undefined,
     name: string,
-    options: { preconditions?: { uid?: string; resourceVersion?: string }; propagationPolicy?: string } = {},
+    options: DeleteOptions = {},
     signal?: AbortSignal,
   ): Promise<void> {
     const body = json('application/json', { apiVersion: 'v1', kind: 'DeleteOptions', ...options });
