@@ -1,11 +1,11 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test e2e crash check generate bench clean
+.PHONY: help install run demo test e2e crash check generate bench clean cluster-up cluster-down cluster-test docker-up docker-down
 
 install = sh scripts/install
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Install what package-lock.json names, unless it is there
 	@$(install)
@@ -33,6 +33,21 @@ generate: ## Make the types and validators from crds/, and the table in docs/set
 
 bench: ## Measure the system against a bare loop
 	@$(install) && exec sh scripts/node bench/main.ts $(ARGS)
+
+cluster-up: ## Bring up a real one-node Kubernetes for tests (root on Linux; docs/development-cluster.md)
+	@$(install) && exec test/cluster/up.sh
+
+cluster-down: ## Stop it and leave nothing behind; WIPE=1 forgets its objects as well
+	@exec test/cluster/down.sh
+
+cluster-test: ## Show that the cluster does what tests rely on; E2E_KUBECONFIG names another one
+	@$(install) && CLUSTER_TESTS=true exec sh scripts/jest test/cluster/
+
+docker-up: ## Start a real Docker engine for tests of the images (root on Linux)
+	@$(install) && exec test/cluster/docker.sh up
+
+docker-down: ## Stop it and leave nothing behind
+	@exec test/cluster/docker.sh down
 
 clean: ## Remove what can be made again; .swe-agent and workspace stay
 	@rm -rf node_modules coverage .cache

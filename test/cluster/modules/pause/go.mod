@@ -1,0 +1,3 @@
+module sweagent.dev/test-cluster/pause
+
+go 1.25.0
