@@ -1,0 +1,292 @@
+/** One Pod as a sandbox: its link, made anew whenever it was lost, and the files through it. */
+import { randomBytes } from 'node:crypto';
+import { KubeError } from '../../kube/client.ts';
+import type { ContainerFate, ExecOptions, ExecRequest, ExecSession } from '../../kube/exec.ts';
+import { KubeUnreachableError } from '../../kube/http-transport.ts';
+import { pause, withDeadline } from '../deadline.ts';
+import { canCarry } from '../protocol.ts';
+import { storageFull } from '../runner.ts';
+import { PathError } from '../sandbox.ts';
+import {
+  type Channel,
+  ChannelClosedError,
+  type Isolation,
+  type SandboxHandle,
+  type SandboxIdentity,
+  SandboxUnavailableError,
+} from '../transport.ts';
+import { linkCommand, PodLink } from './link.ts';
+
+/** Files go in pieces, so that nothing waits long behind a large one. */
+const CHUNK_BYTES = 512 * 1024;
+/** Pieces that are under way at once. */
+const WINDOW = 4;
+/** How long a link is looked for again and again before that is somebody else's decision. */
+const LINK_MS = 15_000;
+const CONNECT_MS = 5_000;
+const RETRY_DELAYS_MS = [0, 100, 500, 1500];
+/** A link that serves files only is given back after this long. */
+const IDLE_MS = 30_000;
+
+export type PodExec = (request: Pick<ExecRequest, 'command' | 'stdin'>, options: ExecOptions) => Promise<ExecSession>;
+
+/** Where commands can be started, as long as this container runs. */
+export type RunningContainer = { exec: PodExec; fate: ContainerFate };
+
+export type PodHandleOptions = {
+  identity: SandboxIdentity;
+  isolation: Isolation;
+  root: string;
+  /**
+   * Waits until the Pod's container runs.
+   * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
+   */
+  container: (signal: AbortSignal) => Promise<RunningContainer>;
+  /** Whether the sandbox was stopped after this handle was given out. */
+  stopped: () => boolean;
+};
+
+type Stat = { type: 'file' | 'directory' | 'other'; size: number; mode: number };
+
+export class PodHandle implements SandboxHandle {
+  readonly identity: SandboxIdentity;
+  readonly isolation: Isolation;
+  readonly root: string;
+  readonly #options: PodHandleOptions;
+  #link: Promise<PodLink> | undefined;
+  /** The one that is being made just now. */
+  #making: Promise<PodLink> | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #busy = 0;
+
+  constructor(options: PodHandleOptions) {
+    this.#options = options;
+    this.identity = options.identity;
+    this.isolation = options.isolation;
+    this.root = options.root;
+  }
+
+  async open(signal: AbortSignal): Promise<Channel> {
+    return this.#withLink(async (link) => {
+      // A runner speaks to one listener: who opens a second channel takes it over, over a link of its own.
+      const own = link.attached ? await this.#renew(signal) : link;
+      return own.attach(signal);
+    }, signal);
+  }
+
+  async put(path: string, bytes: Uint8Array, options: { mode?: number; signal: AbortSignal }): Promise<void> {
+    const { mode = 0o644, signal } = options;
+    const parts = this.#named(path)
+      .slice(this.root.length + 1)
+      .split('/');
+    if (path === this.root || parts.some((part) => part === '' || part === '.' || part === '..')) {
+      throw new PathError(`${path} is not a plain path below ${this.root}`);
+    }
+    await this.#withLink(async (link) => {
+      const token = randomBytes(8).toString('hex');
+      const pieces = Array.from({ length: Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES)) }, (_, index) => index);
+      const staged = await inWindow(pieces, signal, async (index) => {
+        const piece = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+        return link.request('put', [index === 0 ? '1' : '0', String(piece.length), token], piece);
+      });
+      if (staged.some(({ word }) => word !== 'ok')) throw storageFull();
+      const { word, rest } = await link.request('install', [(mode & 0o7777).toString(8), token, path]);
+      if (word === 'full') throw storageFull();
+      if (word !== 'ok') throw new PathError(refusal(path, rest));
+    }, signal);
+  }
+
+  async get(path: string, range: { offset: number; length: number; signal: AbortSignal }): Promise<Uint8Array | undefined> {
+    const { offset, length, signal } = range;
+    this.#named(path);
+    return this.#withLink(async (link) => {
+      const read = async (from: number): Promise<Buffer | undefined> => {
+        const wanted = Math.min(CHUNK_BYTES, offset + length - from);
+        const { word, bytes } = await link.request('get', [String(from), String(wanted), path]);
+        if (word === 'outside') throw new PathError(`${path} leads out of the sandbox`);
+        return word === 'ok' ? bytes : undefined;
+      };
+      const first = await read(offset);
+      if (first === undefined || first.length < CHUNK_BYTES || length <= CHUNK_BYTES) return first;
+      const chunks = [first];
+      // Where the end is nobody has said: a row of pieces, then the next one, until one is short.
+      for (let from = offset + CHUNK_BYTES; from < offset + length; from += WINDOW * CHUNK_BYTES) {
+        const starts = Array.from({ length: WINDOW }, (_, index) => from + index * CHUNK_BYTES).filter(
+          (at) => at < offset + length,
+        );
+        const row = await inWindow(starts, signal, read);
+        for (const piece of row) {
+          if (piece) chunks.push(piece);
+          if (!piece || piece.length < CHUNK_BYTES) return Buffer.concat(chunks);
+        }
+      }
+      return Buffer.concat(chunks);
+    }, signal);
+  }
+
+  async stat(path: string, signal: AbortSignal): Promise<Stat | undefined> {
+    this.#named(path);
+    return this.#withLink(async (link) => {
+      const { word, rest } = await link.request('stat', [path]);
+      if (word === 'outside') throw new PathError(`${path} leads out of the sandbox`);
+      if (word !== 'file' && word !== 'directory' && word !== 'other') return undefined;
+      const [mode = '', size = ''] = rest.split(' ');
+      return { type: word, size: /^\d+$/.test(size) ? Number(size) : 0, mode: modeOf(mode) };
+    }, signal);
+  }
+
+  /** Gives back the connection; commands go on. */
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    (await this.#link?.catch(() => undefined))?.close();
+  }
+
+  #named(path: string): string {
+    if (path !== this.root && !path.startsWith(`${this.root}/`)) throw new PathError(`${path} is not below ${this.root}`);
+    if (!canCarry(path))
+      throw new PathError(`${JSON.stringify(path.slice(0, 200))} holds control characters and cannot be used as a path`);
+    return path;
+  }
+
+  /** Does something over the link, again over a new one when it was lost meanwhile: everything here may be done twice. */
+  async #withLink<T>(work: (link: PodLink) => Promise<T>, signal: AbortSignal): Promise<T> {
+    clearTimeout(this.#idle);
+    this.#busy++;
+    try {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await withDeadline(work(await this.#linked(signal)), { signal });
+        } catch (error) {
+          if (!(error instanceof ChannelClosedError)) throw error;
+          const delay = RETRY_DELAYS_MS[attempt];
+          if (delay === undefined)
+            throw unavailable('ConnectionLost', 'the connection to the Pod was lost again and again', error);
+          await pause(delay, signal);
+        }
+      }
+    } finally {
+      if (--this.#busy === 0) this.#rest();
+    }
+  }
+
+  /** Lets go of a link that nobody talks to a runner through. */
+  #rest(): void {
+    clearTimeout(this.#idle);
+    const link = this.#link;
+    this.#idle = setTimeout(() => {
+      void link?.then(
+        (one) => {
+          if (!one.attached && this.#busy === 0) one.close();
+        },
+        () => undefined,
+      );
+    }, IDLE_MS);
+    this.#idle.unref();
+  }
+
+  async #linked(signal: AbortSignal): Promise<PodLink> {
+    signal.throwIfAborted();
+    const link = await this.#link?.catch(() => undefined);
+    if (link?.open) return link;
+    return this.#renew(signal);
+  }
+
+  /** The newest link; whoever asks while one is being made shares it. */
+  async #renew(signal: AbortSignal): Promise<PodLink> {
+    const making = this.#making ?? this.#make();
+    this.#making = making;
+    this.#link = making;
+    return withDeadline(making, { signal });
+  }
+
+  async #make(): Promise<PodLink> {
+    try {
+      return await this.#connect(AbortSignal.timeout(LINK_MS));
+    } finally {
+      this.#making = undefined;
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<PodLink> {
+    for (let delay = 100; ; delay = Math.min(delay * 2, 2000)) {
+      if (this.#options.stopped()) throw unavailable('Stopping', 'the sandbox was stopped; find it anew to use it again');
+      try {
+        const { exec, fate } = await this.#options.container(signal);
+        const { command, mark } = linkCommand(this.root);
+        return new PodLink(await exec({ command, stdin: true }, { fate, connectMs: CONNECT_MS }), mark);
+      } catch (error) {
+        if (signal.aborted) throw unavailable('ClusterUnreachable', 'the Pod could not be reached in time', error);
+        const fault = execFault(error);
+        if (fault !== 'passing') throw fault ?? error;
+        try {
+          await pause(delay, signal);
+        } catch {
+          throw unavailable('ClusterUnreachable', `the Pod cannot be reached: ${messageOf(error)}`, error);
+        }
+      }
+    }
+  }
+}
+
+/** What a failed exec means: `passing` may succeed at once, undefined is none of its errors. */
+export function execFault(error: unknown): 'passing' | SandboxUnavailableError | undefined {
+  if (error instanceof KubeUnreachableError) return 'passing';
+  // The look at the Pod before it has failed in the same way.
+  if (error instanceof SandboxUnavailableError && /^Cluster(Unreachable|Unavailable)$/.test(error.reason)) return 'passing';
+  if (!(error instanceof KubeError)) return undefined;
+  if (error.code === 401 || error.code === 403) {
+    return unavailable(
+      'ExecForbidden',
+      `commands cannot be started in the Pod: ${error.message}; allow create and get of pods/exec`,
+      error,
+    );
+  }
+  // Not there any more, or not there again: the next look at the Pod tells.
+  return 'passing';
+}
+
+export function unavailable(reason: string, message: string, cause?: unknown, permanent = false): SandboxUnavailableError {
+  return new SandboxUnavailableError(reason, message, { permanent, cause });
+}
+
+/** Runs the work on each item, a few at a time, in order; stops beginning new ones once the signal aborted. */
+async function inWindow<T, R>(items: readonly T[], signal: AbortSignal, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const running: Promise<R>[] = [];
+  for (const item of items) {
+    signal.throwIfAborted();
+    const one = work(item);
+    // Awaited below; should an earlier one fail, nobody gets that far.
+    one.catch(() => undefined);
+    running.push(one);
+    if (running.length >= WINDOW) results.push(...(await Promise.all(running.splice(0, 1))));
+  }
+  return [...results, ...(await Promise.all(running))];
+}
+
+/** `-rwsr-x--T` as a number. */
+function modeOf(text: string): number {
+  const bits = [...text.slice(1, 10)];
+  const special = ['sS', 'sS', 'tT'];
+  return bits.reduce((mode, letter, index) => {
+    const set = letter !== '-' && letter !== 'S' && letter !== 'T' ? 1 << (8 - index) : 0;
+    const group = Math.floor(index / 3);
+    const extra = index % 3 === 2 && special[group]?.includes(letter) ? 1 << (11 - group) : 0;
+    return mode | set | extra;
+  }, 0);
+}
+
+function refusal(path: string, why: string): string {
+  switch (why) {
+    case 'link':
+      return `${path} runs through a symbolic link or something that is not a directory`;
+    case 'directory':
+      return `${path} is a directory`;
+    default:
+      return `${path} lies in a directory that cannot be written to`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,122 @@
+/** Waiting for a Pod, with a deadline for each stage and the real reason for whoever waits. */
+import { type KubeClient, KubeError } from '../../kube/client.ts';
+import { SandboxLostError, SandboxUnavailableError } from '../transport.ts';
+import { creationFault } from './creation-fault.ts';
+import { POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
+import type { Place } from './placement.ts';
+import type { Pods } from './pods.ts';
+import { STAGE_DEADLINES_MS, type Stage, type Verdict, verdictOf } from './verdict.ts';
+
+/** What a Pod is waiting for, or what became of it: a condition reason, and words for people. */
+export type Notice = { reason: string; message: string };
+
+/** How often the Events of a Pod that its node cannot make are looked at: its status does not tell why. */
+const GLANCE_MS = 10_000;
+/** After this long a failure that the node repeats is no passing one, in milliseconds. */
+const NODE_FAILURE_MS = 90_000;
+
+export class Readiness {
+  readonly #client: KubeClient;
+  readonly #pods: Pods;
+  readonly #deadlines: Record<Stage, number>;
+
+  constructor(client: KubeClient, pods: Pods, deadlines: Record<Stage, number> = STAGE_DEADLINES_MS) {
+    this.#client = client;
+    this.#pods = pods;
+    this.#deadlines = deadlines;
+  }
+
+  of(pod: Pod): Verdict {
+    return verdictOf(pod);
+  }
+
+  /** Whether nothing will ever run in it again. */
+  isOver(pod: Pod): boolean {
+    return verdictOf(pod).state === 'lost';
+  }
+
+  /**
+   * Waits until the Pod's container runs.
+   * @throws SandboxLostError | SandboxUnavailableError with the reason that the cluster gives | the signal's reason
+   */
+  async wait(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: Notice) => void): Promise<Pod> {
+    const uid = pod.metadata.uid ?? '';
+    let stage: Stage | undefined;
+    let deadline: AbortSignal | undefined;
+    let last: (Verdict & { state: 'waiting' }) | undefined;
+    let current: Pod | undefined = pod;
+    let since = performance.now();
+    let told = '';
+    for (;;) {
+      if (!current) throw new SandboxLostError(`the Pod ${place.namespace}/${place.name} was deleted`);
+      const verdict = verdictOf(current);
+      if (verdict.state === 'ready') return current;
+      if (verdict.state === 'lost') throw new SandboxLostError(verdict.message);
+      if (verdict.state === 'failed')
+        throw new SandboxUnavailableError(verdict.reason, verdict.message, { permanent: verdict.permanent });
+      if (verdict.reason !== last?.reason || verdict.message !== last?.message)
+        onNotice({ reason: verdict.reason, message: verdict.message });
+      last = verdict;
+      if (verdict.stage !== stage || !deadline) {
+        stage = verdict.stage;
+        deadline = AbortSignal.timeout(this.#deadlines[stage]);
+        since = performance.now();
+      }
+      const seen = verdict;
+      const glance = stage === 'creating' ? [AbortSignal.timeout(GLANCE_MS)] : [];
+      try {
+        // Something else than what was seen: another state, another reason, or the Pod gone.
+        const look = (now: Pod | undefined) => (now && same(verdictOf(now), seen) ? undefined : { now });
+        current = (await this.#pods.until(place, uid, look, AbortSignal.any([signal, deadline, ...glance]))).now;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (deadline.aborted) throw await this.#late(place, uid, seen, signal);
+        if (!glance.some(({ aborted }) => aborted)) throw creationFault(error);
+        const event = await this.#lastWarning(place, uid, signal);
+        if (!event?.reason) continue;
+        const notice = { reason: event.reason, message: `${seen.message}: ${event.message ?? event.reason}` };
+        if (performance.now() - since > NODE_FAILURE_MS)
+          throw new SandboxUnavailableError(notice.reason, notice.message, { permanent: false });
+        if (notice.message !== told) onNotice(notice);
+        told = notice.message;
+      }
+    }
+  }
+
+  /** The id of the running container. @throws as `wait` */
+  async containerOf(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: Notice) => void): Promise<string> {
+    const verdict = verdictOf(await this.wait(place, pod, signal, onNotice));
+    return verdict.state === 'ready' ? verdict.containerId : '';
+  }
+
+  async #late(
+    place: Place,
+    uid: string,
+    { reason, message, stage }: Verdict & { state: 'waiting' },
+    signal: AbortSignal,
+  ): Promise<Error> {
+    const seconds = this.#deadlines[stage] / 1000;
+    const event = stage === 'creating' ? await this.#lastWarning(place, uid, signal) : undefined;
+    const real = event?.reason ?? reason;
+    const words = event?.message ? `${message}: ${event.message}` : message;
+    return new SandboxUnavailableError(real, `${words} (waited ${seconds} s)`, { permanent: false });
+  }
+
+  /** Why the node does not make the Pod is told in Events only. */
+  async #lastWarning({ namespace }: Place, uid: string, signal: AbortSignal): Promise<PodEvent | undefined> {
+    try {
+      const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
+      const { items } = await this.#client.list<PodEvent>(POD_EVENTS, { namespace, fieldSelector }, signal);
+      return items.findLast((event) => event.reason !== 'FailedScheduling');
+    } catch (error) {
+      // Events are not ours to ask for everywhere; what the status says has to do.
+      if (error instanceof KubeError) return undefined;
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+}
+
+function same(a: Verdict, b: Verdict): boolean {
+  return a.state === b.state && 'reason' in a && 'reason' in b && a.reason === b.reason && a.message === b.message;
+}

@@ -1,0 +1,335 @@
+/** Sandboxes that are Pods of a Kubernetes cluster, each with a NetworkPolicy of its own. */
+import { isIP } from 'node:net';
+import { type KubeClient, KubeError } from '../../kube/client.ts';
+import { startExec } from '../../kube/exec.ts';
+import { execScript } from '../../kube/exec-script.ts';
+import type { KubeEndpoint } from '../../kube/http-transport.ts';
+import type { Logger } from '../../logger.ts';
+import {
+  type Isolation,
+  type SandboxHandle,
+  SandboxLostError,
+  type SandboxOwner,
+  type SandboxSpec,
+  type SandboxTransport,
+  SandboxUnavailableError,
+} from '../transport.ts';
+import { creationFault } from './creation-fault.ts';
+import { PodHandle, type RunningContainer, unavailable } from './handle.ts';
+import { CONTAINER, type PodOptions, podOf, ROOT, TEMPLATE_ANNOTATION, withDefaults } from './manifest.ts';
+import type { NetworkOptions } from './network-policy.ts';
+import { NETWORK_POLICIES, PODS, type Pod } from './objects.ts';
+import { belongsTo, isSandbox, ownerOf, type Place, placeOf, selectorOf } from './placement.ts';
+import { Pods } from './pods.ts';
+import { Policies, type PoliciesOptions } from './policies.ts';
+import { QUIESCE_SCRIPT } from './quiesce.ts';
+import { type Notice, Readiness } from './readiness.ts';
+
+export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 'tickSeconds' | 'user'> & {
+  /** The cluster that runs the Pods, which need not be the one (or the embedded API) that holds the sessions. */
+  client: KubeClient;
+  /** The server of `client`, for exec: what `clusterAccess` found, and a signal that ends every connection and watch. */
+  endpoint: KubeEndpoint;
+  logger: Logger;
+  network: NetworkOptions;
+  /** Whom everything in a Pod runs as, whatever the image says; default 1000:1000. */
+  user?: PodOptions['user'];
+  /** Default true: only the workspace, /tmp and /var/tmp can be written to. */
+  readOnlyRootFilesystem?: boolean;
+  /** A runner that nobody listens to and that runs no command ends after two of these; default 60. */
+  tickSeconds?: number;
+  /** Namespaces that may hold sandboxes of sessions; all that the credentials can see when left out. */
+  namespaces?: readonly string[];
+  /** Hears what a Pod is waiting for, and of what happens to it: for conditions and logs. Must not throw. */
+  onNotice?: (owner: SandboxOwner, notice: Notice) => void;
+  /** Addresses of a proxy's host name, for the NetworkPolicy; default the system's resolver. */
+  resolve?: NonNullable<PoliciesOptions['resolve']>;
+};
+
+/** How long a Pod that is asked to go may take before it is taken away unasked: its node may be gone. */
+const GONE_MS = 30_000;
+const DELETED_MS = 90_000;
+const WITHOUT_POLICY = 'sweagent.dev/network-policy-missing';
+
+/**
+ * Needs these rights in the namespaces of its Pods: pods get, list, watch, create, delete; pods/exec get and create. With
+ * networkpolicies get, list, create, update, delete each Pod has one, else its handle's `isolation` says that it has none; with
+ * events list it can say why a node does not make a Pod.
+ *
+ *   const signal = stop.signal;
+ *   const endpoint = { ...(await clusterAccess({ kubeconfig, home, serviceHost, servicePort })), signal };
+ *   new PodTransport({
+ *     client: new HttpKubeClient(endpoint), endpoint, logger, installation,
+ *     placement: { kind: 'namespace', namespace: 'default' },
+ *     defaults: { image: 'python:3.12-slim' },
+ *     toolboxImage,
+ *     network: { dnsServers: [], blocked: [] },
+ *   });
+ */
+export class PodTransport implements SandboxTransport {
+  readonly type = 'pod';
+  readonly #options: PodTransportOptions;
+  readonly #podOptions: PodOptions;
+  readonly #pods: Pods;
+  readonly #policies: Policies;
+  readonly #readiness: Readiness;
+  readonly #queues = new Map<string, Promise<unknown>>();
+  /** How often the processes of a Pod were ended; what was handed out before must not start them again. */
+  readonly #stops = new Map<string, number>();
+
+  constructor(options: PodTransportOptions) {
+    this.#options = options;
+    this.#podOptions = {
+      ...options,
+      user: options.user ?? { uid: 1000, gid: 1000 },
+      readOnlyRootFilesystem: options.readOnlyRootFilesystem ?? true,
+      tickSeconds: options.tickSeconds ?? 60,
+    };
+    const { client, logger, endpoint } = options;
+    this.#pods = new Pods({ client, logger, selector: selectorOf(options.installation), signal: endpoint.signal });
+    this.#policies = new Policies(options);
+    this.#readiness = new Readiness(client, this.#pods);
+  }
+
+  async provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle> {
+    signal.throwIfAborted();
+    const place = this.#placeOf(owner);
+    const merged = withDefaults(spec, this.#options.defaults);
+    const { image } = merged;
+    if (image === undefined) {
+      const message = 'no image is set for sandboxes; set WORKER_IMAGE, or spec.sandbox.image of the session';
+      throw unavailable('ImageMissing', message, undefined, true);
+    }
+    const { pod, unguarded } = await this.#exclusive(place, () => this.#findOrCreate(owner, place, { ...merged, image }, signal));
+    const ready = await this.#readiness.wait(place, pod, signal, (notice) => this.#options.onNotice?.(owner, notice));
+    const node = [ready.status?.hostIP ?? ''].filter((address) => isIP(address) !== 0);
+    // Its node is known only now. No command has run yet.
+    if (unguarded === undefined && this.#policies.needsNode(node))
+      await this.#policies.ensure(owner, place, merged, signal, node);
+    return this.#handle(owner, place, ready, unguarded);
+  }
+
+  async find(owner: SandboxOwner, _spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined> {
+    signal.throwIfAborted();
+    const place = this.#placeOf(owner);
+    const pod = await this.#read(place, signal);
+    if (!pod || !this.#belongsTo(pod, owner) || this.#readiness.isOver(pod)) return undefined;
+    return this.#handle(owner, place, pod, pod.metadata.annotations?.[WITHOUT_POLICY]);
+  }
+
+  async dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const place = this.#placeOf(owner);
+    await this.#exclusive(place, async () => {
+      const pod = await this.#read(place, signal);
+      if (pod && this.#belongsTo(pod, owner)) await this.#remove(place, pod, signal);
+      await this.#policies.remove(owner, place, signal);
+    });
+  }
+
+  async quiesce(owner: SandboxOwner, signal: AbortSignal, { graceMs = 1000 }: { graceMs?: number } = {}): Promise<void> {
+    signal.throwIfAborted();
+    const place = this.#placeOf(owner);
+    await this.#exclusive(place, async () => {
+      const pod = await this.#read(place, signal);
+      if (!pod || !this.#belongsTo(pod, owner) || this.#readiness.isOver(pod)) return;
+      const uid = uidOf(pod);
+      this.#stops.set(uid, this.#stopsOf(uid) + 1);
+      const { exec } = await this.#container(owner, place, uid, signal);
+      const hundredths = String(Math.ceil(graceMs / 10));
+      try {
+        await execScript(exec, QUIESCE_SCRIPT, [ROOT, hundredths], { signal, deadlineMs: graceMs + 15_000 });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw unavailable('ClusterUnreachable', `the processes in the Pod ${place.name} could not be ended`, error);
+      }
+    });
+  }
+
+  async listOrphans(known: ReadonlySet<string>, signal: AbortSignal): Promise<SandboxOwner[]> {
+    const { client, installation, placement, namespaces } = this.#options;
+    const places = placement.kind === 'namespace' ? [placement.namespace] : (namespaces ?? [undefined]);
+    const orphans = new Map<string, SandboxOwner>();
+    for (const namespace of places) {
+      for (const resource of [PODS, NETWORK_POLICIES]) {
+        const options = { labelSelector: selectorOf(installation), ...(namespace !== undefined && { namespace }) };
+        const list = await client.list(resource, options, signal).catch((error: unknown) => {
+          // Where policies may not be listed there are none of ours.
+          if (resource === NETWORK_POLICIES && error instanceof KubeError && error.code === 403) return { items: [] };
+          throw creationFault(error);
+        });
+        for (const object of list.items) {
+          const owner = ownerOf(object);
+          if (owner && !known.has(owner.uid)) orphans.set(owner.uid, owner);
+        }
+      }
+    }
+    return [...orphans.values()];
+  }
+
+  async #findOrCreate(
+    owner: SandboxOwner,
+    place: Place,
+    spec: SandboxSpec & { image: string },
+    signal: AbortSignal,
+  ): Promise<{ pod: Pod; unguarded: string | undefined }> {
+    const wanted = podOf(owner, place, spec, this.#podOptions);
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#read(place, signal);
+      if (found && !isSandbox(found, this.#options.installation)) {
+        throw unavailable(
+          'NameTaken',
+          `the Pod ${place.namespace}/${place.name} belongs to somebody else; delete it or rename the session`,
+        );
+      }
+      // Before there is a Pod, so that no command ever runs without it.
+      const unguarded = await this.#policies.ensure(owner, place, spec, signal);
+      if (found && this.#belongsTo(found, owner) && !this.#readiness.isOver(found) && !outdated(found, wanted))
+        return { pod: found, unguarded };
+      // A name is used again only after its object is gone: what was there belongs to nobody any more.
+      if (found) await this.#remove(place, found, signal);
+      try {
+        const annotations = { ...wanted.metadata.annotations, ...(unguarded !== undefined && { [WITHOUT_POLICY]: unguarded }) };
+        const pod = await this.#options.client.create<Pod>(
+          PODS,
+          { ...wanted, metadata: { ...wanted.metadata, annotations } },
+          signal,
+        );
+        return { pod, unguarded };
+      } catch (error) {
+        signal.throwIfAborted();
+        // Another operator was faster.
+        if (!(error instanceof KubeError && error.reason === 'AlreadyExists') || attempt === 5) throw creationFault(error);
+      }
+    }
+  }
+
+  #handle(owner: SandboxOwner, place: Place, pod: Pod, unguarded: string | undefined): SandboxHandle {
+    const uid = uidOf(pod);
+    const stops = this.#stopsOf(uid);
+    return new PodHandle({
+      identity: { type: 'pod', name: place.name, uid },
+      isolation: isolationOf(pod, unguarded),
+      root: ROOT,
+      container: (signal) => this.#container(owner, place, uid, signal),
+      stopped: () => this.#stopsOf(uid) !== stops,
+    });
+  }
+
+  /** The Pod's running container. @throws SandboxLostError | SandboxUnavailableError | the signal's reason */
+  async #container(owner: SandboxOwner, place: Place, uid: string, signal: AbortSignal): Promise<RunningContainer> {
+    const pod = await this.#read(place, signal);
+    if (!pod || pod.metadata.uid !== uid) throw new SandboxLostError(`the Pod ${place.namespace}/${place.name} is gone`);
+    const verdict = this.#readiness.of(pod);
+    const containerId =
+      verdict.state === 'ready'
+        ? verdict.containerId
+        : await this.#readiness.containerOf(place, pod, signal, (notice) => this.#options.onNotice?.(owner, notice));
+    const { endpoint } = this.#options;
+    return {
+      exec: (request, options) =>
+        startExec(endpoint, { ...request, namespace: place.namespace, pod: place.name, container: CONTAINER }, options),
+      fate: this.#pods.fate(place, uid, containerId),
+    };
+  }
+
+  async #read(place: Place, signal: AbortSignal): Promise<Pod | undefined> {
+    try {
+      return await this.#pods.read(place, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw creationFault(error);
+    }
+  }
+
+  /** Deletes the Pod and waits until it is gone, and with it every process in it. */
+  async #remove(place: Place, pod: Pod, signal: AbortSignal): Promise<void> {
+    const uid = uidOf(pod);
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(DELETED_MS)]);
+    try {
+      await this.#delete(place, uid, {}, patience);
+      const gone = AbortSignal.any([patience, AbortSignal.timeout(GONE_MS)]);
+      try {
+        await this.#pods.until(place, uid, (now) => (now ? undefined : true), gone);
+      } catch (error) {
+        patience.throwIfAborted();
+        if (!gone.aborted) throw error;
+        // The kubelet does not answer; what may still run there can do no harm that the API server could prevent.
+        this.#options.logger.warn('a Pod does not end and is taken out of the cluster unasked', place);
+        await this.#delete(place, uid, { gracePeriodSeconds: 0 }, patience);
+        await this.#pods.until(place, uid, (now) => (now ? undefined : true), patience);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (patience.aborted)
+        throw unavailable('PodNotDeleted', `the Pod ${place.namespace}/${place.name} does not go away`, error);
+      throw creationFault(error);
+    }
+    this.#stops.delete(uid);
+  }
+
+  async #delete(
+    { namespace, name }: Place,
+    uid: string,
+    options: { gracePeriodSeconds?: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#options.client.delete(PODS, namespace, name, { preconditions: { uid }, ...options }, signal);
+    } catch (error) {
+      if (!(error instanceof KubeError && (error.code === 404 || error.code === 409))) throw error;
+    }
+  }
+
+  #placeOf(owner: SandboxOwner): Place {
+    return placeOf(owner, this.#options.placement, this.#options.installation);
+  }
+
+  #belongsTo(pod: Pod, owner: SandboxOwner): boolean {
+    return belongsTo(pod, owner, this.#options.installation);
+  }
+
+  #stopsOf(uid: string): number {
+    return this.#stops.get(uid) ?? 0;
+  }
+
+  /** Runs work on a Pod after all work on it that was asked for before. */
+  #exclusive<T>({ namespace, name }: Place, work: () => Promise<T>): Promise<T> {
+    const key = `${namespace}/${name}`;
+    const before = this.#queues.get(key) ?? Promise.resolve();
+    const result = before.then(work, work);
+    const settled = result.then(
+      () => {},
+      () => {},
+    );
+    this.#queues.set(key, settled);
+    void settled.then(() => {
+      if (this.#queues.get(key) === settled) this.#queues.delete(key);
+    });
+    return result;
+  }
+}
+
+function uidOf({ metadata }: Pod): string {
+  if (metadata.uid === undefined)
+    throw new SandboxUnavailableError('ClusterUnavailable', 'the API server gave a Pod without a UID', { permanent: false });
+  return metadata.uid;
+}
+
+/** Whether it was asked for with other settings and never ran: those of now may be what mends it. */
+function outdated(found: Pod, wanted: Pod): boolean {
+  const ran = found.status?.containerStatuses?.some(({ containerID }) => containerID !== undefined && containerID !== '');
+  return !ran && found.metadata.annotations?.[TEMPLATE_ANNOTATION] !== wanted.metadata.annotations?.[TEMPLATE_ANNOTATION];
+}
+
+function isolationOf({ spec: { runtimeClassName } }: Pod, unguarded: string | undefined): Isolation {
+  const method = runtimeClassName === undefined ? 'pod' : `pod-${runtimeClassName}`;
+  const where =
+    runtimeClassName === undefined ? 'in a Pod of their own' : `in a Pod of their own under the RuntimeClass ${runtimeClassName}`;
+  if (unguarded !== undefined) return { isolated: false, method, message: `Commands run ${where}, but ${unguarded}` };
+  return {
+    isolated: true,
+    method,
+    message: `Commands run ${where}, as a user without privileges and without a token of the cluster. A NetworkPolicy keeps them from the cluster and its nodes, where the cluster's network enforces it.`,
+  };
+}
