@@ -4,6 +4,7 @@ import { ListenError } from '../api-gateway/listen-error.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
 import { createLogger } from '../operator/logging.ts';
 import { Redactor } from '../operator/redactor.ts';
+import type { Isolation } from '../operator/sandbox/transport.ts';
 import { loadSettings, type Settings, SettingsError } from '../operator/settings.ts';
 import { FolderError } from '../operator/usable-folder.ts';
 import { type LocalSystem, startLocal } from './start.ts';
@@ -21,7 +22,11 @@ export async function serve(): Promise<void> {
     process.exit(1);
   });
   stopOnSignals(system, logger);
-  console.log(welcome(system));
+  const isolation = await system.isolation().catch((error: unknown) => {
+    logger.warn('could not find out how commands are isolated', { error: describeError(error) });
+    return undefined;
+  });
+  console.log(welcome(system, isolation));
   // The first session should not wait for the SDK to load.
   await system.operator
     .warm()
@@ -61,9 +66,10 @@ function readSettings(): Settings {
   }
 }
 
-function welcome({ url, kubeconfigPath, hasModel, problems }: LocalSystem): string {
+function welcome({ url, kubeconfigPath, hasModel, problems }: LocalSystem, isolation: Isolation | undefined): string {
   const kubeconfig = relative(process.cwd(), kubeconfigPath);
   const lines = [`SWE Agent is ready on ${url}`, `kubectl:  kubectl --kubeconfig ${kubeconfig} get agentsessions`];
+  if (isolation?.isolated === false) lines.push(`WARNING:  ${isolation.message}`);
   for (const problem of problems) lines.push(`Note:     ${problem}`);
   if (!hasModel) {
     lines.push('No model is configured: set OPENAI_API_KEY (in the environment or .env) and start again, or apply an AIProfile.');

@@ -19,6 +19,7 @@ import { credentialFromSettings } from '../operator/sandbox/git/credentials.ts';
 import { Publisher } from '../operator/sandbox/git/publish.ts';
 import type { IsolationMethod } from '../operator/sandbox/local/isolation.ts';
 import { LocalTransport } from '../operator/sandbox/local/transport.ts';
+import type { Isolation } from '../operator/sandbox/transport.ts';
 import type { Settings } from '../operator/settings.ts';
 import { StateFolder } from '../operator/state-folder.ts';
 import { makeUsable } from '../operator/usable-folder.ts';
@@ -33,6 +34,8 @@ export type LocalSystem = {
   hasModel: boolean;
   /** What the user should know. */
   problems: readonly string[];
+  /** How commands of new sessions are kept from what is the operator's. */
+  isolation(): Promise<Isolation>;
   operator: Operator;
   /** Ends running commands, records them as interrupted and closes everything, within 3 s. */
   stop(): Promise<void>;
@@ -158,6 +161,7 @@ async function build(
     kubeconfigPath: api.kubeconfigPath,
     hasModel: operator.caches.profiles.list(namespace).length > 0,
     problems: environment.problems,
+    isolation: () => transport.isolation(),
     operator,
     stop: () => stack.disposeAsync(),
   };

@@ -114,7 +114,7 @@ export class BubblewrapIsolator implements Isolator {
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return 'bubblewrap (bwrap) is not installed; install it with the package manager';
       const said = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : String(error);
-      return `bubblewrap does not work here (${said.trim().split('\n')[0]?.slice(0, 200)})`;
+      return `bubblewrap does not work here (${said.trim().split('\n')[0]?.slice(0, 200)}); let it use user namespaces, which a kernel setting, AppArmor or a container may forbid`;
     }
   }
 

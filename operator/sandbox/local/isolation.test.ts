@@ -1,5 +1,5 @@
 /** What commands cannot reach. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { patience as signal } from '../../../test/support/eventually.ts';
@@ -8,6 +8,7 @@ import { openSandbox } from '../commands.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { BubblewrapIsolator } from './bubblewrap.ts';
 import type { IsolationMethod } from './isolation.ts';
+import { NoIsolation } from './no-isolation.ts';
 import { MarkedProcesses } from './processes.ts';
 
 for (const method of ['bubblewrap', 'user'] satisfies IsolationMethod[]) {
@@ -172,9 +173,28 @@ describe('the choice of an isolation', () => {
     const open = { isolation: 'auto' as const, bubblewrap, hidden: ['/etc/passwd'] };
     const handle = await sandboxes.transport(open).provision(sandboxes.owner(), {}, signal());
     expect(handle.isolation).toMatchObject({ isolated: false, method: 'none', message: expect.stringContaining('NOT ISOLATED') });
-    expect(handle.isolation.message).toContain('bubblewrap (bwrap) is not installed');
+    expect(handle.isolation.message).toContain(
+      process.platform === 'linux' ? 'bubblewrap (bwrap) is not installed' : 'container',
+    );
+    expect(handle.isolation.message).toContain(process.platform === 'linux' ? 'as long as they do not hide' : 'cannot tell');
     const chosen = await sandboxes.transport().provision(sandboxes.owner(), {}, signal());
     expect(chosen.isolation.message).toContain('switched off');
+    await sandboxes.close();
+  });
+
+  it('says that callers cannot be told apart where there is no way to do so', () => {
+    const { isolation } = new NoIsolation('Nothing better works.', new MarkedProcesses(), 'darwin');
+    expect(isolation.message).toMatch(/this API included, which cannot tell their calls from yours on this system\. Nothing/);
+  });
+
+  it('is known before there is a session, and finding out leaves nothing behind', async () => {
+    const sandboxes = new LocalSandboxes('none');
+    const open = { isolation: 'auto' as const, bubblewrap, hidden: ['/etc/passwd'] };
+    const transport = sandboxes.transport(open);
+    const handle = await transport.provision(sandboxes.owner(), {}, signal());
+    expect(await transport.isolation()).toEqual(handle.isolation);
+    expect(await transport.listOrphans(new Set(), signal())).toHaveLength(1);
+    expect(readdirSync(sandboxes.options.workspaceDir).sort()).toEqual(['.sandboxes', 'session-1']);
     await sandboxes.close();
   });
 });

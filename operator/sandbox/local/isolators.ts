@@ -50,6 +50,10 @@ export class Isolators {
       },
       this.#marked,
     );
+    if (process.platform !== 'linux') {
+      const linux = 'it needs Linux; run the system in a Linux container or virtual machine';
+      this.#problems.set('bubblewrap', `bubblewrap isolates commands, and ${linux}`);
+    }
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
       this.#problems.set('user', 'running commands as a user of their own needs Linux and root');
     }

@@ -8,12 +8,16 @@ export class NoIsolation implements Isolator {
   readonly #marked: MarkedProcesses;
 
   /** @param why what kept the better methods from working, in words that tell how to change it. */
-  constructor(why: string, marked: MarkedProcesses) {
+  constructor(why: string, marked: MarkedProcesses, platform: NodeJS.Platform = process.platform) {
     this.#marked = marked;
+    const callers =
+      platform === 'linux'
+        ? 'refuses their calls only as long as they do not hide'
+        : 'cannot tell their calls from yours on this system';
     this.isolation = {
       isolated: false,
       method: 'none',
-      message: `NOT ISOLATED: commands run with the rights of this operator and can read and change everything that it can, this API included${process.platform === 'linux' ? ' (it refuses them only as long as they do not hide)' : ''}. ${why}`,
+      message: `NOT ISOLATED: commands run with the rights of this operator and can read and change everything that it can, this API included, which ${callers}. ${why}`,
     };
   }
 

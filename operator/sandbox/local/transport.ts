@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Gate } from '../../gate.ts';
 import {
+  type Isolation,
   type SandboxHandle,
   type SandboxOwner,
   type SandboxSpec,
@@ -117,6 +118,21 @@ export class LocalTransport implements SandboxTransport {
     return this.#open()
       .records.list()
       .flatMap(({ owner }) => (known.has(owner.uid) ? [] : [owner]));
+  }
+
+  /** How commands of a new session are isolated here, found out with a sandbox that is gone again afterwards. @throws SandboxUnavailableError */
+  async isolation(): Promise<Isolation> {
+    // Nobody knows its owner: left behind by a crash, it is an orphan like any other.
+    const uid = randomUUID();
+    const name = `isolation-trial-${uid}`;
+    return this.#exclusive(name, async () => {
+      const record = await this.#create({ uid, name, namespace: 'default' }, name);
+      try {
+        return this.#open().isolators.of(record.method).isolation;
+      } finally {
+        await this.#remove(record);
+      }
+    });
   }
 
   /**
