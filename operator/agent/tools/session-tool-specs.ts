@@ -62,7 +62,7 @@ export const SUBMIT_PLAN: ToolSpec = {
 export const UPDATE_PLAN: ToolSpec = {
   name: 'update_plan',
   description:
-    'Record progress on the plan. Set a step to in_progress when you start it, to completed once you have seen it work, or to skipped if it turns out to be unnecessary. Give only the steps whose status changes; several at once are fine.',
+    'Record progress on the plan. Set a step to in_progress when you start it, to completed once you have seen it work, or to skipped if it turns out to be unnecessary. Give only the steps whose status changes; several at once are fine, also beside other tools and right before finish in one answer.',
   parameters: {
     type: 'object',
     required: ['steps'],
@@ -86,7 +86,7 @@ export const UPDATE_PLAN: ToolSpec = {
 export const FINISH: ToolSpec = {
   name: 'finish',
   description:
-    'End your work. Call it when every step of the plan is completed or skipped, the tests you touched pass, and no temporary files are left in the repository. The platform then runs the checks, and a reviewer reads the diff.',
+    'End your work. Call it when every step of the plan is marked as completed or skipped (mark the last ones with update_plan in the same answer, before it), the tests you touched pass, and no temporary files are left in the repository. The platform then runs the checks, and a reviewer reads the diff.',
   parameters: {
     type: 'object',
     required: ['summary'],

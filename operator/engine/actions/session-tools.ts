@@ -10,6 +10,7 @@ import type { ToolResult } from '../../agent/tools/tool.ts';
 import { INLINE_LIMIT } from '../blob.ts';
 import type { PlanStep } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
+import { endingOf, isOpen } from '../open-steps.ts';
 import type { SessionState } from '../state.ts';
 import { hiddenOutcome, judgeCheck } from '../verification.ts';
 import type { ActionContext } from './context.ts';
@@ -72,10 +73,8 @@ function updatePlan(args: Record<string, unknown>, state: SessionState): Session
   const unknown = parsed.value.steps.filter((step) => !known.has(step.id)).map((step) => step.id);
   if (unknown.length > 0)
     return error(`No step ${unknown.join(', ')} in the plan; its steps are ${[...known.keys()].join(', ')}.`);
-  const open = [...known.values()].filter((step) => {
-    const status = parsed.value.steps.find((one) => one.id === step.id)?.status ?? step.status;
-    return status === 'pending' || status === 'in_progress';
-  });
+  const now = new Map(parsed.value.steps.map((step) => [step.id, step.status]));
+  const open = [...known.values()].filter(({ id, status }) => isOpen({ status: now.get(id) ?? status }));
   const left = open.length === 0 ? 'All steps are done.' : `Open: ${open.map((step) => step.id).join(', ')}.`;
   return ok(`Updated. ${left}`, { type: 'plan.updated', steps: parsed.value.steps });
 }
@@ -88,11 +87,22 @@ function finish(args: Record<string, unknown>, state: SessionState): SessionTool
     return error(
       `Not finished: ${unseen} in the same answer failed, and you had not seen that yet. Look at it, then call finish alone.`,
     );
+  const ending = endingOf(state);
+  if ('ask' in ending) return error(ending.ask);
+  const steps = ending.completed.map((id) => ({ id, status: 'completed' as const }));
+  const settled: EventBody[] = steps.length > 0 ? [{ type: 'plan.updated', steps }] : [];
+  if (ending.told) settled.push({ type: 'log.line', level: 'info', text: unmarkedLine(ending.completed) });
   return ok(
     'Finished.',
+    ...settled,
     { type: 'programmer.finished', iteration: state.iteration, summary: parsed.value.summary },
     ended(state),
   );
+}
+
+function unmarkedLine(ids: readonly string[]): string {
+  const which = ids.length === 1 ? `Step ${ids[0]} counts` : `Steps ${ids.join(', ')} count`;
+  return `${which} as completed: the programmer ended the work twice without marking ${ids.length === 1 ? 'it' : 'them'}.`;
 }
 
 function submitReview(args: Record<string, unknown>, state: SessionState): SessionToolResult {
