@@ -22,15 +22,17 @@ export async function serve(): Promise<void> {
     process.exit(1);
   });
   stopOnSignals(system, logger);
-  const isolation = await system.isolation().catch((error: unknown) => {
-    logger.warn('could not find out how commands are isolated', { error: describeError(error) });
-    return undefined;
-  });
+  // Whoever hears that it is ready may ask at once, and should not wait for the SDK to load.
+  const [isolation] = await Promise.all([
+    system.isolation().catch((error: unknown) => {
+      logger.warn('could not find out how commands are isolated', { error: describeError(error) });
+      return undefined;
+    }),
+    system.operator
+      .warm()
+      .catch((error: unknown) => logger.warn('could not prepare model calls', { error: describeError(error) })),
+  ]);
   console.log(welcome(system, isolation));
-  // The first session should not wait for the SDK to load.
-  await system.operator
-    .warm()
-    .catch((error: unknown) => logger.warn('could not prepare model calls', { error: describeError(error) }));
 }
 
 /** What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack. */
