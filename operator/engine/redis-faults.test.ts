@@ -108,7 +108,7 @@ describeWithRedis()('The event log in Redis', () => {
     const { epoch } = await log.claim('a', 'one');
     for (const last of range(0, 4)) await log.append('a', epoch, last, lines(`${last + 1}`));
     await logs.redis.kill();
-    logs.redis.loseTransactions(1);
+    logs.redis.keepTransactions(-1);
     await logs.redis.restart();
     await eventually('Redis', () => log.head('a'));
     expect((await log.head('a')).lastSeq).toBe(4);
@@ -130,7 +130,7 @@ describeWithRedis()('The event log in Redis', () => {
     const follower = following(log, 'a');
     await eventually('the events', () => follower.seen.length === 2);
     await logs.redis.kill();
-    logs.redis.loseTransactions(1);
+    logs.redis.keepTransactions(-1);
     await logs.redis.restart();
     await expect(follower.done).rejects.toThrow(/ends at 1, but event 2 was read/);
   });

@@ -77,14 +77,16 @@ export class RedisServer implements AsyncDisposable {
     await answering(this.#process, () => connect(this.#socket));
   }
 
-  /** Takes the last so many transactions from the disk of a server that was killed, as a disk might that had lied. */
-  loseTransactions(count: number): void {
+  /**
+   * Takes the last transactions from the disk of a server that was killed, as a disk might that had lied.
+   * @param keep how many stay; below 0, how many go
+   */
+  keepTransactions(keep: number): void {
     const name = readdirSync(join(this.folder, 'appendonlydir')).find((file) => file.endsWith('.incr.aof'));
     const file = join(this.folder, 'appendonlydir', name ?? '');
-    const commands = readFileSync(file, 'latin1');
-    let end = commands.length;
-    for (let lost = 0; lost < count; lost++) end = commands.lastIndexOf('*1\r\n$5\r\nMULTI\r\n', end - 1);
-    if (end < 0) throw new Error(`there are fewer than ${count} transactions`);
+    const begins = [...readFileSync(file, 'latin1').matchAll(/\*1\r\n\$5\r\nMULTI\r\n/g)].map(({ index }) => index);
+    const end = begins.at(keep);
+    if (end === undefined) throw new Error(`there are ${begins.length} transactions`);
     truncateSync(file, end);
   }
 

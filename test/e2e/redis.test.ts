@@ -1,0 +1,125 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { describeWithRedis, itWithKubectl } from '../support/requirements.ts';
+import { bash, CHECK, greet } from '../support/scripted-sessions.ts';
+import { System } from '../support/system.ts';
+
+const withKubectl = itWithKubectl();
+const PARTITION_MS = 30_000;
+
+describeWithRedis()('one machine with REDIS_URL in .env', () => {
+  let redis: RedisServer;
+  let system: System;
+  let repository: string;
+  let afterwards: AsyncDisposableStack;
+  beforeEach(async () => {
+    afterwards = new AsyncDisposableStack();
+    redis = afterwards.use(await RedisServer.start({ requirepass: 'pass-word-1' }));
+  });
+  // Each is undone whatever becomes of the others, the last one first.
+  afterEach(() => afterwards.disposeAsync());
+
+  async function start(): Promise<void> {
+    const envFile = `REDIS_URL=${redis.url({ credentials: ':pass-word-1', database: 1 })} # the log\nBLOB_STORE=redis\n`;
+    system = afterwards.use(await System.start({ envFile }));
+    afterwards.defer(() => redis.line.pass());
+    repository = await system.repository('greeter');
+  }
+
+  /** Keys of the installation. */
+  async function keys(): Promise<string[]> {
+    await redis.admin.select(1);
+    return redis.admin.keys('*');
+  }
+
+  /** A session with a command that counts its runs, and goes on until the test lets it end. */
+  async function counting(goal: string): Promise<{ id: string; runs: () => number; release: () => void }> {
+    const work = [bash('echo run >> $HOME/runs; until [ -e $HOME/go ]; do sleep 0.05; done; echo counted'), ...greet];
+    const id = await system.session(system.model.on(goal, { work }), repository);
+    const home = (file: string) => system.path('workspace', id, 'home', file);
+    const runs = () => (existsSync(home('runs')) ? readFileSync(home('runs'), 'utf8').trim().split('\n').length : 0);
+    await eventually('the command', () => runs() === 1);
+    const release = () => writeFileSync(home('go'), '');
+    // Also a test that fails before it lets the command end leaves none behind.
+    afterwards.defer(release);
+    return { id, runs, release };
+  }
+
+  async function expectGreeting(id: string): Promise<void> {
+    const { result } = await system.completed(id);
+    expect(result).toMatchObject({ pushed: true, verified: true, evidence: [{ command: CHECK, exit_code: 0 }] });
+  }
+
+  it('serves while Redis is not reached, and sessions wait, say why and go on by themselves', async () => {
+    redis.line.refuse();
+    await start();
+    const id = await system.session(system.model.on('Greet from Redis'), repository);
+    const waiting = await system.until(id, 'the reason', ({ reason }) => reason === 'LogUnavailable');
+    expect(waiting.message).toMatch(/the event log in Redis at 127\.0\.0\.1:\d+: it cannot be reached/);
+    const away = await system.request<{ checks: unknown }>('GET', '/readyz');
+    expect(away).toMatchObject({ status: 503, body: { checks: { kubernetes: 'ok', log: 'unreachable' } } });
+
+    redis.line.pass();
+    await expectGreeting(id);
+    expect((await system.request('GET', `/agent/sessions/${id}/diff`)).text).toContain('+hello');
+    expect((await system.request('GET', '/metrics')).text).toMatch(/^swe_agent_event_log_risks 0$/m);
+    const kinds = (await keys()).map((key) => key.replace(/\{[^}]*\}/, '{}')).sort();
+    expect(kinds).toEqual(['swe-agent:{}:blobs', 'swe-agent:{}:claim', 'swe-agent:{}:events']);
+    expect(existsSync(system.path('state/events.db'))).toBe(false);
+    expect(system.output).not.toContain('pass-word-1');
+
+    await system.clear();
+    expect(await keys()).toEqual([]);
+  });
+
+  it('goes on after a partition of 30 seconds in the middle of a command, which runs once', async () => {
+    await start();
+    const { id, runs, release } = await counting('Greet through a partition');
+    redis.line.hold();
+    const over = sleep(PARTITION_MS);
+    release();
+    await system.until(id, 'the reason', ({ reason }) => reason === 'LogUnavailable');
+    await over;
+    expect((await system.view(id)).reason).toBe('LogUnavailable');
+    redis.line.pass();
+    await expectGreeting(id);
+    expect(runs()).toBe(1);
+  }, 120_000);
+
+  it('goes on after kill -9 of Redis and of itself in the middle of a command, which runs once', async () => {
+    await start();
+    const { id, runs, release } = await counting('Greet after two deaths');
+    await redis.kill();
+    await system.kill();
+    release();
+    await redis.restart();
+    await system.start();
+    await expectGreeting(id);
+    expect(runs()).toBe(1);
+  });
+
+  withKubectl('reports a log that lost acknowledged writes, and does not go on with it', async () => {
+    await start();
+    const { id, runs, release } = await counting('Greet in spite of a lying disk');
+    const mirrored = await eventually('the status', async () => {
+      const { out } = await system.kubectl(['get', 'ags', id, '-o', 'jsonpath={.status.log.lastSeq}']);
+      return Number(out) > 5 && Number(out);
+    });
+    await system.kill();
+    await redis.kill();
+    redis.keepTransactions(1);
+    await redis.restart();
+    const events = (await keys()).find((key) => key.endsWith(':events')) ?? '';
+    const left = await redis.admin.llen(events);
+    expect(left).toBeLessThan(mirrored);
+    await system.start();
+    const { message } = await system.until(id, 'the report', ({ reason }) => reason === 'LogDamaged');
+    expect(message).toMatch(/ends at \d+ but status.log says that \d+ events were written: acknowledged writes were lost/);
+    release();
+    expect(await redis.admin.llen(events)).toBe(left);
+    expect(runs()).toBe(1);
+  });
+});
