@@ -1,9 +1,10 @@
 /** The sandbox with the repository in it: made the first time, found again after a restart, restored after a loss. */
 import { sleep } from '../../clock.ts';
 import { openSandbox } from '../../sandbox/commands.ts';
+import { restoreCheckpoint } from '../../sandbox/git/checkpoint.ts';
 import { GitError, type Snapshot } from '../../sandbox/git/git.ts';
 import { redactUrl } from '../../sandbox/git/repository-url.ts';
-import { restoreCheckpoint, seedWorktree } from '../../sandbox/git/worktree.ts';
+import { seedWorktree } from '../../sandbox/git/seed.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { type SandboxHandle, type SandboxTransport, SandboxUnavailableError } from '../../sandbox/transport.ts';
 import type { SandboxIdentityRecord } from '../event-parts.ts';
@@ -129,7 +130,7 @@ async function restore(
   context: ActionContext,
 ): Promise<string> {
   const bundle = await context.deps.blobs.get(context.owner.uid, checkpoint.bundle, context.signal);
-  await restoreCheckpoint(sandbox, { commit: checkpoint.commit, bundle }, context.signal);
+  await restoreCheckpoint(sandbox, { commit: checkpoint.commit, head: checkpoint.commit, bundles: [bundle] }, context.signal);
   return checkpoint.commit;
 }
 

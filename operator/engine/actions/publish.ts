@@ -1,6 +1,6 @@
 /** Hands the result over: a branch pushed where that is allowed, and in any case a bundle and a patch to download. */
 import { cut } from '../../api/conditions.ts';
-import { exportBundle } from '../../sandbox/git/worktree.ts';
+import { exportBundle } from '../../sandbox/git/export.ts';
 import { evidenceInWords } from '../evidence.ts';
 import type { SessionState } from '../state.ts';
 import type { ActionContext } from './context.ts';

@@ -1,6 +1,8 @@
 /** What the platform itself does to the worktree: undoing a role's changes, and committing an iteration. */
+
+import { exportBundle } from '../../sandbox/git/export.ts';
 import { GitError } from '../../sandbox/git/git.ts';
-import { commitWorktree, exportBundle, resetWorktree } from '../../sandbox/git/worktree.ts';
+import { commitWorktree, resetWorktree } from '../../sandbox/git/worktree.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import type { EventBody } from '../events.ts';
 import { workCommit } from '../rounds.ts';

@@ -2,7 +2,7 @@
 import { quoteAll } from '../quote.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { GitError } from './git.ts';
-import { parseFields, runScript } from './worktree.ts';
+import { parseFields, runScript } from './sandbox-git.ts';
 import { CHANGED_FILES, COMMIT_FILES } from './worktree-script.ts';
 
 export type TestsAlone = {

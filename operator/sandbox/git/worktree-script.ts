@@ -118,12 +118,36 @@ rm -f "$SWE_BUNDLE" "$SWE_BUNDLE".* "$SWE_SHALLOW"
 [ -e "$HOME/.gitconfig" ] || printf '%s\\n' "$SWE_IDENTITY" 2>/dev/null >"$HOME/.gitconfig" || :
 `;
 
+/**
+ * Commits the worktree on a ref of the platform's own and bundles what the excluded commit does not have; says only its tree
+ * when it is as it was at the last checkpoint.
+ */
+export const CHECKPOINT = `${PRELUDE}${ADD}
+require_seeded
+add
+tree=$(s write-tree) && keep_index && last=$(s rev-parse --verify "$SWE_LAST^{tree}") || exit 1
+echo "=tree $tree"
+report_added
+[ "$tree" != "$last" ] || exit 0
+commit=$(printf 'Checkpoint\\n' | s commit-tree "$tree" -p "$SWE_PARENT") &&
+  s update-ref refs/swe-agent/checkpoint "$commit" &&
+  s bundle create -q "$SWE_BUNDLE" refs/swe-agent/checkpoint "^$SWE_EXCLUDE" &&
+  bytes=$(wc -c <"$SWE_BUNDLE") || exit 1
+echo "=commit $commit"
+echo "=bytes" $bytes
+`;
+
+/** Branch and index are at the head, the worktree is at the commit. Each bundle may need the ones before it. */
 export const RESTORE = `${PRELUDE}${MAKE_GIT}${ADD}${GO_TO}
 require_seeded
-g --git-dir="$store" bundle unbundle "$SWE_BUNDLE" >/dev/null &&
-  g --git-dir="$store" update-ref refs/swe-agent/restored "$SWE_COMMIT" || exit 1
-go_to "$SWE_COMMIT"
-rm -f "$SWE_BUNDLE"
+number=0
+while [ "$number" -lt "$SWE_PIECES" ]; do
+  tip=$(g --git-dir="$store" bundle unbundle "$SWE_BUNDLE.$number") &&
+    s update-ref refs/swe-agent/restored "\${tip%% *}" && rm -f "$SWE_BUNDLE.$number" || exit 1
+  number=$((number + 1))
+done
+go_to "$SWE_HEAD"
+GIT_INDEX_FILE=$store/index s read-tree --reset -u "$SWE_COMMIT" || exit 1
 `;
 
 export const RESET = `${PRELUDE}${MAKE_GIT}${ADD}${GO_TO}

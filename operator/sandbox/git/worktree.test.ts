@@ -8,18 +8,11 @@ import { localSandbox } from '../../../test/support/local-sandbox.ts';
 import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { RepositoryCache } from './cache.ts';
+import { restoreCheckpoint } from './checkpoint.ts';
+import { exportBundle } from './export.ts';
 import type { Snapshot } from './git.ts';
-import {
-  type CommitRequest,
-  commitWorktree,
-  diff,
-  diffStat,
-  exportBundle,
-  resetWorktree,
-  restoreCheckpoint,
-  seedWorktree,
-  worktreeTree,
-} from './worktree.ts';
+import { seedWorktree } from './seed.ts';
+import { type CommitRequest, commitWorktree, diff, diffStat, resetWorktree, worktreeTree } from './worktree.ts';
 
 const identity = { name: 'Swe "Agent" Bot', email: 'bot@example.com' };
 
@@ -410,8 +403,8 @@ describe('a bundle of the changes', () => {
     await using other = await localSandbox(join(folder.path, 'other'));
     await seedWorktree(other.sandbox, snapshot, { identity, baseBranch: 'main', remoteUrl: source }, live());
     for (let times = 0; times < 2; times++) {
-      await restoreCheckpoint(other.sandbox, { commit: made.commit, bundle }, live());
-      expect(await worktreeTree(other.sandbox, live())).toBe(made.tree);
+      const whole = { commit: made.commit, head: made.commit, bundles: [bundle] };
+      expect(await restoreCheckpoint(other.sandbox, whole, live())).toBe(made.tree);
     }
     const { output } = await other.sandbox.query('git status --porcelain; git log --format=%s; ls', { signal: live() });
     expect(output).toBe('Change it\nCommit 2\nlink\nrun\nä.txt\n');
