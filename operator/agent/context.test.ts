@@ -31,6 +31,7 @@ function conversation(turns: Turn[], changes: Partial<Conversation> = {}): Conve
     failures: undefined,
     lastInput: undefined,
     repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
+    guides: { unseen: [], due: [] },
     silent: 0,
     ended: undefined,
     ...changes,
@@ -90,6 +91,24 @@ describe('keeping a conversation within the window', () => {
     expect(messages.map((message) => message.role)).toEqual(['user', 'user', 'assistant', 'tool']);
     expect(messages[1]?.text).toContain('Use tabs, never spaces.');
     expect(messages[1]?.text).toContain('Half of it is done.');
+  });
+
+  it('keeps the instructions of folders word for word when it summarises, and counts them', async () => {
+    const text = `Names are short. ${'rule '.repeat(4_000)}`;
+    const turns: Turn[] = [...result(1, 100), { kind: 'note', reason: 'instructions', text }, ...result(2, 100)];
+    const summarised = conversation(turns, { keepFrom: 3, summary: 'Half of it is done.' });
+    const { messages } = await renderConversation(summarised, store);
+    expect(messages[1]?.text).toContain(text);
+    expect(contextStep(summarised, 1_000, 6_000, RESERVE, false).do).toBe('summarise');
+    expect(
+      contextStep(
+        { ...summarised, turns: [...result(1, 100), ...result(3, 100).slice(1), ...result(2, 100)] },
+        1_000,
+        6_000,
+        RESERVE,
+        false,
+      ).do,
+    ).toBe('send');
   });
 
   it('says what is left out of a pruned result', async () => {

@@ -5,6 +5,7 @@
  */
 import type { Conversation, Turn } from '../engine/state.ts';
 import { estimateTokens } from '../llm/tokens.ts';
+import { keptWords } from './render.ts';
 
 export type ContextStep = { do: 'send' } | { do: 'prune'; callIds: string[] } | { do: 'summarise'; keepFrom: number };
 
@@ -54,7 +55,7 @@ export function contextStep(
 function usedTokens(conversation: Conversation, sizes: number[], fixedTokens: number): number {
   const { lastInput, keepFrom } = conversation;
   if (lastInput) return lastInput.tokens + sum(sizes.slice(lastInput.turns));
-  const summary = conversation.summary === undefined ? 0 : textTokens(conversation.summary);
+  const summary = conversation.summary === undefined ? 0 : textTokens(conversation.summary) + textTokens(keptWords(conversation));
   return fixedTokens + summary + sum(sizes.slice(keepFrom));
 }
 

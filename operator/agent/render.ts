@@ -12,10 +12,7 @@ export async function renderConversation(
 ): Promise<{ system: string; messages: Message[] }> {
   const messages: Message[] = [{ role: 'user', text: await texts.load(conversation.opening) }];
   if (conversation.summary !== undefined) {
-    const kept = conversation.turns
-      .slice(0, conversation.keepFrom)
-      .filter((turn) => turn.kind === 'note' && turn.reason === 'steering');
-    const said = kept.map((turn) => (turn.kind === 'note' ? turn.text : '')).join('\n\n');
+    const said = keptWords(conversation);
     const summary = await texts.load(conversation.summary);
     messages.push({
       role: 'user',
@@ -24,6 +21,15 @@ export async function renderConversation(
   }
   for (const turn of conversation.turns.slice(conversation.keepFrom)) messages.push(await message(turn, texts));
   return { system: await texts.load(conversation.system), messages };
+}
+
+/** What a summary never replaces, word for word: the user's messages and the instructions of folders. */
+export function keptWords({ turns, keepFrom }: Conversation): string {
+  const kept = turns.slice(0, keepFrom).filter((turn) => turn.kind === 'note');
+  return kept
+    .filter(({ reason }) => reason === 'steering' || reason === 'instructions')
+    .map(({ text }) => text)
+    .join('\n\n');
 }
 
 async function message(turn: Turn, texts: TextStore): Promise<Message> {

@@ -1,22 +1,46 @@
 /** What every role is told about a repository before its first step: how it is laid out, and its rules for contributors. */
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { changedPaths, GUIDE_BYTES, governing, guideWords, nestedGuides, readGuide, roomForNested } from './nested-guides.ts';
 
 const GUIDES = ['AGENTS.md', 'CLAUDE.md', 'CONTRIBUTING.md', '.github/CONTRIBUTING.md', 'docs/CONTRIBUTING.md'];
-const GUIDE_BYTES = 12 * 1024;
 const LISTED_FILES = 120;
 const LISTED_FOLDERS = 60;
+const NAMED_GUIDES = 20;
 
-export type Overview = { layout: string; guidelines: string };
+export type Overview = {
+  layout: string;
+  guidelines: string;
+  /** Instructions of folders that are not among the guidelines. */
+  guides: string[];
+};
 
-/** Looks at the worktree as it is now. */
-export async function overviewOf(sandbox: Sandbox, signal: AbortSignal): Promise<Overview> {
+/** Looks at the worktree as it is now. `changed`: the commits between which the work lies, when there is some. */
+export async function overviewOf(
+  sandbox: Sandbox,
+  { changed, contextWindow }: { changed: { from: string; to: string } | undefined; contextWindow: number | undefined },
+  signal: AbortSignal,
+): Promise<Overview> {
   const { output } = await sandbox.query('git ls-files -co --exclude-standard -z | tr "\\0" "\\n"', {
     signal,
     timeoutSeconds: 60,
     maxBytes: 64 * 1024 * 1024,
   });
   const files = [...new Set(output.split('\n').filter((file) => file !== ''))].sort();
-  return { layout: layoutOf(files), guidelines: await guidelinesOf(sandbox, files, signal) };
+  const nested = nestedGuides(files);
+  const paths = changed && nested.length > 0 ? await changedPaths(sandbox, changed.from, changed.to, signal) : [];
+  const parts = await rootGuides(sandbox, files, signal);
+  const shown = new Set<string>();
+  let room = roomForNested(contextWindow);
+  for (const guide of governing(nested, paths)) {
+    if (room < GUIDE_BYTES) break;
+    const words = guideWords(guide, await readGuide(sandbox, guide, GUIDE_BYTES, signal));
+    room -= Buffer.byteLength(words);
+    parts.push(words);
+    shown.add(guide);
+  }
+  const guides = nested.filter((guide) => !shown.has(guide));
+  if (guides.length > 0) parts.push(named(guides));
+  return { layout: layoutOf(files), guidelines: parts.join('\n\n'), guides };
 }
 
 /** A listing that stays short whatever the repository's size. */
@@ -38,25 +62,20 @@ export function layoutOf(files: readonly string[]): string {
   return [...top, ...lines].join('\n');
 }
 
-async function guidelinesOf(sandbox: Sandbox, files: readonly string[], signal: AbortSignal): Promise<string> {
+async function rootGuides(sandbox: Sandbox, files: readonly string[], signal: AbortSignal): Promise<string[]> {
   const parts: string[] = [];
   const seen = new Set<string>();
   for (const name of GUIDES) {
     if (!files.includes(name)) continue;
-    const bytes = await sandbox.readFile(name, { maxBytes: 1024 * 1024, signal }).catch((error: unknown) => {
-      // A guide that is too large or leads out of the worktree is not worth failing for.
-      if (signal.aborted || !(error instanceof Error) || error.name !== 'PathError') throw error;
-      return undefined;
-    });
-    if (!bytes) continue;
-    const text = Buffer.from(bytes).toString('utf8').trim();
-    if (text === '' || seen.has(text)) continue;
+    const text = await readGuide(sandbox, name, GUIDE_BYTES, signal);
+    if (text === undefined || seen.has(text)) continue;
     seen.add(text);
-    const cut = text.length > GUIDE_BYTES ? `${text.slice(0, GUIDE_BYTES)}\n[cut; the rest is in ${name}]` : text;
-    parts.push(`## ${name}\n\n${cut}`);
+    parts.push(`## ${name}\n\n${text}`);
   }
-  const nested = files.filter((file) => file.endsWith('/AGENTS.md'));
-  if (nested.length > 0)
-    parts.push(`Folders with an AGENTS.md of their own, which holds for what is below them: ${nested.slice(0, 20).join(', ')}`);
-  return parts.join('\n\n');
+  return parts;
+}
+
+function named(guides: readonly string[]): string {
+  const more = guides.length > NAMED_GUIDES ? ` and ${guides.length - NAMED_GUIDES} more` : '';
+  return `Instructions that hold for what is below their folder: ${guides.slice(0, NAMED_GUIDES).join(', ')}${more}. You are given each of them when you first look into its folder.`;
 }

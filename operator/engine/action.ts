@@ -11,6 +11,8 @@ export type Action =
   | { do: 'open-conversation'; role: ConversationRole }
   | { do: 'call-model'; profile: string; diagnose: boolean }
   | { do: 'run-tool'; call: RecordedCall }
+  /** Tell the role what the repository says of a folder that it looked into. */
+  | { do: 'hand-guide'; guide: string }
   /** Put the worktree back to a commit, then record. */
   | { do: 'reset-worktree'; commit: string; events: EventBody[] }
   | { do: 'commit' }

@@ -24,6 +24,8 @@ export function converse(state: SessionState, intent: Intent, conversation: Conv
     return record(...conversation.openCalls.map((open) => skipped(conversation, open)));
   }
   if (call) return { do: 'run-tool', call };
+  const [guide] = conversation.guides.due;
+  if (guide !== undefined) return { do: 'hand-guide', guide };
   if (inputs.length > 0)
     return record(told(conversation, inputs), applied(inputs, conversation.role === 'planner' ? 'goal' : 'steering'));
   const { repeats } = conversation;

@@ -39,7 +39,7 @@ export type ReviewFinding = { file: string; line?: number; problem: string };
  */
 export type ToolOutcome = 'ok' | 'error' | 'interrupted' | 'lost';
 
-export type NoteReason = 'steering' | 'nudge' | 'diagnosis' | 'environment' | 'no-tool-call' | 'cut-off';
+export type NoteReason = 'steering' | 'nudge' | 'diagnosis' | 'environment' | 'instructions' | 'no-tool-call' | 'cut-off';
 
 /**
  * What a check is run on besides the result. before: the commit that was cloned, so that what the work changed can be

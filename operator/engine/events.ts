@@ -64,6 +64,8 @@ export type EventBody =
       promptVersion: string;
       system: TextOrBlob;
       opening: TextOrBlob;
+      /** Instructions of folders that the role is not told yet, by their paths. */
+      guides?: string[];
     }
   | { type: 'conversation.ended'; conversation: string; reason: 'submitted' | 'replanned' | 'abandoned' }
   | { type: 'model.requested'; conversation: string; call: number; profile: string; model: string; purpose: ModelPurpose }
@@ -91,8 +93,8 @@ export type EventBody =
       /** When the next try is due, ms since 1970. */
       retryAt?: number;
     }
-  /** A message that the platform puts into a conversation: steering, a nudge, what was lost. Shown to the model as a user message. */
-  | { type: 'note.added'; conversation: string; reason: NoteReason; text: string; inputIds?: string[] }
+  /** A message that the platform puts into a conversation: steering, a nudge, what was lost. Shown to the model as a user message. `guide`: whose instructions it holds. */
+  | { type: 'note.added'; conversation: string; reason: NoteReason; text: string; inputIds?: string[]; guide?: string }
   /** Everything before `keepFrom` (index of a message of the conversation) is replaced by the summary. */
   | { type: 'context.summarised'; conversation: string; keepFrom: number; summary: TextOrBlob }
   /** The results of these calls are no longer sent whole. */
@@ -121,6 +123,8 @@ export type EventBody =
       durationMs: number;
       /** Repository paths that the tool wrote. */
       wrote?: string[];
+      /** Instructions of folders that the call looked into, which the role is told next. */
+      guides?: string[];
     }
   // plan
   | { type: 'plan.submitted'; revision: number; title: string; steps: PlanStep[]; checks: string[] }

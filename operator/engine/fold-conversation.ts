@@ -22,6 +22,7 @@ export function begun(event: EventOf<'conversation.started'>): Conversation {
     failures: undefined,
     lastInput: undefined,
     repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
+    guides: { unseen: event.guides ?? [], due: [] },
     silent: 0,
     ended: undefined,
   };
@@ -85,7 +86,9 @@ export function talk(conversation: Conversation, event: ConversationEvent): Conv
         nudges: repeats.nudges + (event.reason === 'nudge' ? 1 : 0),
         diagnoses: repeats.diagnoses + (event.reason === 'diagnosis' ? 1 : 0),
       };
-      return { ...conversation, turns, repeats: nudged };
+      const { unseen, due } = conversation.guides;
+      const guides = { unseen, due: due.filter((guide) => guide !== event.guide) };
+      return { ...conversation, turns, repeats: nudged, guides };
     }
     case 'context.summarised':
       if (event.keepFrom > conversation.turns.length)
@@ -120,7 +123,11 @@ export function talk(conversation: Conversation, event: ConversationEvent): Conv
       const fingerprint = fingerprintOf(call, event.outcome, event.result);
       const { repeats } = conversation;
       const counted = { ...repeats, fingerprint, count: fingerprint === repeats.fingerprint ? repeats.count + 1 : 1 };
-      return { ...conversation, turns, openCalls, started: undefined, repeats: counted };
+      const { guides: met = [] } = event;
+      const { unseen, due } = conversation.guides;
+      const guides =
+        met.length === 0 ? conversation.guides : { unseen: unseen.filter((one) => !met.includes(one)), due: [...due, ...met] };
+      return { ...conversation, turns, openCalls, started: undefined, repeats: counted, guides };
     }
     default:
       throw new ImpossibleLogError(event, 'it is no event of a conversation');

@@ -189,6 +189,8 @@ function noteLines(event: EventOf<'note.added'>, who: string): string[] {
       return text(event.text, `${who}: Stuck; a fresh look: `);
     case 'environment':
       return text(event.text, 'Note: ');
+    case 'instructions':
+      return [`${who}: Was given ${event.guide ?? 'instructions of the repository'}.`];
     case 'no-tool-call':
       return [`${who}: Answered without using a tool; was asked to go on.`];
     case 'cut-off':

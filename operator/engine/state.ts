@@ -48,6 +48,8 @@ export type Conversation = {
   lastInput: { tokens: number; turns: number } | undefined;
   /** How often the same action gave the same result in a row, and what was done about it. */
   repeats: { fingerprint: string; count: number; nudges: number; diagnoses: number };
+  /** Instructions of folders: those nobody came near yet, and those that the role is to be told before it goes on. */
+  guides: { unseen: readonly string[]; due: readonly string[] };
   /** Answers without a tool call in a row. */
   silent: number;
   ended: EventOf<'conversation.ended'>['reason'] | undefined;

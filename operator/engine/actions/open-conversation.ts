@@ -28,7 +28,8 @@ export async function openConversation(role: ConversationRole, context: ActionCo
   const sandbox = await context.sandbox();
   // Checks may have written to the worktree, or were run on something else than the work, which is committed then.
   if (state.displaced || (role === 'reviewer' && state.commit)) await resetWorktree(sandbox, workCommit(state), signal);
-  const { layout, guidelines } = await overviewOf(sandbox, signal);
+  const changed = state.base && state.commit ? { from: state.base.commit, to: state.commit.commit } : undefined;
+  const { layout, guidelines, guides } = await overviewOf(sandbox, { changed, contextWindow: binding?.contextWindow }, signal);
   const facts: OpeningFacts = {
     state,
     layout,
@@ -45,6 +46,7 @@ export async function openConversation(role: ConversationRole, context: ActionCo
     promptVersion: PROMPT_VERSION,
     system: await texts.store(systemPrompt(role, sandbox.worktree, guidelines)),
     opening: await texts.store(OPENINGS[role](facts)),
+    ...(guides.length > 0 ? { guides } : {}),
   });
 }
 

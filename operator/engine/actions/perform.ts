@@ -2,6 +2,7 @@
 import type { Action } from '../action.ts';
 import { callModel } from './call-model.ts';
 import type { ActionContext } from './context.ts';
+import { handGuide } from './hand-guide.ts';
 import { isolateTests } from './isolate-tests.ts';
 import { openConversation } from './open-conversation.ts';
 import { provision } from './provision.ts';
@@ -21,6 +22,8 @@ export async function perform(action: Action, context: ActionContext): Promise<v
       return callModel(action, context);
     case 'run-tool':
       return runTool(action.call, context);
+    case 'hand-guide':
+      return handGuide(action, context);
     case 'reset-worktree':
       return reset(action, context);
     case 'commit':

@@ -1,4 +1,5 @@
 /** One tool call: refused with words for the model, done by the session itself, or run in the sandbox under an operation id. */
+import { guidesTouched } from '../../agent/nested-guides.ts';
 import { parseArguments } from '../../agent/tools/arguments.ts';
 import { toolsFor } from '../../agent/tools/catalog.ts';
 import type { SandboxTool, ToolResult } from '../../agent/tools/tool.ts';
@@ -88,14 +89,15 @@ async function runInSandbox(
       throw signal.reason;
     }
   }
-  await finish(call, conversation, context, result, began);
+  const guides = guidesTouched(conversation.guides.unseen, { name: call.name, args, wrote: result.wrote }, sandbox.worktree);
+  await finish(call, conversation, context, { ...result, guides }, began);
 }
 
 async function finish(
   call: RecordedCall,
   conversation: Conversation,
   context: ActionContext,
-  result: ToolResult,
+  result: ToolResult & { guides?: string[] },
   began: number,
   events: Parameters<ActionContext['emit']> = [],
 ): Promise<void> {
@@ -111,6 +113,7 @@ async function finish(
       durationMs: context.deps.now() - began,
       ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
       ...(result.wrote === undefined ? {} : { wrote: result.wrote }),
+      ...(result.guides?.length ? { guides: result.guides } : {}),
     },
     ...events,
   );
