@@ -31,7 +31,8 @@ export class SocketOwners {
       let turn = performance.now();
       for (const pid of this.#order()) {
         for (const name of socketsOf(pid, open)) {
-          this.#remember(pid);
+          // This process has many files open, and seldom calls itself: it stays the last.
+          if (pid !== process.pid) this.#remember(pid);
           for (const { answer } of open.get(name) ?? []) answer(pid);
           open.delete(name);
         }
@@ -46,12 +47,13 @@ export class SocketOwners {
   }
 
   /** Who had one lately, then the youngest first: whoever has just connected has often just been started. */
-  #order(): Set<number> {
-    const young = processes().sort((a, b) => b - a);
-    const order = new Set([...this.#lately, ...young]);
-    // This process has many files open, and seldom calls itself.
-    order.delete(process.pid);
-    return order.add(process.pid);
+  *#order(): Generator<number> {
+    // As they are now: those that are found move.
+    const lately = [...this.#lately];
+    yield* lately;
+    const tried = new Set([...lately, process.pid]);
+    for (const pid of processes().sort((a, b) => b - a)) if (!tried.has(pid)) yield pid;
+    yield process.pid;
   }
 
   #remember(pid: number): void {

@@ -1,5 +1,5 @@
 /** The TCP sockets of this machine's network (Linux): which user and which open file a connection's other end belongs to. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 
@@ -28,24 +28,46 @@ export function findTcpSocket(
   const [from, to] = [hexAddress(local.address), hexAddress(remote.address)];
   const pair = (prefix: string) => ` ${prefix}${from}:${hexPort(local.port)} ${prefix}${to}:${hexPort(remote.port)} `;
   if (from.length !== to.length) return undefined;
-  if (from.length > 8) return socketOf(read(tables.v6), pair(''));
-  return socketOf(read(tables.v4), pair('')) ?? socketOf(read(tables.v6), pair(MAPPED));
+  if (from.length > 8) return socketOf(tables.v6, pair(''));
+  return socketOf(tables.v4, pair('')) ?? socketOf(tables.v6, pair(MAPPED));
 }
 
 function socketOf(table: string, ends: string): TcpSocket | undefined {
-  const at = table.indexOf(ends);
-  if (at < 0) return undefined;
-  // st, tx_queue:rx_queue, tr:tm->when, retrnsmt, uid, timeout, inode
-  const fields = table.slice(at + ends.length, at + ends.length + 120).split(/ +/);
-  return { uid: Number(fields[4]), inode: fields[6] ?? '0' };
+  for (const lines of linesOf(table)) {
+    const at = lines.indexOf(ends);
+    if (at < 0) continue;
+    // st, tx_queue:rx_queue, tr:tm->when, retrnsmt, uid, timeout, inode
+    const fields = lines.slice(at + ends.length, at + ends.length + 120).split(/ +/);
+    return { uid: Number(fields[4]), inode: fields[6] ?? '0' };
+  }
+  return undefined;
 }
 
-/** Absent where the kernel has no IPv6. */
-function read(path: string): string {
+const CHUNK = Buffer.allocUnsafe(1 << 16);
+
+/**
+ * The table, some whole lines at a time: the kernel goes through all its places for sockets as it is read, which takes it
+ * a millisecond or two, and nobody needs what comes after the line that is looked for.
+ */
+function* linesOf(path: string): Generator<string> {
+  let file: number;
   try {
-    return readFileSync(path, 'latin1');
+    file = openSync(path, 'r');
   } catch {
-    return '';
+    // Absent where the kernel has no IPv6.
+    return;
+  }
+  try {
+    let rest = '';
+    for (let length = readSync(file, CHUNK); length > 0; length = readSync(file, CHUNK)) {
+      const text = rest + CHUNK.toString('latin1', 0, length);
+      const end = text.lastIndexOf('\n') + 1;
+      rest = text.slice(end);
+      yield text.slice(0, end);
+    }
+    yield rest;
+  } finally {
+    closeSync(file);
   }
 }
 
