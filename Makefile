@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test e2e crash check generate bench clean cluster-up cluster-down cluster-test docker-up docker-down
+.PHONY: help install run demo test e2e crash check generate bench clean cluster-build cluster-up cluster-down cluster-test docker-up docker-down
 
 install = sh scripts/install
 
@@ -19,8 +19,8 @@ demo: ## Show the whole main job with a scripted model, without any key
 test: ## Run all tests but those of `make crash`; ARGS="operator/engine" runs some of them
 	@$(install) && exec sh scripts/jest $(if $(ARGS),$(ARGS),--testPathIgnorePatterns /node_modules/ '/test/(integration|e2e)/crash\.test\.ts$$')
 
-e2e: ## Run the tests through the doors of the whole system, crashes included
-	@$(install) && exec sh scripts/jest test/e2e/
+e2e: ## Run the tests through the doors of the whole system: on this machine, crashes included, and on a cluster
+	@$(install) && exec test/cluster/with.sh sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
 
 crash: ## Kill the operator at every write and the whole system in the middle of its work (two minutes)
 	@$(install) && exec sh scripts/jest test/integration/crash.test.ts test/e2e/crash.test.ts
@@ -34,14 +34,17 @@ generate: ## Make the types and validators from crds/, and the table in docs/set
 bench: ## Measure the system against a bare loop
 	@$(install) && exec sh scripts/node bench/main.ts $(ARGS)
 
+cluster-build: ## Make what that needs and start nothing: ten minutes once, nothing to do after that
+	@$(install) && exec test/cluster/build.sh
+
 cluster-up: ## Bring up a real one-node Kubernetes for tests (root on Linux; docs/development-cluster.md)
 	@$(install) && exec test/cluster/up.sh
 
 cluster-down: ## Stop it and leave nothing behind; WIPE=1 forgets its objects as well
 	@exec test/cluster/down.sh
 
-cluster-test: ## Show that the cluster does what tests rely on; E2E_KUBECONFIG names another one
-	@$(install) && CLUSTER_TESTS=true exec sh scripts/jest test/cluster/
+cluster-test: ## Run the tests on a cluster: that of E2E_KUBECONFIG, else the built one; ARGS names some of them
+	@$(install) && exec test/cluster/with.sh sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
 
 docker-up: ## Start a real Docker engine for tests of the images (root on Linux)
 	@$(install) && exec test/cluster/docker.sh up

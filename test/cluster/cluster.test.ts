@@ -1,7 +1,4 @@
-/**
- * What later tests rely on of a cluster, seen on the one there is: `make cluster-test`. Elsewhere it is skipped, because
- * a cluster that happens to run is not to decide about tests that do not need one.
- */
+/** What later tests rely on of a cluster, seen on the one there is; and how that one is found. */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -12,12 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Kubectl, kubectl } from '../support/kubectl.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { findCluster } from './cluster.ts';
-
-const found = process.env.CLUSTER_TESTS === 'true' ? findCluster(process.env) : { missing: 'CLUSTER_TESTS is not "true"' };
-const cluster = 'missing' in found ? undefined : found;
-if ('missing' in found) console.warn(`the tests on a cluster are skipped: ${found.missing}`);
-else console.info(`taken: ${found.description}`);
+import { describeOnCluster, findCluster, wantedCluster } from './cluster.ts';
 
 const STEP_MS = 60_000;
 const RESTRICTED = {
@@ -27,14 +19,14 @@ const RESTRICTED = {
 };
 const CONTAINER = { securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } };
 
-(cluster ? describe : describe.skip)('a cluster', () => {
+describeOnCluster('a cluster', (cluster) => {
   const namespace = `cluster-test-${randomBytes(4).toString('hex')}`;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let kube: Kubectl;
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    kube = kubectl(cluster?.kubeconfig ?? '', folder.path);
+    kube = kubectl(cluster.kubeconfig, folder.path);
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
     // Its ServiceAccount is made a moment later; no Pod is admitted before.
@@ -72,7 +64,7 @@ const CONTAINER = { securityContext: { allowPrivilegeEscalation: false, capabili
     STEP_MS,
   );
 
-  (cluster?.hostAddress ? it : it.skip)(
+  (cluster.hostAddress ? it : it.skip)(
     'holds a Pod to its NetworkPolicy from its first moment',
     async () => {
       const hits: string[] = [];
@@ -84,26 +76,26 @@ const CONTAINER = { securityContext: { allowPrivilegeEscalation: false, capabili
       try {
         const { port } = server.address() as AddressInfo;
         const address = (host: string | undefined, path: string) => `http://${host}:${port}/${path}`;
-        const open = cluster?.publicAddress ?? cluster?.hostAddress;
-        const blocked = cluster?.publicAddress ? cluster.hostAddress : undefined;
+        const open = cluster.publicAddress ?? cluster.hostAddress;
+        const blocked = cluster.publicAddress ? cluster.hostAddress : undefined;
         await apply(
           policy('guarded', blocked === undefined ? [] : [{ to: [{ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }] }]),
         );
         const get = (url: string) =>
           `python3 -c 'import urllib.request as r; print(end=r.urlopen("${url}", timeout=3).read().decode())' 2>/dev/null`;
-        const tries = `${get(address(cluster?.hostAddress, 'guarded-first'))}; echo tried; sleep 600`;
+        const tries = `${get(address(cluster.hostAddress, 'guarded-first'))}; echo tried; sleep 600`;
         await startPod('guarded', 'python:3.12-slim', tries);
         await startPod('free', 'python:3.12-slim', 'sleep 600');
         await ready('guarded');
         await ready('free');
         // The free Pod shows that the way is there, so that a failure of the guarded one means something.
-        expect(await inPod('free', get(address(cluster?.hostAddress, 'free')))).toMatchObject({ code: 0, out: 'reached' });
+        expect(await inPod('free', get(address(cluster.hostAddress, 'free')))).toMatchObject({ code: 0, out: 'reached' });
         await eventually(
           'the first try of the guarded Pod',
           async () => (await kube(['-n', namespace, 'logs', 'guarded'])).out.includes('tried'),
           STEP_MS,
         );
-        expect((await inPod('guarded', get(address(cluster?.hostAddress, 'guarded')))).code).not.toBe(0);
+        expect((await inPod('guarded', get(address(cluster.hostAddress, 'guarded')))).code).not.toBe(0);
         if (blocked !== undefined)
           expect(await inPod('guarded', get(address(open, 'public')))).toMatchObject({ code: 0, out: 'reached' });
         expect(hits.filter((path) => path.startsWith('/guarded'))).toEqual([]);
@@ -111,7 +103,7 @@ const CONTAINER = { securityContext: { allowPrivilegeEscalation: false, capabili
         await kube(['-n', namespace, 'delete', 'networkpolicy', 'guarded']);
         await eventually(
           'the way of the Pod without its policy',
-          async () => (await inPod('guarded', get(address(cluster?.hostAddress, 'later')))).code === 0,
+          async () => (await inPod('guarded', get(address(cluster.hostAddress, 'later')))).code === 0,
           STEP_MS,
         );
       } finally {
@@ -179,6 +171,17 @@ describe('the choice of a cluster', () => {
     });
   });
 
+  it('is made only where tests on one are wanted, and must come to something in CI', async () => {
+    await using folder = await temporaryFolder();
+    await writeFile(join(folder.path, 'kubeconfig'), '');
+    const there = { SWE_AGENT_CLUSTER_DIR: folder.path };
+    expect(wantedCluster(there)).toMatchObject({ missing: expect.stringContaining('make e2e') });
+    expect(wantedCluster({ ...there, CLUSTER_TESTS: 'true', CI: 'true' })).toMatchObject({ which: 'built' });
+    const gone = { SWE_AGENT_CLUSTER_DIR: join(folder.path, 'nowhere'), CLUSTER_TESTS: 'true' };
+    expect(wantedCluster(gone)).toMatchObject({ missing: expect.stringContaining('make cluster-up') });
+    expect(() => wantedCluster({ ...gone, CI: 'true' })).toThrow('must run here');
+  });
+
   it('finds the one that was built in its folder', async () => {
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, 'kubeconfig'), '');
@@ -188,18 +191,33 @@ describe('the choice of a cluster', () => {
 
 describe('a script of the cluster', () => {
   it('says plainly that it needs root on Linux', async () => {
-    await using folder = await temporaryFolder();
-    const args = [join(import.meta.dirname, 'up.sh')];
-    const root = process.platform === 'linux' && process.getuid?.() === 0;
-    // The folder is passed on: not root's cache, which another user could not even see.
-    const options = {
-      encoding: 'utf8',
-      env: { PATH: process.env.PATH, HOME: folder.path, SWE_AGENT_CLUSTER_DIR: folder.path },
-    } as const;
-    const tried = root
-      ? spawnSync('setpriv', ['--reuid', '65534', '--clear-groups', 'bash', ...args], options)
-      : spawnSync('bash', args, options);
-    expect(tried.status).toBe(1);
+    const tried = await asNobody('up.sh');
+    expect(tried).toMatchObject({ status: 69, stdout: '' });
     expect(tried.stderr).toMatch(/^cluster: needs (root|Linux).*E2E_KUBECONFIG/);
   });
+
+  it('runs tests all the same where no cluster can be had, but not in CI', async () => {
+    const tried = await asNobody('with.sh', ['echo', 'run']);
+    expect(tried).toMatchObject({ status: 0, stdout: 'run\n' });
+    expect(tried.stderr).toContain('so the tests on a cluster are skipped');
+    expect(await asNobody('with.sh', ['echo', 'run'], { CI: 'true' })).toMatchObject({ status: 69, stdout: '' });
+  });
+
+  it('takes the cluster that E2E_KUBECONFIG names without any right, and says so', async () => {
+    const tried = await asNobody('with.sh', ['sh', '-c', 'echo $CLUSTER_TESTS'], { E2E_KUBECONFIG: '/named' });
+    expect(tried).toEqual({
+      status: 0,
+      stdout: 'true\n',
+      stderr: 'cluster: takes the cluster that E2E_KUBECONFIG names: /named\n',
+    });
+  });
 });
+
+/** Runs the script as somebody who is not root, by what `id` says. */
+async function asNobody(script: string, args: readonly string[] = [], environment: Record<string, string> = {}) {
+  await using folder = await temporaryFolder();
+  await writeFile(join(folder.path, 'id'), '#!/bin/sh\necho 65534\n', { mode: 0o755 });
+  const env = { PATH: `${folder.path}:${process.env.PATH}`, HOME: folder.path, ...environment };
+  const { status, stdout, stderr } = spawnSync('bash', [join(import.meta.dirname, script), ...args], { encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}

@@ -1,5 +1,7 @@
 /**
- * The cluster that tests use: the one that E2E_KUBECONFIG names, else the one that `make cluster-up` brought up.
+ * The cluster that tests use: the one that E2E_KUBECONFIG names, else the one that `make cluster-up` brought up. Tests get
+ * it from `describeOnCluster`, the only place that decides whether they run; `make e2e` and `make cluster-test` see to it
+ * that there is one (with.sh) and run their files one after another, because some of them stop parts of it.
  *
  * Of a cluster of one's own, tests need two things more where they are used: E2E_HOST_ADDRESS, an address of this machine
  * that its Pods reach (a model server of a test listens there), and E2E_IMPORT_IMAGE, a command that the path of an image
@@ -10,6 +12,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { describe, it } from '@jest/globals';
 
 export type TestCluster = {
   /** own: named by E2E_KUBECONFIG; built: of `make cluster-up`. */
@@ -41,7 +44,16 @@ export type Daemons = {
 
 /** Environment variables that say which cluster is meant. */
 export type ClusterEnvironment = Partial<
-  Record<'E2E_KUBECONFIG' | 'E2E_HOST_ADDRESS' | 'E2E_IMPORT_IMAGE' | 'SWE_AGENT_CLUSTER_DIR' | 'XDG_CACHE_HOME', string>
+  Record<
+    | 'CI'
+    | 'CLUSTER_TESTS'
+    | 'E2E_KUBECONFIG'
+    | 'E2E_HOST_ADDRESS'
+    | 'E2E_IMPORT_IMAGE'
+    | 'SWE_AGENT_CLUSTER_DIR'
+    | 'XDG_CACHE_HOME',
+    string
+  >
 >;
 
 const HERE = import.meta.dirname;
@@ -49,6 +61,32 @@ const HERE = import.meta.dirname;
 const IMPORT_TIMEOUT_MS = 180_000;
 const DAEMON_TIMEOUT_MS = 90_000;
 const run = promisify(execFile);
+
+/**
+ * `describe` with the cluster, where tests on one are wanted (CLUSTER_TESTS=true) and there is one. Else the reason is
+ * printed and a skipped test stands for them all.
+ * @throws with CI=true when they are wanted and there is none
+ */
+export function describeOnCluster(name: string, tests: (cluster: TestCluster) => void): void {
+  const found = wantedCluster(process.env);
+  if (!('missing' in found)) {
+    console.info(`on a cluster: ${found.description}`);
+    describe(name, () => tests(found));
+    return;
+  }
+  console.warn(`the tests on a cluster are skipped: ${found.missing}`);
+  describe.skip(name, () => it('needs a cluster', () => undefined));
+}
+
+/** As findCluster, where tests on a cluster are wanted. @throws with CI=true when they are wanted and there is none */
+export function wantedCluster(environment: ClusterEnvironment): TestCluster | { missing: string } {
+  if (environment.CLUSTER_TESTS !== 'true')
+    return { missing: 'an everyday run needs no cluster; "make e2e" and "make cluster-test" run them' };
+  const found = findCluster(environment);
+  if ('missing' in found && environment.CI === 'true')
+    throw new Error(`the tests on a cluster must run here, but ${found.missing}`);
+  return found;
+}
 
 /** The cluster there is, or why there is none in words that say what to do. It starts nothing. */
 export function findCluster(environment: ClusterEnvironment): TestCluster | { missing: string } {

@@ -36,20 +36,24 @@ cd "$work"
 
 # debian NAME [PACKAGES]: a Debian root with these packages, separated by commas.
 debian() {
-  local mirror
-  mirror=$(apt-cache policy bash | grep -m1 -oE 'https?://[^ ]+/debian' || true)
-  # shellcheck disable=SC2086
-  nice -n 15 debootstrap --variant=minbase --cache-dir="$work/packages" ${2:+--include=$2} bookworm "$1" $mirror >"$1.log" 2>&1 ||
-    fail "debootstrap failed: $(tail -n 3 "$1.log")"
+  patiently bootstrap "$@" || fail "debootstrap failed: $(tail -n 3 "$1.log")"
   rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/* "$1"/usr/share/{doc,man,locale,info}/* "$1"/var/log/*.log
   printf 'app:x:10001:10001::/home/app:/bin/sh\n' >>"$1/etc/passwd"
   printf 'app:x:10001:\n' >>"$1/etc/group"
   install -d -o 10001 -g 10001 "$1/home/app"
 }
 
+bootstrap() {
+  local mirror
+  rm -rf "$1"
+  mirror=$(apt-cache policy bash | grep -m1 -oE 'https?://[^ ]+/debian' || true)
+  # shellcheck disable=SC2086
+  nice -n 15 debootstrap --variant=minbase --cache-dir="$work/packages" ${2:+--include=$2} bookworm "$1" $mirror >"$1.log" 2>&1
+}
+
 # package NAME FOLDER: unpacks a Debian package there without installing it.
 package() {
-  (cd "$work/packages" && apt-get download -qq "$1" >/dev/null 2>&1) || fail "the Debian package $1 could not be downloaded"
+  (cd "$work/packages" && patiently apt-get download -qq "$1" >/dev/null 2>&1) || fail "the Debian package $1 could not be downloaded"
   dpkg-deb -x "$work/packages/$1"_*.deb "$2"
 }
 
@@ -137,10 +141,14 @@ mkdir -p node/usr/local/{bin,lib/node_modules}
 package libatomic1 node
 rm -rf node/usr/share
 install -m 755 "$node" node/usr/local/bin/node
+# npm in a build trusts what this machine trusts: its way to the registry may have an authority of its own.
+authorities=/etc/ssl/certs/ca-certificates.crt
+[ ! -e "$authorities" ] || install -D -m 644 "$authorities" "node$authorities"
 cp -rL "$(dirname "$(readlink -f "$(command -v npm)")")/.." node/usr/local/lib/node_modules/npm
 for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "node/usr/local/bin/$name"; done
 layer node
-image docker.io/library/node:26-slim "$(stand_in 'minimal Debian with the Node of this project and the npm of this machine, in the place of node:26-slim' '{ Cmd: ["node"] }')" base node
+image docker.io/library/node:26-slim "$(stand_in 'minimal Debian with the Node of this project and the npm of this machine, in the place of node:26-slim' "$(jq -n --arg file "$authorities" \
+  '{ Cmd: ["node"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "NODE_EXTRA_CA_CERTS=" + $file] }')")" base node
 archive node
 
 printf '%s' "$made" >"$images/.made"

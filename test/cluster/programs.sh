@@ -16,8 +16,10 @@ module() {
   built "$name" "$stamp" && return
   say "building $name ..."
   rm -rf "$bin/.new-$name" && mkdir -p "$bin/.new-$name"
-  (cd "$here/modules/$name" && CGO_ENABLED=0 nice -n 15 go build -mod=readonly -trimpath -ldflags "-s -w ${link_flags:-}" -o "$bin/.new-$name/" "$@") ||
-    fail "$name could not be built"
+  (
+    cd "$here/modules/$name"
+    CGO_ENABLED=0 patiently nice -n 15 go build -mod=readonly -trimpath -ldflags "-s -w ${link_flags:-}" -o "$bin/.new-$name/" "$@"
+  ) || fail "$name could not be built"
   keep "$name" "$stamp"
 }
 
@@ -26,7 +28,7 @@ published() {
   built "$1" "$2" && return
   say "building $1 ..."
   rm -rf "$bin/.new-$1" && mkdir -p "$bin/.new-$1"
-  GOBIN="$bin/.new-$1" CGO_ENABLED=0 nice -n 15 go install -trimpath -ldflags '-s -w' "$2" || fail "$1 could not be built"
+  GOBIN="$bin/.new-$1" CGO_ENABLED=0 patiently nice -n 15 go install -trimpath -ldflags '-s -w' "$2" || fail "$1 could not be built"
   keep "$1" "$2"
 }
 

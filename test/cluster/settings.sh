@@ -8,16 +8,22 @@ kubernetes_version=1.35.4
 helm_version=3.19.5
 kwok_version=0.8.0
 
+# Go wants it, and a service may have none.
+: "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
+export HOME
+
 # Everything lives here: programs and image archives are a cache, state is the cluster itself.
 cluster_dir=${SWE_AGENT_CLUSTER_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/swe-agent-cluster}
 bin=$cluster_dir/bin
 images=$cluster_dir/images
+cluster_archives=("$images"/{pause,small,debian,sandboxes}.tar)
 state=$cluster_dir/state
 run=$state/run
 logs=$state/log
 kubeconfig=$cluster_dir/kubeconfig
 
-# One cluster per machine: these names and addresses are fixed, and belong to nobody else.
+# One cluster per machine: these names and addresses are fixed, and belong to nobody else. The record tells whose it is.
+owner=/run/swe-agent-cluster
 namespace=swe-agent
 node_name=swe-agent-node
 host_link=swe-agent0
@@ -47,14 +53,21 @@ fail() {
   exit 1
 }
 
+# impossible TEXT: ends the script when this machine cannot have the cluster; whoever runs tests may go on without.
+impossible=69
+impossible() {
+  say "$*"
+  exit "$impossible"
+}
+
 # Needs the kernel's namespaces and mounts, thus Linux and root.
 require_linux_root() {
-  [ "$(uname -s)" = Linux ] || fail "needs Linux (this is $(uname -s)); set E2E_KUBECONFIG to a cluster of your own, see docs/development-cluster.md"
-  [ "$(id -u)" = 0 ] || fail "needs root, for network namespaces, mounts and containers: run it with sudo, or set E2E_KUBECONFIG to a cluster of your own, see docs/development-cluster.md"
+  [ "$(uname -s)" = Linux ] || impossible "needs Linux (this is $(uname -s)); set E2E_KUBECONFIG to a cluster of your own, see docs/development-cluster.md"
+  [ "$(id -u)" = 0 ] || impossible "needs root, for network namespaces, mounts and containers: run it with sudo, or set E2E_KUBECONFIG to a cluster of your own, see docs/development-cluster.md"
 }
 
 # Kubernetes and its companions are built from source.
-require_go() { command -v go >/dev/null || fail 'needs Go 1.26 or newer (https://go.dev/dl), and found none'; }
+require_go() { command -v go >/dev/null || impossible 'needs Go 1.26 or newer (https://go.dev/dl), and found none'; }
 
 # packages PROGRAM:PACKAGE...: installs the Debian packages whose program, by name or path, is not there.
 packages() {
@@ -63,10 +76,28 @@ packages() {
     command -v "${pair%%:*}" >/dev/null || [ -x "${pair%%:*}" ] || missing+=("${pair##*:}")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  command -v apt-get >/dev/null || fail "needs these Debian packages, and there is no apt-get to install them: ${missing[*]}"
+  command -v apt-get >/dev/null || impossible "needs these Debian packages, and there is no apt-get to install them: ${missing[*]}"
   say "installing ${missing[*]} ..."
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null ||
-    fail "could not install ${missing[*]}"
+  patiently install_packages "${missing[@]}" || fail "could not install ${missing[*]}"
+}
+
+# install_packages PACKAGE...: waits for another installation of this machine to end.
+install_packages() {
+  local options=(-qq -o DPkg::Lock::Timeout=300)
+  { apt-get "${options[@]}" update && DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install -y --no-install-recommends "$@"; } >/dev/null
+}
+
+# patiently COMMAND...: tries it three times, for what comes over a network.
+patiently() {
+  "$@" || { sleep 5 && "$@"; } || { sleep 20 && "$@"; }
+}
+
+# require_own: the cluster of this machine is not that of another folder, which must not be stopped from here.
+require_own() {
+  local other
+  other=$(cat "$owner" 2>/dev/null) || return 0
+  [ "$other" = "$cluster_dir" ] || [ ! -d "$other/state/run" ] ||
+    fail "another one is up on this machine: use it with SWE_AGENT_CLUSTER_DIR=$other, or take it down with that"
 }
 
 # One of these scripts at a time. The lock ends with the script; daemons close its descriptor.

@@ -11,13 +11,14 @@ if ss -xlH | grep -qF " $device_plugins/kubelet.sock "; then
   fail 'another kubelet runs on this machine; set E2E_KUBECONFIG to its cluster, see docs/development-cluster.md'
 fi
 mkdir -p "$run" "$logs"
+printf '%s' "$cluster_dir" >"$owner"
 make_certificates
 write_configuration
 make_groups
 make_network
 for name in etcd apiserver controller-manager scheduler containerd; do start "$name"; done
 until_succeeds 60 ctr -a "$containerd_socket" version || fail "containerd does not answer, see $logs/containerd.log"
-"$here/import.sh" --changed "$images"/{pause,small,debian,sandboxes}.tar
+"$here/import.sh" --changed "${cluster_archives[@]}"
 until_succeeds 60 api_ready || fail "the API server is not ready, see $logs/apiserver.log"
 install -m 600 "$pki/admin.kubeconfig" "$kubeconfig"
 until_succeeds 20 kube apply -f "$here/objects.yaml" ||

@@ -6,6 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 for part in daemons network; do source "$here/$part.sh"; done
 require_linux_root
 [ -d "$state" ] || [ -e "/run/netns/$namespace" ] || exit 0
+require_own
 
 # The kubelet first, or it would start again what is stopped; containerd last, it knows the containers.
 halt kubelet
@@ -27,4 +28,4 @@ for link in /var/log/containers/*; do [ ! -L "$link" ] || case $(readlink "$link
 rm -f "$device_plugins/kubelet.sock"
 rmdir -p "$device_plugins" /var/lib/cni/results /var/log/containers 2>/dev/null || true
 rm -rf "$run" "$state"/{cni,policy,containerd-run,containerd.sock,containerd.sock.ttrpc}
-rm -f "$kubeconfig"
+rm -f "$kubeconfig" "$owner"

@@ -7,6 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 for part in daemons certificates network configuration; do source "$here/$part.sh"; done
 require_linux_root
 lock
+require_own
 
 # healthy: every daemon runs, the API server and the node are ready.
 healthy() {
@@ -19,6 +20,7 @@ began=$SECONDS
 "$here/programs.sh"
 "$here/images.sh"
 if healthy 2>/dev/null; then
+  "$here/import.sh" --changed "${cluster_archives[@]}"
   [ -z "${KWOK:-}" ] || start kwok
   say "is up already: Kubernetes $kubernetes_version, KUBECONFIG=$kubeconfig"
   exit 0
