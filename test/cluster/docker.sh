@@ -31,10 +31,22 @@ rules() {
   done
 }
 
+# load: makes the images known to the engine, as far as they are new.
+load() {
+  local archive loaded
+  for archive in debian node sandboxes small; do
+    loaded=$docker_dir/data/loaded-$archive
+    [ "$loaded" -nt "$images/$archive.tar" ] && continue
+    docker load --quiet --input "$images/$archive.tar" >/dev/null || fail "$images/$archive.tar could not be loaded"
+    touch "$loaded"
+  done
+}
+
 up() {
   packages dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2
   "$here/images.sh"
   if answers >/dev/null 2>&1; then
+    load
     say "the Docker engine is up already: export DOCKER_HOST=$DOCKER_HOST TESTCONTAINERS_RYUK_DISABLED=true"
     return
   fi
@@ -51,13 +63,7 @@ up() {
   network=host launch dockerd dockerd --host "$DOCKER_HOST" --data-root "$docker_dir/data" --exec-root "$docker_dir/exec" \
     --pidfile "$docker_dir/dockerd.pid" --bridge "$bridge" --iptables=false --cgroup-parent "/$cgroup"
   until_succeeds 60 answers || fail "the Docker engine does not answer, see $logs/dockerd.log"
-  local archive loaded
-  for archive in debian node sandboxes small; do
-    loaded=$docker_dir/data/loaded-$archive
-    [ "$loaded" -nt "$images/$archive.tar" ] && continue
-    docker load --quiet --input "$images/$archive.tar" >/dev/null || fail "$images/$archive.tar could not be loaded"
-    touch "$loaded"
-  done
+  load
   say "the Docker engine $(docker version --format '{{.Server.Version}}') is up: export DOCKER_HOST=$DOCKER_HOST TESTCONTAINERS_RYUK_DISABLED=true"
 }
 
