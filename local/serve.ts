@@ -24,15 +24,19 @@ export async function serve(): Promise<void> {
   stopOnSignals(system, logger);
   // Whoever hears that it is ready may ask at once, and should not wait for the SDK to load.
   const [isolation] = await Promise.all([
-    system.isolation().catch((error: unknown) => {
-      logger.warn('could not find out how commands are isolated', { error: describeError(error) });
-      return undefined;
-    }),
+    settings.sandbox.type === 'local' ? isolationOf(system, logger) : undefined,
     system.operator
       .warm()
       .catch((error: unknown) => logger.warn('could not prepare model calls', { error: describeError(error) })),
   ]);
   console.log(welcome(system, isolation));
+}
+
+async function isolationOf(system: LocalSystem, logger: Logger): Promise<Isolation | undefined> {
+  return system.isolation().catch((error: unknown) => {
+    logger.warn('could not find out how commands are isolated', { error: describeError(error) });
+    return undefined;
+  });
 }
 
 /** What a user can mend is said in a sentence; anything else is a fault of ours and keeps its stack. */
