@@ -215,7 +215,8 @@ export class PodHandle implements SandboxHandle {
         const { command, mark } = linkCommand(this.root);
         return new PodLink(await exec({ command, stdin: true }, { fate, connectMs: CONNECT_MS }), mark);
       } catch (error) {
-        if (signal.aborted) throw unavailable('ClusterUnreachable', 'the Pod could not be reached in time', error);
+        if (signal.aborted && !(error instanceof SandboxUnavailableError))
+          throw unavailable('ClusterUnreachable', 'the Pod could not be reached in time', error);
         const fault = execFault(error);
         if (fault !== 'passing') throw fault ?? error;
         try {

@@ -102,12 +102,8 @@ function specOf(spec: SandboxSpec & { image: string }, options: PodOptions): Pod
     terminationGracePeriodSeconds: 5,
     securityContext: {
       runAsNonRoot: true,
-      ...(user !== 'image' && {
-        runAsUser: user.uid,
-        runAsGroup: user.gid,
-        fsGroup: user.gid,
-        fsGroupChangePolicy: 'OnRootMismatch' as const,
-      }),
+      // No fsGroup: everybody may write to an emptyDir, and a group of its own would be inherited by every directory in it.
+      ...(user !== 'image' && { runAsUser: user.uid, runAsGroup: user.gid }),
       seccompProfile: { type: 'RuntimeDefault' },
     },
     ...(toolboxImage !== undefined && { initContainers: [toolboxContainer(toolboxImage)] }),

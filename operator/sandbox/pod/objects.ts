@@ -44,8 +44,6 @@ export type PodSpec = {
     runAsNonRoot: true;
     runAsUser?: number;
     runAsGroup?: number;
-    fsGroup?: number;
-    fsGroupChangePolicy?: 'OnRootMismatch';
     seccompProfile: { type: 'RuntimeDefault' };
   };
   initContainers?: Container[];

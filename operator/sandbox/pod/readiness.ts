@@ -5,7 +5,7 @@ import { creationFault } from './creation-fault.ts';
 import { POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
 import type { Place } from './placement.ts';
 import type { Pods } from './pods.ts';
-import { STAGE_DEADLINES_MS, type Stage, type Verdict, verdictOf } from './verdict.ts';
+import { type Stage, type Verdict, verdictOf } from './verdict.ts';
 
 /** What a Pod is waiting for, or what became of it: a condition reason, and words for people. */
 export type Notice = { reason: string; message: string };
@@ -20,7 +20,7 @@ export class Readiness {
   readonly #pods: Pods;
   readonly #deadlines: Record<Stage, number>;
 
-  constructor(client: KubeClient, pods: Pods, deadlines: Record<Stage, number> = STAGE_DEADLINES_MS) {
+  constructor(client: KubeClient, pods: Pods, deadlines: Record<Stage, number>) {
     this.#client = client;
     this.#pods = pods;
     this.#deadlines = deadlines;
@@ -81,12 +81,6 @@ export class Readiness {
         told = notice.message;
       }
     }
-  }
-
-  /** The id of the running container. @throws as `wait` */
-  async containerOf(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: Notice) => void): Promise<string> {
-    const verdict = verdictOf(await this.wait(place, pod, signal, onNotice));
-    return verdict.state === 'ready' ? verdict.containerId : '';
   }
 
   async #late(

@@ -24,6 +24,7 @@ import { Pods } from './pods.ts';
 import { Policies, type PoliciesOptions } from './policies.ts';
 import { QUIESCE_SCRIPT } from './quiesce.ts';
 import { type Notice, Readiness } from './readiness.ts';
+import { lastEndOf, STAGE_DEADLINES_MS, type Stage } from './verdict.ts';
 
 export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 'tickSeconds' | 'user'> & {
   /** The cluster that runs the Pods, which need not be the one (or the embedded API) that holds the sessions. */
@@ -40,6 +41,8 @@ export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 't
   tickSeconds?: number;
   /** Namespaces that may hold sandboxes of sessions; all that the credentials can see when left out. */
   namespaces?: readonly string[];
+  /** For how long each stage on the way to a running Pod may last, in milliseconds; see STAGE_DEADLINES_MS. */
+  stageDeadlinesMs?: Partial<Record<Stage, number>>;
   /** Hears what a Pod is waiting for, and of what happens to it: for conditions and logs. Must not throw. */
   onNotice?: (owner: SandboxOwner, notice: Notice) => void;
   /** Addresses of a proxy's host name, for the NetworkPolicy; default the system's resolver. */
@@ -76,6 +79,8 @@ export class PodTransport implements SandboxTransport {
   readonly #queues = new Map<string, Promise<unknown>>();
   /** How often the processes of a Pod were ended; what was handed out before must not start them again. */
   readonly #stops = new Map<string, number>();
+  /** The container that each Pod was last seen with. */
+  readonly #containers = new Map<string, string>();
 
   constructor(options: PodTransportOptions) {
     this.#options = options;
@@ -88,7 +93,7 @@ export class PodTransport implements SandboxTransport {
     const { client, logger, endpoint } = options;
     this.#pods = new Pods({ client, logger, selector: selectorOf(options.installation), signal: endpoint.signal });
     this.#policies = new Policies(options);
-    this.#readiness = new Readiness(client, this.#pods);
+    this.#readiness = new Readiness(client, this.#pods, { ...STAGE_DEADLINES_MS, ...options.stageDeadlinesMs });
   }
 
   async provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle> {
@@ -220,17 +225,38 @@ export class PodTransport implements SandboxTransport {
   async #container(owner: SandboxOwner, place: Place, uid: string, signal: AbortSignal): Promise<RunningContainer> {
     const pod = await this.#read(place, signal);
     if (!pod || pod.metadata.uid !== uid) throw new SandboxLostError(`the Pod ${place.namespace}/${place.name} is gone`);
-    const verdict = this.#readiness.of(pod);
-    const containerId =
-      verdict.state === 'ready'
-        ? verdict.containerId
-        : await this.#readiness.containerOf(place, pod, signal, (notice) => this.#options.onNotice?.(owner, notice));
+    const containerId = this.#noteContainer(owner, uid, await this.#ready(owner, place, pod, signal));
     const { endpoint } = this.#options;
     return {
       exec: (request, options) =>
         startExec(endpoint, { ...request, namespace: place.namespace, pod: place.name, container: CONTAINER }, options),
       fate: this.#pods.fate(place, uid, containerId),
     };
+  }
+
+  /** Waits for the container for as long as the signal allows; what it then still waits for is the error. */
+  async #ready(owner: SandboxOwner, place: Place, pod: Pod, signal: AbortSignal): Promise<Pod> {
+    let last: Notice | undefined;
+    try {
+      return await this.#readiness.wait(place, pod, signal, (notice) => {
+        last = notice;
+        this.#options.onNotice?.(owner, notice);
+      });
+    } catch (error) {
+      if (signal.aborted && last) throw unavailable(last.reason, last.message, error);
+      throw error;
+    }
+  }
+
+  /** The id of the running container. Tells why it is not the one of before, which nothing else may have been there to see. */
+  #noteContainer(owner: SandboxOwner, uid: string, pod: Pod): string {
+    const verdict = this.#readiness.of(pod);
+    const id = verdict.state === 'ready' ? verdict.containerId : '';
+    const before = this.#containers.get(uid);
+    this.#containers.set(uid, id);
+    const end = before === undefined || before === id ? undefined : lastEndOf(pod);
+    if (end) this.#options.onNotice?.(owner, end);
+    return id;
   }
 
   async #read(place: Place, signal: AbortSignal): Promise<Pod | undefined> {
@@ -266,6 +292,7 @@ export class PodTransport implements SandboxTransport {
       throw creationFault(error);
     }
     this.#stops.delete(uid);
+    this.#containers.delete(uid);
   }
 
   async #delete(

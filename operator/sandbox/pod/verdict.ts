@@ -1,6 +1,6 @@
 /** What a Pod's status says about its use as a sandbox, in words for people. A pure function. */
 import { CONTAINER, TOOLBOX_CONTAINER } from './manifest.ts';
-import type { ContainerStatus, Pod } from './objects.ts';
+import type { ContainerState, ContainerStatus, Pod } from './objects.ts';
 
 export type Verdict =
   /** Its container runs; `containerId` differs after a restart. */
@@ -80,10 +80,20 @@ function containerVerdict(status: ContainerStatus): Verdict {
           permanent: false,
         };
   }
-  const reason = ended.reason === 'OOMKilled' ? 'OOMKilled' : 'ContainerEnded';
-  const advice = reason === 'OOMKilled' ? '; it needs more memory than its limit' : '';
-  const message = `the sandbox's container ended: ${endOf(ended)}${advice}`;
+  const { reason, message } = endNotice(ended);
   return waiting('restarting', reason, restartCount > 0 ? `${message} (restarted ${restartCount} times)` : message);
+}
+
+/** How the container ended that the one of now came after; undefined when it is the first. */
+export function lastEndOf({ status = {} }: Pod): { reason: string; message: string } | undefined {
+  const ended = status.containerStatuses?.find(({ name }) => name === CONTAINER)?.lastState?.terminated;
+  return ended && endNotice(ended);
+}
+
+function endNotice(ended: NonNullable<ContainerState['terminated']>): { reason: string; message: string } {
+  const killed = ended.reason === 'OOMKilled';
+  const advice = killed ? '; it needs more memory than its limit' : '';
+  return { reason: killed ? 'OOMKilled' : 'ContainerEnded', message: `the sandbox's container ended: ${endOf(ended)}${advice}` };
 }
 
 function imageVerdict(
