@@ -30,8 +30,8 @@ export type Action =
 export type CheckTarget =
   | { stage: undefined; commit: string; tree: string }
   | { stage: 'before'; commit: string }
-  /** The tests of that commit alone. */
-  | { stage: 'without-change'; commit: string; tree: string };
+  /** The tests of that commit alone; `control`: not even these, to see that the check can be run there at all. */
+  | { stage: 'without-change'; commit: string; tree: string; control?: true };
 
 /** A transition that needs no effect. */
 export function record(...events: EventBody[]): Action {

@@ -25,7 +25,7 @@ import type {
 } from './event-parts.ts';
 
 /** Version of this union. An operator does not claim a session that has events of a higher version. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** A stored event. `seq` counts from 1 without gaps; `time` is RFC 3339 with milliseconds; `epoch` is the claim that wrote it. */
 export type SessionEvent = { seq: number; epoch: number; time: string; format: number } & EventBody;
@@ -157,7 +157,17 @@ export type EventBody =
       /** What is in the worktree and could not become part of the commit, in sentences. */
       notes?: string[];
     }
-  | { type: 'checkpoint.saved'; commit: string; bundle: BlobRef }
+  /** The worktree is safe outside of the sandbox. */
+  | {
+      type: 'checkpoint.saved';
+      commit: string;
+      tree?: string;
+      /** What the commit has and `onto` has not; absent when the worktree is as it was at the last checkpoint, `commit`. */
+      bundle?: BlobRef;
+      /** The checkpoint before, whose bundles are needed as well; absent when the bundle goes onto the commit that was cloned. */
+      onto?: string;
+    }
+  | { type: 'checkpoint.failed'; message: string }
   /** The tests of a result, put alone on the commit that was cloned. */
   | {
       type: 'tests.isolated';
@@ -171,13 +181,23 @@ export type EventBody =
       note?: string;
     }
   /** `stage` is absent when the check is run on the result. */
-  | { type: 'verification.started'; tree: string; command: string; op: string; sandboxUid: string; stage?: CheckStage }
+  | {
+      type: 'verification.started';
+      tree: string;
+      command: string;
+      op: string;
+      sandboxUid: string;
+      stage?: CheckStage;
+      /** Files of the new code that git ignores, that were put aside for the run, and that the check may need. */
+      aside?: number;
+    }
   | {
       type: 'verification.recorded';
       stage?: CheckStage;
       tree: string;
       command: string;
       op: string;
+      aside?: number;
       exitCode: number;
       durationMs: number;
       output: TextOrBlob;

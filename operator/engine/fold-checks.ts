@@ -8,11 +8,11 @@ type CheckEvent = EventOf<'verification.started' | 'verification.recorded' | 'te
 export function foldCheck(state: SessionState, event: CheckEvent): Partial<SessionState> {
   switch (event.type) {
     case 'verification.started': {
-      const { tree, command, op, sandboxUid, stage } = event;
+      const { tree, command, op, sandboxUid, stage, aside } = event;
       return {
         checkRuns: counted(state, event, 1),
         verifications: state.verifications + 1,
-        verifying: { tree, command, op, sandboxUid, stage },
+        verifying: { tree, command, op, sandboxUid, stage, ...(aside === undefined ? {} : { aside }) },
         displaced: state.displaced || stage !== undefined,
       };
     }
@@ -30,8 +30,19 @@ export function foldCheck(state: SessionState, event: CheckEvent): Partial<Sessi
 function recorded(state: SessionState, event: EventOf<'verification.recorded'>): Partial<SessionState> {
   // Nothing was learned, and it is run again.
   if (event.interrupted) return { verifying: undefined, checkRuns: counted(state, event, -1) };
-  const { command, tree, op, exitCode, durationMs, output, counted: counts, note, change, stage } = event;
-  const one: Evidence = { command, tree, op, exitCode, durationMs, output, counted: counts, note, change };
+  const { command, tree, op, exitCode, durationMs, output, counted: counts, note, change, stage, aside } = event;
+  const one: Evidence = {
+    command,
+    tree,
+    op,
+    exitCode,
+    durationMs,
+    output,
+    counted: counts,
+    note,
+    change,
+    ...(aside === undefined ? {} : { aside }),
+  };
   const added = (all: readonly Evidence[]) => [...all.filter((old) => old.command !== command || old.tree !== tree), one];
   if (stage === 'before') return { verifying: undefined, baseline: added(state.baseline) };
   if (stage === 'without-change') return { verifying: undefined, withoutChange: added(state.withoutChange) };

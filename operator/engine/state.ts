@@ -81,6 +81,8 @@ export type Evidence = {
   note: string | undefined;
   /** Compared with the run before the work. */
   change: CheckChange | undefined;
+  /** Ignored files of the new code that were put aside for the run. */
+  aside?: number;
 };
 
 /** The tests of a result, alone on the commit that was cloned; see the event `tests.isolated`. */
@@ -144,9 +146,15 @@ export type SessionState = {
   usage: Usage & { costUSD: number };
   programmerSummary: string | undefined;
   commit: Commit | undefined;
-  /** Where the work can be taken up from in a new sandbox. */
-  checkpoint: { commit: string; bundle: BlobRef } | undefined;
-  verifying: { tree: string; command: string; op: string; sandboxUid: string; stage: CheckStage | undefined } | undefined;
+  /** Where the work can be taken up from in a new sandbox: the bundles, in this order, bring the commit. */
+  checkpoint: { commit: string; tree: string | undefined; bundles: readonly BlobRef[] } | undefined;
+  /** Why the last one could not be saved. */
+  checkpointProblem: string | undefined;
+  /** Whether a programmer may have changed the worktree since the last checkpoint. */
+  touched: boolean;
+  verifying:
+    | { tree: string; command: string; op: string; sandboxUid: string; stage: CheckStage | undefined; aside?: number }
+    | undefined;
   verifications: number;
   /** How often a check was begun, by checkKey. */
   checkRuns: ReadonlyMap<string, number>;
@@ -204,6 +212,8 @@ export const INITIAL_STATE: SessionState = {
   programmerSummary: undefined,
   commit: undefined,
   checkpoint: undefined,
+  checkpointProblem: undefined,
+  touched: false,
   verifying: undefined,
   verifications: 0,
   checkRuns: new Map(),

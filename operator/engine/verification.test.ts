@@ -39,6 +39,7 @@ describe('what counts as verification', () => {
     ['npm test | tail -5 && npm run lint', 'tail'],
     ['npm test; echo done', 'echo done'],
     ['npm test\ntrue', 'true'],
+    ['npm test; exit 0', 'exit 0'],
     ['npm test &', 'background'],
   ])('does not count %j, which passes when the tests fail', (command, what) => {
     expect(hiddenOutcome(command)).toContain(what);
@@ -50,6 +51,7 @@ describe('what counts as verification', () => {
     'npm test > log 2>&1 && ! grep -q warning log',
     'set -o pipefail; npm test | tail -20',
     'set -e\nnpm test\necho done',
+    'npm test; failed=$?; rm -rf out; exit $failed',
     'echo 5 | ./sum | grep -q 5',
     "grep -q 'a || true' notes.txt",
     'sh -c "npm test | tail" && npm run lint',

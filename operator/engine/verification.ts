@@ -4,7 +4,7 @@ export type Judgement = { counted: boolean; note?: string };
 
 /** Commands that check nothing, whatever they print. */
 const EMPTY =
-  /^(?:true|:|exit(?:\s+0)?|echo|printf|ls|pwd|cat|cd|sleep|date|whoami|test\s+1|git\s+(?:status|log|diff|show))(?:\s|$)/;
+  /^(?:true|:|exit(?:\s+0)?(?=\s*$)|echo|printf|ls|pwd|cat|cd|sleep|date|whoami|test\s+1|git\s+(?:status|log|diff|show))(?:\s|$)/;
 
 /** What test runners say when they ran nothing. */
 const NO_TESTS: RegExp[] = [

@@ -26,19 +26,61 @@ export function compare(state: SessionState, intent: Intent): Action | undefined
   if (tests.files.length === 0 && tests.note === undefined) return undefined;
   const { tree } = tests;
   if (tree !== undefined) {
-    const runs = state.withoutChange.filter((one) => one.tree === tree && checks.includes(one.command));
-    const seconds = secondsLeft(WITHOUT_CHANGE_SECONDS, runs);
-    const next = checks.find(
-      (check) => !runs.some((one) => one.command === check) && mayRun(state, 'without-change', tree, check),
-    );
-    if (next !== undefined && seconds > 0 && !runs.some((one) => verdictOf(one) === 'yes'))
-      return { do: 'verify', command: next, on: { stage: 'without-change', commit: commit.commit, tree }, seconds };
+    const seconds = secondsLeft(WITHOUT_CHANGE_SECONDS, onOldCode(state, tests, checks));
+    const told = checks.some((check) => verdictOn(state, tests, check) === 'yes');
+    const next = told || seconds === 0 ? undefined : nextRun(state, tree, checks);
+    if (next) return { do: 'verify', ...next, on: { stage: 'without-change', commit: commit.commit, ...next.on }, seconds };
   }
   return record(conclusion(state, tests, checks));
 }
 
+type NextRun = { command: string; on: { tree: string; control?: true } };
+
+/** A check that was not run on the isolated tests yet, or whose failure there must be shown to come from them. */
+function nextRun(state: SessionState, tree: string, checks: readonly string[]): NextRun | undefined {
+  for (const command of checks) {
+    const run = runOn(state, tree, command);
+    const on = run && needsControl(run) ? controlOf(state, command) : { tree };
+    if (on && !runOn(state, on.tree, command) && mayRun(state, 'without-change', on.tree, command)) return { command, on };
+  }
+  return undefined;
+}
+
+/** Where build output was put aside, the check may fail for want of it. */
+function needsControl(run: Evidence): boolean {
+  return (run.aside ?? 0) > 0 && failure(run) === 'yes';
+}
+
+/** The code as it was, on which the same check was run before the work; undefined when it was not. */
+function controlOf({ baseline }: SessionState, command: string): { tree: string; control: true } | undefined {
+  const before = baseline.find((one) => one.command === command && one.tree !== '');
+  return before && { tree: before.tree, control: true };
+}
+
+function runOn({ withoutChange }: SessionState, tree: string | undefined, command: string): Evidence | undefined {
+  return withoutChange.find((one) => one.tree === tree && one.command === command);
+}
+
+/** All runs that share the time. */
+function onOldCode(state: SessionState, { tree }: IsolatedTests, checks: readonly string[]): Evidence[] {
+  return checks.flatMap((check) =>
+    [runOn(state, tree, check), runOn(state, controlOf(state, check)?.tree, check)].filter((run) => run !== undefined),
+  );
+}
+
+/** What one check says of the isolated tests. */
+function verdictOn(state: SessionState, { tree }: IsolatedTests, command: string): TestsFail {
+  const run = runOn(state, tree, command);
+  if (!run) return 'unknown';
+  return needsControl(run) && !controlHolds(state, command) ? 'unknown' : failure(run);
+}
+
+/** Whether the check passes on the code as it was, though build output is aside: else every test may fail for want of it. */
+function controlHolds(state: SessionState, command: string): boolean {
+  return runOn(state, controlOf(state, command)?.tree, command)?.exitCode === 0;
+}
+
 function conclusion(state: SessionState, tests: IsolatedTests, checks: readonly string[]): EventBody {
-  const runs = checks.map((check) => state.withoutChange.find((one) => one.tree === tests.tree && one.command === check));
   const event = (fail: TestsFail, message: string): EventBody => ({
     type: 'tests.compared',
     commit: tests.commit,
@@ -46,35 +88,40 @@ function conclusion(state: SessionState, tests: IsolatedTests, checks: readonly 
     message,
   });
   const files = namesOf(tests.files);
-  const failing = runs.find((run) => run && verdictOf(run) === 'yes');
+  const verdicts = checks.map((check) => verdictOn(state, tests, check));
+  const failing = runOn(state, tests.tree, checks[verdicts.indexOf('yes')] ?? '');
   if (failing)
     return event(
       'yes',
       `The changed tests fail without the change: \`${cut(failing.command, SHOWN_CHARS)}\` with ${files} on the code as it was gives exit code ${failing.exitCode}.`,
     );
-  if (tests.tree !== undefined && runs.every((run) => run && verdictOf(run) === 'no'))
+  if (tests.tree !== undefined && verdicts.every((verdict) => verdict === 'no'))
     return event(
       'no',
       `The changed tests pass without the change as well: the checks find nothing wrong with ${files} on the code as it was.`,
     );
-  const why = tests.note ?? whyUnknown(runs);
+  const why = tests.note ?? whyUnknown(state, tests, checks);
   return event(
     'unknown',
     `Whether the changed tests${files && ` (${files})`} fail without the change could not be told: ${why}.`,
   );
 }
 
-function whyUnknown(runs: readonly (Evidence | undefined)[]): string {
+function whyUnknown(state: SessionState, { tree }: IsolatedTests, checks: readonly string[]): string {
+  const runs = checks.map((check) => runOn(state, tree, check));
   const before = runs.find((run) => run?.change === 'still-fails');
   if (before) return `\`${cut(before.command, SHOWN_CHARS)}\` failed in the same way before they were there`;
   const unseen = runs.find((run) => run?.exitCode === -1);
   if (unseen)
     return `\`${cut(unseen.command, SHOWN_CHARS)}\` did not come to an end there${unseen.note ? ` (${unseen.note})` : ''}`;
+  const unbuilt = runs.find((run) => run && needsControl(run) && !controlHolds(state, run.command));
+  if (unbuilt)
+    return `\`${cut(unbuilt.command, SHOWN_CHARS)}\` failed on the code as it was, but git ignores the build output, which is of the new code and was put aside, and the check could not be shown to pass without it`;
   return 'the checks took too long';
 }
 
-/** What one run says. A check that failed just so without the new tests says nothing of them. */
-function verdictOf({ exitCode, change }: Evidence): TestsFail {
+/** What a failure or success says by itself. A check that failed just so without the new tests says nothing of them. */
+function failure({ exitCode, change }: Evidence): TestsFail {
   if (exitCode === -1) return 'unknown';
   if (exitCode === 0) return 'no';
   return change === 'still-fails' ? 'unknown' : 'yes';

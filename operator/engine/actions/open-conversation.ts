@@ -8,6 +8,7 @@ import { checksOf } from '../evidence.ts';
 import { workCommit } from '../rounds.ts';
 import { type Evidence, evidenceOn } from '../state.ts';
 import type { ActionContext } from './context.ts';
+import { bringBack, markBegin } from './ignored-output.ts';
 
 const DIFF_BYTES: Record<ConversationRole, number> = { planner: 16 * 1024, programmer: 24 * 1024, reviewer: 64 * 1024 };
 /** What is shown of a check's output: a pass needs no more than its summary. */
@@ -28,6 +29,8 @@ export async function openConversation(role: ConversationRole, context: ActionCo
   const sandbox = await context.sandbox();
   // Checks may have written to the worktree, or were run on something else than the work, which is committed then.
   if (state.displaced || (role === 'reviewer' && state.commit)) await resetWorktree(sandbox, workCommit(state), signal);
+  if (state.displaced) await bringBack(sandbox, signal);
+  if (role === 'programmer') await markBegin(sandbox, signal);
   const changed = state.base && state.commit ? { from: state.base.commit, to: state.commit.commit } : undefined;
   const { layout, guidelines, guides } = await overviewOf(sandbox, { changed, contextWindow: binding?.contextWindow }, signal);
   const facts: OpeningFacts = {

@@ -12,13 +12,14 @@ import { isTestFile } from '../test-files.ts';
 import { judgeCheck } from '../verification.ts';
 import type { ActionContext } from './context.ts';
 import { endCommand } from './end-command.ts';
+import { bringBack, putAside } from './ignored-output.ts';
 
 const KEEP_BYTES = 24 * 1024;
 /** Python tells a stale cache by seconds and size: what is compiled from another state of the source must not stay behind. */
 const SIDE_ENVIRONMENT = { PYTHONDONTWRITEBYTECODE: '1' };
 
 /** What both events of a run say of it. */
-type Run = Pick<EventOf<'verification.started'>, 'tree' | 'command' | 'op' | 'stage'>;
+type Run = Pick<EventOf<'verification.started'>, 'tree' | 'command' | 'op' | 'stage' | 'aside'>;
 
 export async function verify({ command, on, seconds }: Action & { do: 'verify' }, context: ActionContext): Promise<void> {
   const { signal, deps } = context;
@@ -50,7 +51,8 @@ function begun(command: string, on: CheckTarget, { identity }: Sandbox, { state 
   const { verifying } = state;
   if (verifying?.command !== command || verifying.stage !== on.stage || verifying.sandboxUid !== identity.uid) return undefined;
   if ('tree' in on && on.tree !== verifying.tree) return undefined;
-  return { command, tree: verifying.tree, op: verifying.op, ...(on.stage === undefined ? {} : { stage: on.stage }) };
+  const { tree, op, aside } = verifying;
+  return { command, tree, op, ...(on.stage === undefined ? {} : { stage: on.stage }), ...(aside === undefined ? {} : { aside }) };
 }
 
 /** Puts the worktree to what is checked and writes the intent. Nothing is begun where that cannot be, which is recorded. */
@@ -59,10 +61,10 @@ async function begin(command: string, on: CheckTarget, sandbox: Sandbox, context
   const run = { command, op, ...(on.stage === undefined ? {} : { stage: on.stage }) };
   try {
     // Earlier checks may have written to tracked files; each starts from the tree that is judged.
-    const tree = await place(on, sandbox, context);
-    context.emit({ type: 'verification.started', ...run, tree, sandboxUid: sandbox.identity.uid });
+    const placed = { ...run, ...(await place(on, sandbox, context)) };
+    context.emit({ type: 'verification.started', ...placed, sandboxUid: sandbox.identity.uid });
     await context.flush();
-    return { ...run, tree };
+    return placed;
   } catch (error) {
     const lasting = error instanceof GitError && !error.transient && error.reason !== 'StorageFull';
     if (on.stage === undefined || !lasting) throw error;
@@ -73,17 +75,29 @@ async function begin(command: string, on: CheckTarget, sandbox: Sandbox, context
   }
 }
 
-/** Puts the worktree to what is to be checked. @returns its tree */
-async function place(on: CheckTarget, sandbox: Sandbox, { state, signal }: ActionContext): Promise<string> {
+/** Puts the worktree to what is to be checked. @returns its tree, and what had to be put aside */
+async function place(on: CheckTarget, sandbox: Sandbox, context: ActionContext): Promise<{ tree: string; aside?: number }> {
+  const { state, signal } = context;
   if (on.stage !== 'without-change') {
     await resetWorktree(sandbox, on.commit, signal);
-    return on.stage === undefined ? on.tree : await treeOf(sandbox, on.commit, signal);
+    if (state.displaced) await bringBack(sandbox, signal);
+    return { tree: on.stage === undefined ? on.tree : await treeOf(sandbox, on.commit, signal) };
   }
-  const request = { base: state.base?.commit ?? '', commit: on.commit, isTest: isTestFile };
-  const { commit, tree } = await commitTests(sandbox, request, signal);
-  if (!commit || tree !== on.tree) throw new GitError('GitFailed', 'the tests cannot be told from the rest as they were before');
+  const commit = await oldCode(on, sandbox, context);
   await resetWorktree(sandbox, commit, signal);
-  return tree;
+  const aside = await putAside(sandbox, signal);
+  return { tree: on.tree, ...(aside === 0 ? {} : { aside }) };
+}
+
+/** The commit that was cloned, with the result's tests alone or without them. @throws GitError when it is not what was meant */
+async function oldCode(on: CheckTarget & { stage: 'without-change' }, sandbox: Sandbox, context: ActionContext): Promise<string> {
+  const { state, signal } = context;
+  const base = state.base?.commit ?? '';
+  const made = on.control
+    ? { commit: base, tree: await treeOf(sandbox, base, signal) }
+    : await commitTests(sandbox, { base, commit: on.commit, isTest: isTestFile }, signal);
+  if (made.commit && made.tree === on.tree) return made.commit;
+  throw new GitError('GitFailed', 'the tests cannot be told from the rest as they were before');
 }
 
 async function record(run: Run, result: CommandResult, context: ActionContext): Promise<void> {
