@@ -38,9 +38,6 @@ cd "$work"
 debian() {
   patiently bootstrap "$@" || fail "debootstrap failed: $(tail -n 3 "$1.log")"
   rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/* "$1"/usr/share/{doc,man,locale,info}/* "$1"/var/log/*.log
-  printf 'app:x:10001:10001::/home/app:/bin/sh\n' >>"$1/etc/passwd"
-  printf 'app:x:10001:\n' >>"$1/etc/group"
-  install -d -o 10001 -g 10001 "$1/home/app"
 }
 
 bootstrap() {
@@ -120,12 +117,18 @@ image docker.io/library/alpine:3 "$(stand_in 'busybox and musl of Debian, in the
 archive small
 
 debian base
+# Only for images that bear no name of a real one: what Dockerfiles build upon has no user of ours.
+install -d app/etc
+{ cat base/etc/passwd && printf 'app:x:10001:10001::/home/app:/bin/sh\n'; } >app/etc/passwd
+{ cat base/etc/group && printf 'app:x:10001:\n'; } >app/etc/group
+install -d -o 10001 -g 10001 app/home/app
+layer app
 layer base
 image docker.io/library/debian:bookworm-slim "$(stand_in 'minimal Debian, made locally')" base
 archive debian
 image docker.io/library/ubuntu:22.04 "$(stand_in 'minimal Debian bookworm, in the place of ubuntu:22.04' '{ Cmd: ["bash"] }')" base
-image localhost/swe-agent-test/non-root:1 "$(stand_in 'an image whose user is not root' '{ User: "10001:10001", WorkingDir: "/home/app" }')" base
-image localhost/swe-agent-test/named-user:1 "$(stand_in 'an image whose user is a name' '{ User: "app", WorkingDir: "/home/app" }')" base
+image localhost/swe-agent-test/non-root:1 "$(stand_in 'an image whose user is not root' '{ User: "10001:10001", WorkingDir: "/home/app" }')" base app
+image localhost/swe-agent-test/named-user:1 "$(stand_in 'an image whose user is a name' '{ User: "app", WorkingDir: "/home/app" }')" base app
 debian python python3,python3-venv
 mkdir -p python/usr/local/bin
 for name in python python3; do ln -s /usr/bin/python3 "python/usr/local/bin/$name"; done
