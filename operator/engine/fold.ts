@@ -1,6 +1,7 @@
 /** The pure fold from events to state. Replaying the same log always gives the same state; an impossible log is reported. */
 import type { PauseReason } from './event-parts.ts';
 import { FORMAT, type SessionEvent } from './events.ts';
+import { foldCheckpoint, mayTouch } from './fold-checkpoint.ts';
 import { foldCheck } from './fold-checks.ts';
 import { begun, conversationOf, talk } from './fold-conversation.ts';
 import { ImpossibleLogError } from './impossible-log.ts';
@@ -104,8 +105,10 @@ function step(state: SessionState, event: SessionEvent): SessionState {
       };
     case 'sandbox.ready':
       return { ...state, sandbox: event.sandbox, sandboxLost: undefined };
-    case 'sandbox.restored':
-      return { ...state, sandbox: event.sandbox, sandboxLost: undefined };
+    case 'sandbox.restored': {
+      const touched = state.touched && event.sandbox.uid === state.sandbox?.uid;
+      return { ...state, sandbox: event.sandbox, sandboxLost: undefined, touched };
+    }
     case 'sandbox.lost':
       return { ...state, sandboxLost: event.message };
     case 'repository.cloned':
@@ -118,9 +121,12 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     case 'note.added':
     case 'context.summarised':
     case 'context.pruned':
-    case 'tool.started':
     case 'tool.finished':
       return { ...state, conversation: talk(conversationOf(state, event), event) };
+    case 'tool.started': {
+      const conversation = talk(conversationOf(state, event), event);
+      return { ...state, conversation, touched: state.touched || mayTouch(conversation.role, event.name) };
+    }
     case 'model.answered': {
       const usage = {
         inputTokens: state.usage.inputTokens + event.usage.inputTokens,
@@ -188,7 +194,10 @@ function step(state: SessionState, event: SessionEvent): SessionState {
       return { ...state, programmerSummary: event.summary };
     case 'worktree.committed': {
       const { iteration, commit, tree, filesChanged, additions, deletions, notes = [] } = event;
-      return { ...state, commit: { iteration, commit, tree, filesChanged, additions, deletions, notes } };
+      // Where all was taken back there is nothing to restore.
+      const checkpoint = commit === state.base?.commit ? undefined : state.checkpoint;
+      const made = { iteration, commit, tree, filesChanged, additions, deletions, notes };
+      return { ...state, commit: made, checkpoint, touched: false };
     }
     case 'verification.started':
     case 'verification.recorded':
@@ -218,7 +227,8 @@ function step(state: SessionState, event: SessionEvent): SessionState {
     case 'tool.output':
       return state;
     case 'checkpoint.saved':
-      return { ...state, checkpoint: { commit: event.commit, bundle: event.bundle } };
+    case 'checkpoint.failed':
+      return { ...state, ...foldCheckpoint(state, event) };
     default:
       // A format this operator knows has no other kinds.
       throw new ImpossibleLogError(event satisfies never, 'its type is unknown');

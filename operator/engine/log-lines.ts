@@ -100,6 +100,8 @@ function linesOf(event: EventBody, context: LogContext): string[] {
       return [`Sandbox lost: ${event.message}`];
     case 'sandbox.restored':
       return [`Sandbox restored from ${short(event.fromCommit)}: ${event.message}`];
+    case 'checkpoint.failed':
+      return [`Warning: the work since the last checkpoint is in the sandbox alone. ${event.message}`];
     case 'repository.requested':
       return ['Cloning repo...'];
     case 'repository.cloned':

@@ -15,6 +15,7 @@ import type { EventBody } from '../events.ts';
 import { endsCommands } from '../interrupt.ts';
 import { type ModelBinding, ModelUnavailableError } from '../ports.ts';
 import type { Conversation, Turn } from '../state.ts';
+import { checkpointWhileThinking } from './checkpoint.ts';
 import type { ActionContext } from './context.ts';
 
 /** Text of the model is shown while it comes, in events at least this far apart. */
@@ -155,6 +156,7 @@ async function request(
   context.emit({ type: 'model.requested', ...at, profile, model, purpose });
   await context.flush();
   began.set(context, deps.now());
+  await using _saving = purpose === 'step' ? checkpointWhileThinking(context) : null;
   try {
     return await binding.provider.call(
       {

@@ -1,13 +1,13 @@
 /** The sandbox with the repository in it: made the first time, found again after a restart, restored after a loss. */
 import { sleep } from '../../clock.ts';
 import { openSandbox } from '../../sandbox/commands.ts';
-import { restoreCheckpoint } from '../../sandbox/git/checkpoint.ts';
 import { GitError, type Snapshot } from '../../sandbox/git/git.ts';
 import { redactUrl } from '../../sandbox/git/repository-url.ts';
 import { seedWorktree } from '../../sandbox/git/seed.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { type SandboxHandle, type SandboxTransport, SandboxUnavailableError } from '../../sandbox/transport.ts';
 import type { SandboxIdentityRecord } from '../event-parts.ts';
+import { type Restored, restoreLast } from './checkpoint.ts';
 import type { ActionContext } from './context.ts';
 
 const CLONE_RETRIES_MS = [1_000, 3_000, 8_000, 20_000];
@@ -69,7 +69,7 @@ async function takeIntoUse({ handle, sandbox }: Opened, snapshot: Snapshot, cont
     signal,
   );
   const base = state.base ?? { commit: snapshot.commit, branch: snapshot.branch };
-  const restored = !same && state.checkpoint ? await restore(sandbox, state.checkpoint, context) : undefined;
+  const restored = same ? undefined : await restoreLast(sandbox, context);
   const record = recordOf(handle, sandbox);
   if (!state.base) {
     context.emit(
@@ -78,14 +78,24 @@ async function takeIntoUse({ handle, sandbox }: Opened, snapshot: Snapshot, cont
     );
     return;
   }
-  const from = restored ?? base.commit;
-  const message = same
-    ? 'The sandbox was found again.'
-    : `The sandbox was lost and made anew from commit ${from.slice(0, 12)}; changes after it, installed packages and running processes are gone.`;
-  context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit: from, message });
-  if (same) return;
-  loseIteration(context);
+  const fromCommit = restored?.commit ?? base.commit;
+  if (same) {
+    return context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit, message: 'The sandbox was found again.' });
+  }
+  const { touched } = state;
+  const message = whatWasLost(restored, fromCommit, touched);
+  context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit, message });
+  if (touched) loseIteration(context);
   tellModel(context, message);
+}
+
+function whatWasLost(restored: Restored | undefined, commit: string, touched: boolean): string {
+  const from = restored ? `checkpoint ${commit.slice(0, 12)}` : `commit ${commit.slice(0, 12)}`;
+  const changes = touched
+    ? 'changes made after it are gone'
+    : 'the worktree is as the last step left it, but for files that git ignores';
+  const doubt = restored?.exact === false ? ' Its files differ from those that were saved; look at them with care.' : '';
+  return `The sandbox was lost and made anew from ${from}: ${changes}; commits of your own, installed packages and running processes are gone.${doubt}`;
 }
 
 /** What a programmer had finished but nobody had committed is gone: the iteration is done again. */
@@ -122,16 +132,6 @@ function tellModel(context: ActionContext, message: string): void {
       : `Not done: the sandbox was lost before. ${look}`,
     durationMs: 0,
   });
-}
-
-async function restore(
-  sandbox: Sandbox,
-  checkpoint: NonNullable<ActionContext['state']['checkpoint']>,
-  context: ActionContext,
-): Promise<string> {
-  const bundle = await context.deps.blobs.get(context.owner.uid, checkpoint.bundle, context.signal);
-  await restoreCheckpoint(sandbox, { commit: checkpoint.commit, head: checkpoint.commit, bundles: [bundle] }, context.signal);
-  return checkpoint.commit;
 }
 
 async function fetchSnapshot(context: ActionContext): Promise<Snapshot> {
