@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import type { BlobStore } from '../operator/engine/blob.ts';
 import type { EventLog } from '../operator/engine/log.ts';
 import type { KubeClient } from '../operator/kube/client.ts';
+import { listen } from '../operator/listen.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
 import { createServer } from '../operator/node-http.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
@@ -17,7 +18,6 @@ import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
 import { mount } from './http/routes.ts';
-import { ListenError } from './listen-error.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Pictures } from './picture.ts';
 import { sessionSchema } from './schema/crd.ts';
@@ -108,11 +108,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
       loopback = isLoopbackName(host);
       const listener = createServer(app);
       if (callers) listener.on('connection', callers.connected);
-      await bind(listener, host, port);
+      const url = await listen(listener, { host, port });
       // Readiness does not wait for the schema, and neither shall the first request.
       setImmediate(warmUp, logger);
       return {
-        url: urlOf(listener, host),
+        url,
         close: () => close(listener, closing, metrics),
       };
     },
@@ -125,28 +125,6 @@ function warmUp(logger: Logger): void {
   } catch (error) {
     logger.error('the schema of AgentSession cannot be read', { error: describeError(error) });
   }
-}
-
-function bind(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const where = `port ${port} on ${host}`;
-      const why: Record<string, string> = {
-        EADDRINUSE: `${where} is in use: stop what listens there, or choose another port with PORT`,
-        EACCES: `${where} may not be used by this user: choose a port above 1023 with PORT`,
-        EADDRNOTAVAIL: `${host} is no address of this machine: set HOST to one that is`,
-      };
-      reject(new ListenError(why[error.code ?? ''] ?? `cannot listen at ${where}: ${error.message}`, { cause: error }));
-    });
-    server.listen(port, host, resolve);
-  });
-}
-
-function urlOf(server: Server, host: string): string {
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 async function close(server: Server, closing: AbortController, metrics: GatewayMetrics): Promise<void> {

@@ -1,31 +1,27 @@
 /** The whole system in one process: embedded Kubernetes API, operator, gateway. Built here and nowhere else. */
 import { randomUUID } from 'node:crypto';
-import { homedir, userInfo } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Gauge, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { createGateway } from '../api-gateway/gateway.ts';
-import type { BlobStore } from '../operator/engine/blob.ts';
-import { FolderBlobStore } from '../operator/engine/folder-blobs.ts';
-import type { EventLog } from '../operator/engine/log.ts';
-import { RedisBlobStore } from '../operator/engine/redis-blobs.ts';
-import { RedisEventLog } from '../operator/engine/redis-log.ts';
-import { SqliteEventLog } from '../operator/engine/sqlite-log.ts';
+import type { ConnectionCheck } from '../api-gateway/http/callers.ts';
+import { applyEnvironmentProfiles } from '../operator/environment-profiles.ts';
+import { installationOf } from '../operator/installation.ts';
 import { HttpKubeClient } from '../operator/kube/http-client.ts';
-import { environmentObjects } from '../operator/llm/environment.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
 import { Operator } from '../operator/operator.ts';
 import { RepositoryCache } from '../operator/sandbox/git/cache.ts';
 import { credentialFromSettings } from '../operator/sandbox/git/credentials.ts';
 import { Publisher } from '../operator/sandbox/git/publish.ts';
 import type { IsolationMethod } from '../operator/sandbox/local/isolation.ts';
-import { LocalTransport } from '../operator/sandbox/local/transport.ts';
-import type { Isolation } from '../operator/sandbox/transport.ts';
+import type { Isolation, SandboxTransport } from '../operator/sandbox/transport.ts';
 import type { Settings } from '../operator/settings.ts';
 import { StateFolder } from '../operator/state-folder.ts';
+import { openStores } from '../operator/stores.ts';
 import { makeUsable } from '../operator/usable-folder.ts';
+import { userName } from '../operator/user-name.ts';
 import { startEmbeddedApi } from './api/server.ts';
 import { defaultAuthor } from './default-author.ts';
-import { applyEnvironmentProfiles } from './environment-profiles.ts';
 
 export type LocalSystem = {
   url: string;
@@ -37,12 +33,10 @@ export type LocalSystem = {
   /** How commands of new sessions are kept from what is the operator's. */
   isolation(): Promise<Isolation>;
   operator: Operator;
-  /** Ends running commands, records them as interrupted and closes everything, within 3 s. */
+  /** Ends running commands on this machine, records them as interrupted and closes everything, within 3 s. */
   stop(): Promise<void>;
 };
 
-/** Sessions that work at the same time; more wait in Queued. */
-const MAX_RUNNING = 200;
 const MAX_COMMAND_SECONDS = 3600;
 const STOP_MS = 2_000;
 
@@ -53,7 +47,10 @@ export type LocalOptions = {
   isolation?: 'auto' | IsolationMethod;
 };
 
-/** @throws FolderError for the state folder and the workspace, and ListenError when the port is in use; nothing is left running then */
+/**
+ * @throws FolderError for the state folder and the workspace, ListenError when the port is in use, and ClusterAccessError when
+ * sandboxes are Pods and no cluster is configured; nothing is left running then
+ */
 export async function startLocal(settings: Settings, logger: Logger, options: LocalOptions = {}): Promise<LocalSystem> {
   const stack = new AsyncDisposableStack();
   try {
@@ -71,23 +68,24 @@ async function build(
   stack: AsyncDisposableStack,
 ): Promise<LocalSystem> {
   const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
-  makeUsable(settings.workspace, { what: 'workspace', variable: 'SWE_AGENT_WORKSPACE' });
-  const user = userInfo().username;
+  const { namespace = 'default', git } = settings;
+  const user = userName(settings.system.USER);
   const metrics = new Registry();
-  const { log, blobs } = await openStores(settings, folder, logger, metrics, stack);
+  const closing = new AbortController();
+  const sandboxes = await openSandboxes(settings, isolation, folder, logger, closing.signal);
+  const { log, blobs } = await openStores({ settings, logger, metrics, stack }, folder);
   const api = stack.adopt(
     await startEmbeddedApi({
       stateDir: folder.file('kubernetes'),
       kubeconfigPath: folder.file('kubeconfig'),
       crds: ['agentsession', 'aiprofile'].map((name) => join(root, 'operator/api', `${name}.gen.json`)),
       user,
-      namespace: settings.namespace,
+      namespace,
       prepare: { AgentSession: defaultAuthor(user) },
       onError: (error) => logger.error('the embedded Kubernetes API failed', { error: describeError(error) }),
     }),
     (one) => one.close(),
   );
-  const closing = new AbortController();
   stack.defer(() => closing.abort(new Error('the system stops')));
   const client = new HttpKubeClient({
     baseUrl: api.url,
@@ -95,25 +93,7 @@ async function build(
     headers: async () => ({ authorization: `Bearer ${api.token}` }),
     signal: closing.signal,
   });
-  const { namespace, model, git } = settings;
-  const environment = environmentObjects(
-    {
-      openaiApiKey: model.openaiApiKey?.reveal(),
-      openaiBaseUrl: model.openaiBaseUrl,
-      googleApiKey: model.googleApiKey?.reveal(),
-      modelName: model.name,
-    },
-    { namespace, today: new Date().toISOString().slice(0, 10) },
-  );
-  await applyEnvironmentProfiles(client, namespace, environment);
-
-  const transport = new LocalTransport({
-    workspaceDir: settings.workspace,
-    isolation,
-    hidden: [folder.path, join(process.cwd(), '.env')],
-    hostEnvironment: settings.system,
-    home: homedir(),
-  });
+  const problems = await applyEnvironmentProfiles(client, namespace, settings);
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: true, environment: settings.system });
   // What a process that died had lent or left half made.
   await repositories.prune();
@@ -121,8 +101,10 @@ async function build(
     client,
     log,
     blobs,
-    transport: (type) => (type === 'local' ? transport : undefined),
-    defaultSandboxType: 'local',
+    transport: (type) => (type === sandboxes.transport.type ? sandboxes.transport : undefined),
+    defaultSandboxType: sandboxes.transport.type,
+    swept: sandboxes.swept,
+    proxy: settings.system,
     repositories,
     publisher: new Publisher(repositories),
     identity: { name: git.username, email: git.email },
@@ -135,7 +117,7 @@ async function build(
     now: Date.now,
     random: Math.random,
     maxCommandSeconds: MAX_COMMAND_SECONDS,
-    maxRunning: MAX_RUNNING,
+    maxRunning: settings.maxRunning,
   });
   const { auth } = settings.api;
   const gateway = createGateway({
@@ -150,7 +132,7 @@ async function build(
     logger,
     allowLocalRepositories: true,
     allowedHosts: settings.allowedHosts,
-    refusal: (connection) => transport.refusal(connection),
+    ...(sandboxes.refusal && { refusal: sandboxes.refusal }),
   });
   const server = stack.adopt(await gateway.listen(settings.host, settings.port), (one) => one.close());
   stack.defer(() => operator.stop(STOP_MS));
@@ -160,40 +142,52 @@ async function build(
     url: server.url,
     kubeconfigPath: api.kubeconfigPath,
     hasModel: operator.caches.profiles.list(namespace).length > 0,
-    problems: environment.problems,
-    isolation: () => transport.isolation(),
+    problems,
+    isolation: sandboxes.isolation,
     operator,
     stop: () => stack.disposeAsync(),
   };
 }
 
-/** Log and blobs: in the state folder, or in Redis, which need not be reached for the start. */
-async function openStores(
-  { redis, blobStore }: Settings,
+type Sandboxes = {
+  transport: SandboxTransport;
+  swept: readonly SandboxTransport[];
+  /** Why a connection comes from a command of a session; not asked where commands are not on this machine. */
+  refusal?: ConnectionCheck;
+  isolation(): Promise<Isolation>;
+};
+
+/** One kind, which SANDBOX_TYPE names; the other is not loaded. */
+async function openSandboxes(
+  settings: Settings,
+  isolation: LocalOptions['isolation'] & string,
   folder: StateFolder,
   logger: Logger,
-  metrics: Registry,
-  stack: AsyncDisposableStack,
-): Promise<{ log: EventLog; blobs: BlobStore }> {
-  const options = redis && { address: redis.address, prefix: redis.keyPrefix, logger };
-  const blobs =
-    options && blobStore === 'redis'
-      ? stack.adopt(await RedisBlobStore.open(options), (one) => one.close())
-      : await FolderBlobStore.open(folder.file('blobs'));
-  if (!options) {
-    return {
-      log: stack.adopt(new SqliteEventLog({ path: folder.file('events.db'), exclusive: true }), (one) => one.close()),
-      blobs,
-    };
+  signal: AbortSignal,
+): Promise<Sandboxes> {
+  if (settings.sandbox.type === 'local') {
+    makeUsable(settings.workspace, { what: 'workspace', variable: 'SWE_AGENT_WORKSPACE' });
+    const { LocalTransport } = await import('../operator/sandbox/local/transport.ts');
+    const transport = new LocalTransport({
+      workspaceDir: settings.workspace,
+      isolation,
+      hidden: [folder.path, join(process.cwd(), '.env')],
+      hostEnvironment: settings.system,
+      home: homedir(),
+    });
+    const refusal: ConnectionCheck = (connection) => transport.refusal(connection);
+    return { transport, swept: [], refusal, isolation: () => transport.isolation() };
   }
-  const log = stack.adopt(await RedisEventLog.open(options), (one) => one.close());
-  new Gauge({
-    name: 'swe_agent_event_log_risks',
-    help: 'Settings of Redis that put events at risk; 0 as well while it was not reached.',
-    registers: [metrics],
-    collect() {
-      this.set(log.findings.length);
-    },
+  const { pods } = settings.sandbox;
+  const { findCluster, podSandboxes } = await import('../operator/cluster.ts');
+  const cluster = await findCluster(settings, 'swe-agent', signal);
+  const { namespace } = cluster;
+  logger.info(`commands run in Pods of the namespace ${namespace}, reached through ${cluster.access.source}`);
+  const transport = podSandboxes(cluster, pods, {
+    placement: { kind: 'namespace', namespace },
+    installation: pods.installation ?? installationOf(folder),
+    logger,
   });
-  return { log, blobs };
+  const message = `Commands run in Pods of the namespace ${namespace}.`;
+  return { transport, swept: [transport], isolation: async () => ({ isolated: true, method: 'pod', message }) };
 }

@@ -13,16 +13,22 @@ import { ModelProviders } from './llm/profiles.ts';
 import { describeError } from './logger.ts';
 import { credentialFromSecret } from './sandbox/git/credentials.ts';
 import { type GitCredential, GitError } from './sandbox/git/git.ts';
+import type { SandboxTransport } from './sandbox/transport.ts';
+import { OrphanSweep } from './sweep.ts';
 
 export type OperatorOptions = Omit<EngineDeps, 'models' | 'credential'> & {
   client: KubeClient;
-  /** The only namespace to serve; all when empty. */
-  namespace?: string;
+  /** The namespaces to serve; all when left out. */
+  namespaces?: readonly string[];
   /** Sessions that may run at the same time. */
   maxRunning: number;
   /** The credential for sessions that name none of their own. */
   defaultCredential: GitCredential | undefined;
   countersIntervalMs?: number;
+  /** Transports whose sandboxes outlive a session's object when nobody was there to remove them: looked through now and then. */
+  swept?: readonly SandboxTransport[];
+  /** Values of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for model calls. */
+  proxy?: Record<string, string | undefined>;
 };
 
 export class Operator {
@@ -30,15 +36,17 @@ export class Operator {
   readonly controllers: Controllers;
   readonly caches: Caches;
   readonly #options: OperatorOptions;
-  readonly #providers = new ModelProviders();
+  readonly #providers: ModelProviders;
   readonly #events: EventRecorder;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  readonly #sweeps: Promise<void>[] = [];
 
   constructor(options: OperatorOptions) {
-    const { client, logger, namespace, holder, maxRunning, countersIntervalMs } = options;
+    const { client, logger, namespaces, holder, maxRunning, countersIntervalMs, proxy } = options;
     this.#options = options;
-    this.caches = new Caches({ client, logger, ...(namespace === undefined ? {} : { namespace }) });
+    this.#providers = new ModelProviders(proxy && { proxyEnv: proxy });
+    this.caches = new Caches({ client, logger, ...(namespaces === undefined ? {} : { namespaces }) });
     this.#events = new EventRecorder({ client, controller: 'sweagent.dev/operator', instance: holder, logger });
     const findings = new ModelFindings(options.now);
     this.runner = new SessionRunner({
@@ -64,6 +72,18 @@ export class Operator {
       if (!this.#stop.signal.aborted) this.#options.logger.error('the caches stopped', { error: describeError(error) });
     });
     await this.controllers.start();
+    const { client, logger, swept = [] } = this.#options;
+    for (const transport of swept) {
+      const sweep = new OrphanSweep({ client, transport, sessions: this.caches.sessions, logger });
+      this.#sweeps.push(sweep.run(this.#stop.signal));
+    }
+  }
+
+  /** Whether the copies of all objects are there, so that sessions are worked on; what keeps them from it otherwise. */
+  get readiness(): { ready: boolean; reason: string | undefined } {
+    const states = [this.caches.sessions.state, this.caches.profiles.state, this.caches.secrets.state];
+    const failing = states.find(({ lastError }) => lastError !== undefined)?.lastError;
+    return { ready: states.every(({ synced }) => synced), reason: failing };
   }
 
   /** Loads what the first model call needs; worth doing once everything is up. */
@@ -71,7 +91,10 @@ export class Operator {
     await this.#providers.warm();
   }
 
-  /** Ends running commands, records them as interrupted and gives every session back, within `graceMs`. */
+  /**
+   * Gives every session back, within `graceMs`. Commands on this machine are ended and recorded as interrupted; those in
+   * sandboxes elsewhere go on, and whoever takes the session up attaches to them.
+   */
   async stop(graceMs: number): Promise<void> {
     const signal = AbortSignal.timeout(graceMs);
     const { logger } = this.#options;
@@ -85,7 +108,7 @@ export class Operator {
     await this.controllers.stop(Math.min(500, graceMs));
     await this.#events.stop(AbortSignal.timeout(300));
     this.#stop.abort(new Error('the operator stops'));
-    await this.#running;
+    await Promise.all([this.#running, ...this.#sweeps]);
     this.#providers.close();
   }
 

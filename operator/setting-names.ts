@@ -17,7 +17,8 @@ export const SETTINGS = {
   },
   API_AUTH: {
     default: '`none`; `token` when `API_TOKEN` is set',
-    meaning: 'Who may call the API: `none` (everybody who reaches it) or `token` (who sends `API_TOKEN` as a bearer token).',
+    meaning:
+      'Who may call the API: `none` (everybody who reaches it), `token` (who sends `API_TOKEN` as a bearer token) or, on a cluster, `kubernetes` (who has the rights there). See [Who may call on a cluster](#who-may-call-on-a-cluster).',
   },
   API_TOKEN: { default: 'none', meaning: 'The bearer token for `API_AUTH=token`.', secret: true },
   SWE_AGENT_ALLOWED_HOSTS: {
@@ -69,14 +70,92 @@ export const SETTINGS = {
     meaning: 'Hosts that `GIT_TOKEN` may be sent to, separated by commas: `github.com,git.example.com:8443,.example.org`.',
   },
   SANDBOX_TYPE: {
-    default: '`local`',
-    meaning: 'Where commands run: `local` (this machine). `k8s` and `daytona` are refused: this build does not have them yet.',
+    default: '`local`; `k8s` on a cluster',
+    meaning:
+      'Where commands run: `local` (this machine) or `k8s` (a Pod for each session). `daytona` is refused: this build does not have it yet.',
   },
   K8S_NAMESPACE: {
-    default: '`default`',
-    meaning: 'Namespace of the sessions that REST makes, and of kubectl when it is told no other; made when it is missing.',
+    default: '`default`; on a cluster the namespace of the Pod or of the kubeconfig',
+    meaning:
+      'Namespace of the sessions that REST makes. On one machine also that of kubectl when it is told no other (made when it is missing) and, with `SANDBOX_TYPE=k8s`, that of the Pods.',
   },
-  WORKER_IMAGE: { default: 'none', meaning: 'Image of sandbox Pods. Accepted; used only with `SANDBOX_TYPE=k8s`.' },
+  KUBECONFIG: {
+    default: 'in a Pod its service account, else `~/.kube/config`',
+    meaning:
+      'File that says how to reach the cluster, or several, joined as in `PATH`. With `SANDBOX_TYPE=k8s`, and on a cluster.',
+  },
+  KUBERNETES_SERVICE_HOST: { default: 'set by Kubernetes', meaning: 'Where a Pod reaches the API server.' },
+  KUBERNETES_SERVICE_PORT: { default: 'set by Kubernetes', meaning: 'Its port.' },
+  WORKER_IMAGE: {
+    default: 'none',
+    meaning:
+      'Image of sandbox Pods where a session names none; anything with a POSIX shell. With `SANDBOX_TYPE=k8s`, as all down to `SWE_AGENT_INSTALLATION`.',
+  },
+  SWE_AGENT_TOOLBOX_IMAGE: {
+    default: 'none',
+    meaning:
+      'Image with static git, ripgrep and busybox (`worker-image/Dockerfile`, target `toolbox`), brought into each Pod. Without it an image has to bring git and setsid.',
+  },
+  SWE_AGENT_RUNTIME_CLASS: {
+    default: "the cluster's",
+    meaning: 'RuntimeClass of Pods where a session names none, such as `kata`.',
+  },
+  SWE_AGENT_NETWORK: {
+    default: '`public`',
+    meaning:
+      'What Pods may reach where a session does not say: `public` (the internet, but not the cluster, its nodes and private ranges) or `strict` (nothing that is not allowed).',
+  },
+  SWE_AGENT_NETWORK_ALLOW: {
+    default: 'none',
+    meaning:
+      'Ranges that Pods may reach in any case, separated by commas, each with a TCP port where only that is meant: `192.0.2.0/24,10.1.2.3/32:443`.',
+  },
+  SWE_AGENT_CLUSTER_RANGES: {
+    default: 'none',
+    meaning:
+      "Ranges that are the cluster's although they are public (nodes, Pods, Services), separated by commas. Pods do not reach them.",
+  },
+  SWE_AGENT_DNS_SERVERS: {
+    default: 'none',
+    meaning:
+      "Name servers that Pods may ask besides the cluster's own (`k8s-app=kube-dns` in `kube-system`), separated by commas: the address of a node-local cache, for example.",
+  },
+  SWE_AGENT_SANDBOX_DEFAULTS: {
+    default: '`{}`',
+    meaning:
+      'JSON of all else that holds where a session says nothing, with the fields of `spec.sandbox`: `{"resources": {"limits": {"memory": "4Gi"}}, "workspaceSize": "10Gi", "network": {"proxy": {"https": "http://proxy:3128"}}}`.',
+  },
+  SWE_AGENT_SANDBOX_USER: {
+    default: '`1000:1000`',
+    meaning:
+      'Numbers of the user and the group that run everything in a Pod, or `image` to leave them to the image, which must not be root.',
+  },
+  SWE_AGENT_SANDBOX_READ_ONLY: {
+    default: '`true`',
+    meaning: 'Whether the files of the image are read-only, so that commands write to the workspace, `/tmp` and `/var/tmp` only.',
+  },
+  SWE_AGENT_INSTALLATION: {
+    default: '`swe-agent`; on one machine a name of its own, kept in the state folder',
+    meaning:
+      'Label value that tells the Pods of this installation from those of another. Replicas share it; it must not change while sessions run.',
+  },
+  SWE_AGENT_WATCH_NAMESPACES: {
+    default: '`K8S_NAMESPACE`',
+    meaning: 'Namespaces whose sessions the operator on a cluster works on, separated by commas, or `*` for all.',
+  },
+  SWE_AGENT_GATEWAY: {
+    default: '`false`',
+    meaning: '`true` has the operator on a cluster serve REST as well, on `PORT`, so that one process does it all.',
+  },
+  SWE_AGENT_PROBE_PORT: {
+    default: '`8081`',
+    meaning:
+      'Port on which operator and gateway on a cluster answer `/healthz`, `/readyz` and `/metrics`, to everybody; `0` takes a free one.',
+  },
+  SWE_AGENT_MAX_RUNNING: {
+    default: '`200`',
+    meaning: 'Sessions that work at the same time in one operator; more wait in Queued.',
+  },
   DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
   DAYTONA_SERVER_URL: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
   DAYTONA_TARGET_IMAGE: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
@@ -91,7 +170,7 @@ export const SETTINGS = {
     meaning: 'Begins the names of all keys and channels in Redis; installations that share one need different prefixes.',
   },
   BLOB_STORE: {
-    default: '`folder`',
+    default: '`folder`; on a cluster `redis` when `REDIS_URL` is set',
     meaning:
       'Where large texts, checkpoints and results are kept: `folder` (the state folder) or `redis` (at most 8 MiB each and 64 MiB per session).',
   },

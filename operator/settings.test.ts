@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SETTINGS, settingsTable } from './setting-names.ts';
-import { loadSettings, type Settings, SettingsError } from './settings.ts';
+import { loadSettings, type Settings, SettingsError, type SettingsRole } from './settings.ts';
 
 const root = join(import.meta.dirname, '..');
 let cwd: string;
@@ -15,14 +15,14 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true }));
 
 /** Settings from variables and the text of an .env file, outside a container. */
-function load(env: Record<string, string>, file?: string): Settings {
+function load(env: Record<string, string>, file?: string, role: SettingsRole = 'machine'): Settings {
   if (file !== undefined) writeFileSync(join(cwd, '.env'), file);
-  return loadSettings({ env, cwd, containerMarkers: [] });
+  return loadSettings({ env, cwd, containerMarkers: [], role });
 }
 
-function problemsOf(env: Record<string, string>, file?: string): string[] {
+function problemsOf(env: Record<string, string>, file?: string, role?: SettingsRole): string[] {
   try {
-    load(env, file);
+    load(env, file, role);
   } catch (error) {
     if (error instanceof SettingsError) return error.problems.map(({ name, value, remedy }) => `${name}=${value}: ${remedy}`);
     throw error;
@@ -83,8 +83,10 @@ describe('Settings', () => {
       model: {},
       git: { username: 'swe-agent', email: 'swe-agent@localhost', tokenHosts: ['github.com'] },
       sandbox: { type: 'local' },
+      cluster: { watch: undefined, gateway: false, probePort: 8081 },
+      maxRunning: 200,
       blobStore: 'folder',
-      namespace: 'default',
+      namespace: undefined,
       system: {},
       secrets: [],
       warnings: [],
@@ -128,7 +130,7 @@ describe('Settings', () => {
   it('take the Redis and Daytona example apart and say what this build does not have', () => {
     expect(problemsOf({}, SESSIONS_GUIDE)).toEqual(problemsOf(throughDocker(SESSIONS_GUIDE)));
     expect(problemsOf({}, SESSIONS_GUIDE)).toEqual([
-      'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set SANDBOX_TYPE=local, or remove it',
+      'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set SANDBOX_TYPE=local or SANDBOX_TYPE=k8s, or remove it',
     ]);
     const settings = load({ SANDBOX_TYPE: 'local' }, SESSIONS_GUIDE);
     expect(settings.redis).toEqual({
@@ -227,7 +229,7 @@ describe('Settings', () => {
       'SANDBOX_TYPE=vm: choose one of local, k8s, daytona',
       'HOST=http://localhost: write an IP address or a host name, without scheme and port',
       'PORT=80000: write a whole number from 0 to 65535',
-      'API_AUTH=password: choose one of none, token',
+      'API_AUTH=password: choose one of none, token, kubernetes',
       'LOG_LEVEL=loud: choose one of error, warn, info, debug',
       'LOG_FORMAT=xml: choose one of auto, text, json',
       'OPENAI_BASE_URL=localhost:11434: write an address that begins with http:// or https://, such as http://localhost:11434/v1',
@@ -240,8 +242,7 @@ describe('Settings', () => {
   });
 
   it.each([
-    [{ SANDBOX_TYPE: 'k8s' }, 'SANDBOX_TYPE=k8s: this build does not have k8s sandboxes yet'],
-    [{ API_AUTH: 'kubernetes' }, 'API_AUTH=kubernetes: this build has no cluster'],
+    [{ API_AUTH: 'kubernetes' }, 'API_AUTH=kubernetes: on one machine there is no cluster'],
     [{ API_AUTH: 'token' }, 'API_TOKEN=: API_AUTH=token needs it'],
     [{ API_TOKEN: 'with a space in it' }, 'API_TOKEN=***: use printable ASCII characters'],
     [{ GIT_TOKEN: 'two\nlines' }, 'GIT_TOKEN=***: the token'],
@@ -315,6 +316,135 @@ describe('Settings', () => {
   });
 });
 
+describe('Settings of Pods', () => {
+  const pods = (env: Record<string, string>) => {
+    const { sandbox } = load({ SANDBOX_TYPE: 'k8s', WORKER_IMAGE: 'python:3.12-slim', ...env });
+    return sandbox.type === 'k8s' ? sandbox.pods : undefined;
+  };
+
+  it('take the Kubernetes lines of the tasks guide', () => {
+    const settings = load({}, TASKS_GUIDE.replace('SANDBOX_TYPE=local', 'SANDBOX_TYPE=k8s').replace('=default', '=agents'));
+    expect(settings).toMatchObject({ namespace: 'agents', sandbox: { type: 'k8s' } });
+    expect(settings.sandbox).toEqual({
+      type: 'k8s',
+      pods: {
+        defaults: { image: 'python:3.12-slim' },
+        network: { dnsServers: [], blocked: [] },
+        user: { uid: 1000, gid: 1000 },
+        readOnlyRootFilesystem: true,
+      },
+    });
+  });
+
+  it('say when no session gets an image', () => {
+    expect(load({ SANDBOX_TYPE: 'k8s' }).warnings).toEqual([expect.stringContaining('WORKER_IMAGE is not set')]);
+  });
+
+  it('read every value, the single ones over those of the JSON', () => {
+    const found = pods({
+      SWE_AGENT_TOOLBOX_IMAGE: 'toolbox:1',
+      SWE_AGENT_RUNTIME_CLASS: 'kata',
+      SWE_AGENT_NETWORK: 'strict',
+      SWE_AGENT_NETWORK_ALLOW: '192.0.2.0/24, 10.1.2.3/32:443,2001:db8::/32:8443',
+      SWE_AGENT_CLUSTER_RANGES: '203.0.113.0/24',
+      SWE_AGENT_DNS_SERVERS: '169.254.20.10',
+      SWE_AGENT_SANDBOX_USER: '10001:0',
+      SWE_AGENT_SANDBOX_READ_ONLY: 'false',
+      SWE_AGENT_INSTALLATION: 'team-a',
+      SWE_AGENT_SANDBOX_DEFAULTS:
+        '{"image":"other","workspaceSize":"5Gi","resources":{"limits":{"cpu":2}},"network":{"proxy":{"https":"http://p:3128"}}}',
+    });
+    expect(found).toEqual({
+      defaults: {
+        image: 'python:3.12-slim',
+        runtimeClassName: 'kata',
+        workspaceSize: '5Gi',
+        resources: { limits: { cpu: 2 } },
+        network: {
+          proxy: { https: 'http://p:3128' },
+          egress: 'strict',
+          allow: [{ cidr: '192.0.2.0/24' }, { cidr: '10.1.2.3/32', ports: [443] }, { cidr: '2001:db8::/32', ports: [8443] }],
+        },
+      },
+      network: { dnsServers: ['169.254.20.10'], blocked: ['203.0.113.0/24'] },
+      user: { uid: 10_001, gid: 0 },
+      readOnlyRootFilesystem: false,
+      toolboxImage: 'toolbox:1',
+      installation: 'team-a',
+    });
+    expect(pods({ SWE_AGENT_SANDBOX_USER: 'image' })?.user).toBe('image');
+  });
+
+  it.each([
+    [{ SWE_AGENT_NETWORK: 'open' }, 'SWE_AGENT_NETWORK=open: choose one of public, strict'],
+    [{ SWE_AGENT_NETWORK_ALLOW: 'example.com' }, 'SWE_AGENT_NETWORK_ALLOW=example.com: "example.com" is no range'],
+    [{ SWE_AGENT_NETWORK_ALLOW: '10.0.0.0/33' }, 'SWE_AGENT_NETWORK_ALLOW=10.0.0.0/33: "10.0.0.0/33" is no range'],
+    [{ SWE_AGENT_NETWORK_ALLOW: '10.0.0.0/8:0' }, 'SWE_AGENT_NETWORK_ALLOW=10.0.0.0/8:0: "10.0.0.0/8:0" is no range'],
+    [{ SWE_AGENT_CLUSTER_RANGES: '1.2.3.4' }, 'SWE_AGENT_CLUSTER_RANGES=1.2.3.4: "1.2.3.4" is no range'],
+    [{ SWE_AGENT_DNS_SERVERS: 'dns' }, 'SWE_AGENT_DNS_SERVERS=dns: "dns" is no IP address'],
+    [{ SWE_AGENT_SANDBOX_USER: '0:0' }, 'SWE_AGENT_SANDBOX_USER=0:0: write two numbers'],
+    [{ SWE_AGENT_SANDBOX_USER: 'agent' }, 'SWE_AGENT_SANDBOX_USER=agent: write two numbers'],
+    [{ SWE_AGENT_INSTALLATION: 'a b' }, 'SWE_AGENT_INSTALLATION=a b: use letters'],
+    [{ SWE_AGENT_WATCH_NAMESPACES: 'a,*' }, 'SWE_AGENT_WATCH_NAMESPACES=a,*: write * alone'],
+    [{ SWE_AGENT_WATCH_NAMESPACES: 'A' }, 'SWE_AGENT_WATCH_NAMESPACES=A: a namespace has'],
+    [{ SWE_AGENT_SANDBOX_DEFAULTS: '{' }, 'SWE_AGENT_SANDBOX_DEFAULTS={: it is not JSON'],
+    [
+      { SWE_AGENT_SANDBOX_DEFAULTS: '{"cpu":1}' },
+      'SWE_AGENT_SANDBOX_DEFAULTS={"cpu":1}: must NOT have additional properties (cpu); write the fields of spec.sandbox',
+    ],
+    [
+      { SWE_AGENT_SANDBOX_DEFAULTS: '{"network":{"egress":"all"}}' },
+      'SWE_AGENT_SANDBOX_DEFAULTS={"network":{"egress":"all"}}: network.egress must be equal to one of the allowed values',
+    ],
+    [
+      { SWE_AGENT_SANDBOX_DEFAULTS: '{"type":"pod"}' },
+      'SWE_AGENT_SANDBOX_DEFAULTS={"type":"pod"}: type and daytona have no place',
+    ],
+    [{ SWE_AGENT_MAX_RUNNING: '0' }, 'SWE_AGENT_MAX_RUNNING=0: write a whole number from 1'],
+  ])('refuse %j', (env: Record<string, string>, beginning) => {
+    const problems = problemsOf({ SANDBOX_TYPE: 'k8s', ...env });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.slice(0, beginning.length)).toBe(beginning);
+  });
+});
+
+describe('Settings on a cluster', () => {
+  it('make Pods, keep blobs where the log is, listen for others, and know the callers of the cluster', () => {
+    const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', REDIS_URL: 'redis://redis:6379', API_AUTH: 'kubernetes' };
+    const settings = load({ ...env, KUBERNETES_SERVICE_PORT: '443', WORKER_IMAGE: 'w' }, undefined, 'operator');
+    expect(settings).toMatchObject({
+      host: '0.0.0.0',
+      inContainer: true,
+      api: { auth: 'kubernetes' },
+      sandbox: { type: 'k8s' },
+      blobStore: 'redis',
+      cluster: { serviceHost: '10.96.0.1', servicePort: '443', gateway: false },
+      warnings: [],
+    });
+  });
+
+  it('name the namespaces to watch, or all', () => {
+    const watch = (value: string) => load({ SWE_AGENT_WATCH_NAMESPACES: value }, undefined, 'operator').cluster.watch;
+    expect([watch(''), watch('a, b,a'), watch('*')]).toEqual([undefined, ['a', 'b'], 'all']);
+  });
+
+  it.each<[SettingsRole, Record<string, string>, string]>([
+    ['operator', { SANDBOX_TYPE: 'local' }, 'SANDBOX_TYPE=local: commands would run beside the operator'],
+    ['operator', { SANDBOX_TYPE: 'daytona' }, 'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set'],
+    ['operator', { BLOB_STORE: 'redis' }, 'BLOB_STORE=redis: set REDIS_URL as well'],
+    ['gateway', {}, "REDIS_URL=: set it to the operator's"],
+    [
+      'gateway',
+      { REDIS_URL: 'redis://r', BLOB_STORE: 'folder' },
+      'BLOB_STORE=folder: the folder of the operator is out of reach',
+    ],
+  ])('of the %s refuse %j', (role, env, beginning) => {
+    const problems = problemsOf(env, undefined, role);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.slice(0, beginning.length)).toBe(beginning);
+  });
+});
+
 describe('The environment', () => {
   it('is read in settings.ts only', () => {
     const readers = ['operator', 'api-gateway', 'local'].flatMap((folder) =>
@@ -335,12 +465,9 @@ describe('docs/settings.md', () => {
   it('names no other setting, and every name that the code reads is in the table', () => {
     const names = [...readFileSync(join(root, 'docs/settings.md'), 'utf8').matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
     expect(names).toEqual(Object.keys(SETTINGS));
-    const read = [
-      ...readFileSync(join(root, 'operator/settings.ts'), 'utf8').matchAll(
-        /reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g,
-      ),
-    ];
-    const unused = ['WORKER_IMAGE', 'DAYTONA_SERVER_URL', 'DAYTONA_TARGET_IMAGE'];
+    const code = ['settings.ts', 'settings-cluster.ts'].map((file) => readFileSync(join(root, 'operator', file), 'utf8'));
+    const read = [...code.join('').matchAll(/reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g)];
+    const unused = ['DAYTONA_SERVER_URL', 'DAYTONA_TARGET_IMAGE'];
     expect(new Set([...read.map((match) => match[1]), ...unused])).toEqual(new Set(names));
   });
 });

@@ -9,6 +9,7 @@ import { type RedisAddress, redisAddress, withoutCredentials } from './engine/re
 import { PREFIX } from './engine/redis/keys.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
+import { type ClusterSettings, clusterSettings, namespaceSetting, type PodSettings, podSettings } from './settings-cluster.ts';
 import { SettingsReader, type SystemVariable } from './settings-reader.ts';
 
 export { SettingsError, type SettingsProblem, type SystemVariable } from './settings-reader.ts';
@@ -26,7 +27,7 @@ export type Settings = {
   readonly stateFolder: string;
   readonly workspace: string;
   readonly inContainer: boolean;
-  readonly api: { readonly auth: 'none' } | { readonly auth: 'token'; readonly token: SecretText };
+  readonly api: { readonly auth: 'none' | 'kubernetes' } | { readonly auth: 'token'; readonly token: SecretText };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly model: {
     readonly openaiApiKey?: SecretText;
@@ -42,13 +43,16 @@ export type Settings = {
     /** Host names, with a port where it is not 443; one that begins with a dot stands for all below it. */
     readonly tokenHosts: readonly string[];
   };
-  readonly sandbox: { readonly type: 'local' };
+  readonly sandbox: { readonly type: 'local' } | { readonly type: 'k8s'; readonly pods: PodSettings };
+  readonly cluster: ClusterSettings;
+  /** Sessions that work at the same time. */
+  readonly maxRunning: number;
   /** Where the event log is kept instead of the state folder. */
   readonly redis?: { readonly address: RedisAddress; readonly keyPrefix: string };
   /** Where blobs are kept: in the state folder, or in Redis. */
   readonly blobStore: 'folder' | 'redis';
-  /** Of the sessions that REST makes. */
-  readonly namespace: string;
+  /** Of the sessions that REST makes; what it is without being set, the way to the cluster says. */
+  readonly namespace: string | undefined;
   /** Variables of the machine that trusted child processes such as git need; none is a secret. */
   readonly system: Readonly<Partial<Record<SystemVariable, string>>>;
   /** Every secret that was read, for whoever must keep them out of what it writes. */
@@ -57,7 +61,12 @@ export type Settings = {
   readonly warnings: readonly string[];
 };
 
+/** Which process reads them: everything on one machine, or the operator or the gateway of a cluster. */
+export type SettingsRole = 'machine' | 'operator' | 'gateway';
+
 export type SettingsSource = {
+  /** Default: machine. */
+  role?: SettingsRole;
   /** Variables by name; secrets are deleted from it. Default: the environment of this process. */
   env?: NodeJS.ProcessEnv;
   /** Default `.env` in `cwd`; it need not exist. */
@@ -70,10 +79,14 @@ export type SettingsSource = {
 
 /** Reads the settings. @throws SettingsError that lists all problems at once */
 export function loadSettings(source: SettingsSource = {}): Settings {
-  const { env = process.env, cwd = process.cwd(), containerMarkers = ['/.dockerenv', '/run/.containerenv'] } = source;
+  const { env = process.env, cwd = process.cwd(), role = 'machine' } = source;
+  const { containerMarkers = ['/.dockerenv', '/run/.containerenv'] } = source;
   const reader = new SettingsReader(env, resolve(cwd, source.envFile ?? '.env'));
-  const inContainer = reader.flag('SWE_AGENT_IN_CONTAINER') ?? containerMarkers.some((marker) => existsSync(marker));
-  refuseWhatIsMissing(reader);
+  const cluster = clusterSettings(reader);
+  const inContainer =
+    reader.flag('SWE_AGENT_IN_CONTAINER') ??
+    (cluster.serviceHost !== undefined || containerMarkers.some((marker) => existsSync(marker)));
+  const sandboxes = sandbox(reader, role);
   const settings = {
     host: host(reader, inContainer),
     port: reader.integer('PORT', 8000, 0, 65_535),
@@ -81,16 +94,18 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     stateFolder: resolve(cwd, reader.text('SWE_AGENT_STATE_DIR') ?? '.swe-agent'),
     workspace: resolve(cwd, reader.text('SWE_AGENT_WORKSPACE') ?? 'workspace'),
     inContainer,
-    api: access(reader),
+    api: access(reader, role),
     log: {
       level: reader.choice('LOG_LEVEL', ['error', 'warn', 'info', 'debug'], 'info'),
       format: reader.choice('LOG_FORMAT', ['auto', 'text', 'json'], 'auto'),
     },
     model: model(reader),
     git: git(reader),
-    sandbox: { type: 'local' as const },
-    ...stores(reader),
-    namespace: namespace(reader),
+    sandbox: sandboxes,
+    cluster,
+    maxRunning: reader.integer('SWE_AGENT_MAX_RUNNING', 200, 1, 10_000),
+    ...stores(reader, role),
+    namespace: namespaceSetting(reader),
     system: reader.system(),
   };
   if (settings.api.auth === 'none' && !inContainer && !isLoopback(settings.host)) {
@@ -102,13 +117,26 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   return { ...settings, secrets: reader.secrets, warnings: reader.warnings };
 }
 
-function refuseWhatIsMissing(reader: SettingsReader): void {
-  const type = reader.choice('SANDBOX_TYPE', ['local', 'k8s', 'daytona'], 'local');
-  if (type !== 'local') {
-    reader.problem('SANDBOX_TYPE', `this build does not have ${type} sandboxes yet; set SANDBOX_TYPE=local, or remove it`);
-  }
+function sandbox(reader: SettingsReader, role: SettingsRole): Settings['sandbox'] {
+  const type = reader.choice('SANDBOX_TYPE', ['local', 'k8s', 'daytona'], role === 'machine' ? 'local' : 'k8s');
   // Known, and kept out of children and logs, though nothing uses them.
   reader.secret('DAYTONA_API_KEY');
+  if (type === 'daytona') {
+    const choice = role === 'machine' ? 'SANDBOX_TYPE=local or SANDBOX_TYPE=k8s, or remove it' : 'SANDBOX_TYPE=k8s';
+    reader.problem('SANDBOX_TYPE', `this build does not have daytona sandboxes yet; set ${choice}`);
+  }
+  if (type === 'local' && role === 'operator') {
+    reader.problem(
+      'SANDBOX_TYPE',
+      'commands would run beside the operator and its credentials; set SANDBOX_TYPE=k8s, or remove it',
+    );
+  }
+  const pods = podSettings(reader);
+  if (type !== 'k8s') return { type: 'local' };
+  if (pods.defaults.image === undefined && role !== 'gateway') {
+    reader.warnings.push('WORKER_IMAGE is not set: only sessions that name an image of their own get a Pod');
+  }
+  return { type, pods };
 }
 
 function host(reader: SettingsReader, inContainer: boolean): string {
@@ -139,18 +167,18 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
-function access(reader: SettingsReader): Settings['api'] {
+function access(reader: SettingsReader, role: SettingsRole): Settings['api'] {
   const token = reader.secret('API_TOKEN');
-  if (reader.text('API_AUTH')?.toLowerCase() === 'kubernetes') {
+  const auth = reader.choice('API_AUTH', ['none', 'token', 'kubernetes'], token ? 'token' : 'none');
+  if (auth === 'kubernetes' && role === 'machine') {
     reader.problem(
       'API_AUTH',
-      'this build has no cluster whose tokens it could ask about; set API_AUTH=token and API_TOKEN, or API_AUTH=none',
+      'on one machine there is no cluster whose tokens could be asked about; set API_AUTH=token and API_TOKEN, or API_AUTH=none',
     );
     return { auth: 'none' };
   }
-  const auth = reader.choice('API_AUTH', ['none', 'token'], token ? 'token' : 'none');
-  if (auth === 'none') {
-    if (token) reader.warnings.push('API_TOKEN is not used with API_AUTH=none; remove one of them');
+  if (auth !== 'token') {
+    if (token) reader.warnings.push(`API_TOKEN is not used with API_AUTH=${auth}; remove one of them`);
     return { auth };
   }
   if (!token) {
@@ -223,7 +251,7 @@ function tokenHosts(reader: SettingsReader, token: SecretText | undefined, hosts
   }
 }
 
-function stores(reader: SettingsReader): Pick<Settings, 'redis' | 'blobStore'> {
+function stores(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'redis' | 'blobStore'> {
   const url = reader.secret('REDIS_URL');
   const keyPrefix = reader.text('REDIS_KEY_PREFIX') ?? 'swe-agent';
   if (!PREFIX.test(keyPrefix)) {
@@ -232,10 +260,14 @@ function stores(reader: SettingsReader): Pick<Settings, 'redis' | 'blobStore'> {
       "begin with a letter or digit and go on with those, ':', '.', '_' and '-', at most 64 in all",
     );
   }
-  const blobStore = reader.choice('BLOB_STORE', ['folder', 'redis'], 'folder');
+  const blobStore = reader.choice('BLOB_STORE', ['folder', 'redis'], url && role !== 'machine' ? 'redis' : 'folder');
   if (!url) {
-    if (blobStore === 'redis') reader.problem('BLOB_STORE', 'set REDIS_URL as well, or choose folder');
+    if (role === 'gateway') reader.problem('REDIS_URL', "set it to the operator's, whose events are read from there");
+    else if (blobStore === 'redis') reader.problem('BLOB_STORE', 'set REDIS_URL as well, or choose folder');
     return { blobStore };
+  }
+  if (role === 'gateway' && blobStore === 'folder') {
+    reader.problem('BLOB_STORE', 'the folder of the operator is out of reach; choose redis there and here');
   }
   try {
     const address = redisAddress(url.reveal());
@@ -246,12 +278,4 @@ function stores(reader: SettingsReader): Pick<Settings, 'redis' | 'blobStore'> {
     reader.problem('REDIS_URL', error.message, withoutCredentials(url.reveal()));
     return { blobStore };
   }
-}
-
-function namespace(reader: SettingsReader): string {
-  const value = reader.text('K8S_NAMESPACE') ?? 'default';
-  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)) {
-    reader.problem('K8S_NAMESPACE', 'a namespace has lower case letters, digits and -, at most 63');
-  }
-  return value;
 }

@@ -91,7 +91,7 @@ async function startOperator(options: Partial<ControllersOptions> & { logs?: Map
   const { logs, ...rest } = options;
   const stop = new AbortController();
   const logger = new KeepingLogger();
-  const caches = new Caches({ client, namespace, logger });
+  const caches = new Caches({ client, namespaces: [namespace], logger });
   const running = caches.run(stop.signal);
   const tasks = new ScriptedTasks(logs);
   const events = new EventRecorder({ client, controller: 'sweagent.dev/operator', instance: 'test', logger });

@@ -70,13 +70,17 @@ export class SessionRunner implements SessionTasks {
   }
 
   /**
-   * Stops every session; commands are ended and recorded as interrupted. Sandboxes that are kept for sessions at rest are
-   * quieted as well. Resolves when all have stopped.
+   * Stops every session. Commands on this machine are ended and recorded as interrupted, and sandboxes here that are kept
+   * for sessions at rest are quieted as well; commands elsewhere go on, for whoever takes the session up to attach to.
+   * Resolves when all have stopped.
    */
   async close(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
     const running = [...this.#entries.values()].filter((entry) => entry.running);
-    for (const { task } of running) task.stop('stopping');
+    for (const { task } of running) {
+      const type = task.state.sandbox?.type ?? this.#deps.defaultSandboxType;
+      task.stop(type === 'local' ? 'stopping' : 'released');
+    }
     const ended = Promise.allSettled(running.map(({ task }) => task.ended));
     const inTime = await withSignal(ended, AbortSignal.any([signal, AbortSignal.timeout(TASKS_MS)])).then(
       () => true,

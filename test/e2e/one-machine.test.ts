@@ -45,7 +45,8 @@ describe('a second process', () => {
 describe('a setting that cannot be used', () => {
   it.each([
     [{ PORT: 'eighty' }, /PORT=eighty: write a whole number/],
-    [{ SANDBOX_TYPE: 'k8s' }, /SANDBOX_TYPE=k8s: this build does not have k8s sandboxes yet/],
+    [{ SANDBOX_TYPE: 'daytona' }, /SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet/],
+    [{ SANDBOX_TYPE: 'k8s', WORKER_IMAGE: 'w' }, /^swe-agent: no cluster is configured: .*set KUBECONFIG to the file/],
     [{ REDIS_URL: 'http://:pass-word-1@localhost:6379' }, /REDIS_URL=http:\/\/\*\*\*@localhost:6379: write redis:/],
     [
       { SWE_AGENT_WORKSPACE: '/dev/null/w' },

@@ -1,0 +1,71 @@
+/** A real cluster as the compositions use it. Loaded only where there is one: reading a kubeconfig costs memory and time. */
+import { homedir } from 'node:os';
+import { type ClusterAccess, clusterAccess } from './kube/cluster-access.ts';
+import { HttpKubeClient } from './kube/http-client.ts';
+import type { KubeEndpoint } from './kube/http-transport.ts';
+import type { Logger } from './logger.ts';
+import type { Placement } from './sandbox/pod/placement.ts';
+import { PodTransport } from './sandbox/pod/transport.ts';
+import type { Settings } from './settings.ts';
+import type { PodSettings } from './settings-cluster.ts';
+
+export type Cluster = {
+  access: ClusterAccess;
+  endpoint: KubeEndpoint;
+  client: HttpKubeClient;
+  /** Of sessions and Pods that name none: K8S_NAMESPACE, else that of the service account or the kubeconfig's context. */
+  namespace: string;
+};
+
+/**
+ * The way to the cluster; that it leads there is found out with the first request.
+ * @param signal ends every connection and watch
+ * @throws ClusterAccessError when no way is configured
+ */
+export async function findCluster(
+  { cluster, namespace, system }: Pick<Settings, 'cluster' | 'namespace' | 'system'>,
+  userAgent: string,
+  signal: AbortSignal,
+): Promise<Cluster> {
+  const { kubeconfig, serviceHost, servicePort } = cluster;
+  const access = await clusterAccess({ kubeconfig, serviceHost, servicePort, home: system.HOME ?? homedir() });
+  const endpoint = { ...access, signal };
+  const client = new HttpKubeClient(endpoint, { userAgent });
+  return { access, endpoint, client, namespace: namespace ?? access.namespace ?? 'default' };
+}
+
+/**
+ * A client with no credential of its own, for callers' tokens: a client certificate would win over the token that a request
+ * carries, and every caller would be taken for this process.
+ */
+export function withoutCredentials({ endpoint }: Pick<Cluster, 'endpoint'>, userAgent: string): HttpKubeClient {
+  const { baseUrl, ca, serverName, insecure, signal } = endpoint;
+  return new HttpKubeClient(
+    {
+      baseUrl,
+      headers: async () => ({}),
+      signal,
+      ...(ca !== undefined && { ca }),
+      ...(serverName !== undefined && { serverName }),
+      ...(insecure !== undefined && { insecure }),
+    },
+    { userAgent },
+  );
+}
+
+/** Pods of this cluster as sandboxes. */
+export function podSandboxes(
+  { client, endpoint }: Pick<Cluster, 'client' | 'endpoint'>,
+  pods: PodSettings,
+  options: { placement: Placement; installation: string; namespaces?: readonly string[]; logger: Logger },
+): PodTransport {
+  const { logger } = options;
+  return new PodTransport({
+    ...pods,
+    ...options,
+    client,
+    endpoint,
+    onNotice: ({ uid, name, namespace }, { reason, message }) =>
+      logger.info(`a Pod waits: ${message}`, { uid, session: `${namespace}/${name}`, reason }),
+  });
+}

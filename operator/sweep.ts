@@ -1,0 +1,74 @@
+/**
+ * Removes sandboxes whose session is gone. A session's finalizer and, on one cluster, ownerReferences see to that; what they
+ * cannot see is an object that went while its finalizer was taken away by hand, or the state of one machine that was lost.
+ */
+import { type AgentSession, RESOURCES } from './api/resources.ts';
+import { type Clock, sleep, systemClock } from './clock.ts';
+import { type KubeClient, KubeError } from './kube/client.ts';
+import type { ObjectCache } from './kube/informers.ts';
+import { describeError, type Logger } from './logger.ts';
+import type { SandboxOwner, SandboxTransport } from './sandbox/transport.ts';
+
+export type OrphanSweepOptions = {
+  /** Where the sessions are. */
+  client: KubeClient;
+  transport: Pick<SandboxTransport, 'type' | 'listOrphans' | 'dispose'>;
+  sessions: Pick<ObjectCache<AgentSession>, 'list'>;
+  logger: Logger;
+  /** Between two looks, in milliseconds. */
+  everyMs?: number;
+  clock?: Clock;
+};
+
+const EVERY_MS = 10 * 60_000;
+/** A start has more urgent things to do. */
+const FIRST_MS = 15_000;
+const DEADLINE_MS = 120_000;
+
+export class OrphanSweep {
+  readonly #options: OrphanSweepOptions;
+
+  constructor(options: OrphanSweepOptions) {
+    this.#options = options;
+  }
+
+  /** Looks now and then until the signal aborts; resolves then, and for no other reason. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { everyMs = EVERY_MS, clock = systemClock, logger, transport } = this.#options;
+    for (let wait = Math.min(FIRST_MS, everyMs); !signal.aborted; wait = everyMs) {
+      await sleep(wait, signal, clock).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.sweep(AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]));
+      } catch (error) {
+        if (!signal.aborted) logger.warn(`cannot look for left ${transport.type} sandboxes: ${describeError(error)}`);
+      }
+    }
+  }
+
+  /** Looks once, and resolves with whose sandboxes were removed. */
+  async sweep(signal: AbortSignal): Promise<SandboxOwner[]> {
+    const { transport, sessions, logger } = this.#options;
+    const known = new Set(sessions.list().flatMap(({ metadata }) => metadata.uid ?? []));
+    const removed: SandboxOwner[] = [];
+    for (const owner of await transport.listOrphans(known, signal)) {
+      if (await this.#exists(owner, signal)) continue;
+      await transport.dispose(owner, signal);
+      const { uid, namespace, name } = owner;
+      logger.info(`removed a ${transport.type} sandbox whose session is gone`, { uid, session: `${namespace}/${name}` });
+      removed.push(owner);
+    }
+    return removed;
+  }
+
+  /** The copy of the sessions may be behind another operator's that made a sandbox for a new one. */
+  async #exists({ uid, namespace, name }: SandboxOwner, signal: AbortSignal): Promise<boolean> {
+    try {
+      const session = await this.#options.client.get<AgentSession>(RESOURCES.sessions, namespace, name, signal);
+      return session.metadata.uid === uid;
+    } catch (error) {
+      if (error instanceof KubeError && error.reason === 'NotFound') return false;
+      throw error;
+    }
+  }
+}
