@@ -1,10 +1,13 @@
 /**
  * Generates operator/api/*.gen.* from crds/*.yaml: TypeScript types, ajv validators compiled to plain code, and the
- * definitions as JSON, so that nothing is compiled and no YAML is parsed at start; and the table in docs/settings.md. With --check it only reports whether
- * the files are stale (exit 1).
+ * definitions as JSON, so that nothing is compiled and no YAML is parsed at start; the chart's copy of the definitions; and
+ * the table in docs/settings.md. With --check it only reports whether the files are stale (exit 1).
+ *
+ * k8s/deployment.yaml as well, where there is helm. That it is not stale is for test/chart to see, so that a check needs no
+ * helm.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -12,6 +15,7 @@ import standalone from 'ajv/dist/standalone/index.js';
 import ajvFormats from 'ajv-formats';
 import { parse } from 'yaml';
 import { settingsTable } from '../operator/setting-names.ts';
+import { findHelm, plainManifest } from './plain-manifest.ts';
 
 type Schema = {
   type?: string;
@@ -41,8 +45,14 @@ export function generate(): Map<string, string> {
       format('types.gen.ts', banner + crds.map(({ kind, schema }) => typesOf(kind, schema)).join('\n')),
     ],
     ['operator/api/validators.gen.js', validatorsOf(crds)],
+    ...crds.map(({ name }) => [`charts/swe-agent/files/crds/${name}.yaml`, copyOf(`crds/${name}.yaml`)] as const),
     ['docs/settings.md', withSettings(readFileSync(join(root, 'docs/settings.md'), 'utf8'))],
   ]);
+}
+
+/** A chart can hold no file from beside its folder. */
+function copyOf(path: string): string {
+  return `# Copied by \`make generate\` from ${path}. Do not edit.\n${readFileSync(join(root, path), 'utf8')}`;
 }
 
 function typesOf(kind: string, schema: Schema): string {
@@ -139,21 +149,24 @@ function format(name: string, code: string): string {
 }
 
 if (import.meta.main) {
+  const check = process.argv.includes('--check');
+  const files = generate();
   const stale: string[] = [];
-  for (const [path, text] of generate()) {
+  const write = ([path, text]: [string, string]) => {
     const file = join(root, path);
-    const current = (() => {
-      try {
-        return readFileSync(file, 'utf8');
-      } catch {
-        return '';
-      }
-    })();
-    if (current === text) continue;
+    if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
     stale.push(path);
-    if (!process.argv.includes('--check')) writeFileSync(file, text);
+    if (!check) writeFileSync(file, text);
+  };
+  for (const entry of files) write(entry);
+  if (!check) {
+    const helm = findHelm(process.env);
+    // From the chart as it is now.
+    if (helm === undefined)
+      console.warn('k8s/deployment.yaml is left as it is: rendering it needs helm, on the PATH or of "make cluster-up"');
+    else write(['k8s/deployment.yaml', plainManifest(helm)]);
   }
-  if (process.argv.includes('--check') && stale.length) {
+  if (check && stale.length) {
     console.error(`stale: ${stale.join(', ')}; run 'make generate'`);
     process.exit(1);
   }

@@ -1,0 +1,116 @@
+{{/* Variables of the processes, as far as they differ from the defaults there. Names and meaning: docs/settings.md. */}}
+
+{{/* Of every process; empty when there is nothing to say. */}}
+{{- define "swe-agent.commonEnv" -}}
+{{- if ne (include "swe-agent.homeNamespace" .) .Release.Namespace }}
+- name: K8S_NAMESPACE
+  value: {{ include "swe-agent.homeNamespace" . | quote }}
+{{- end }}
+{{- if not .Values.allInOne.enabled }}
+- name: REDIS_URL
+  valueFrom: {secretKeyRef: {name: {{ include "swe-agent.redisSecret" . }}, key: url}}
+- name: REDIS_KEY_PREFIX
+  value: {{ .Values.redis.keyPrefix | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Of the operator. */}}
+{{- define "swe-agent.operatorEnv" -}}
+{{- $sandbox := .Values.sandbox -}}
+- name: SANDBOX_TYPE
+  value: "k8s"
+- name: WORKER_IMAGE
+  value: {{ $sandbox.image | quote }}
+{{- with $sandbox.toolboxImage }}
+- name: SWE_AGENT_TOOLBOX_IMAGE
+  value: {{ . | quote }}
+{{- end }}
+{{- with $sandbox.runtimeClassName }}
+- name: SWE_AGENT_RUNTIME_CLASS
+  value: {{ . | quote }}
+{{- end }}
+{{- if ne $sandbox.network.egress "public" }}
+- name: SWE_AGENT_NETWORK
+  value: {{ $sandbox.network.egress | quote }}
+{{- end }}
+{{- with $sandbox.network.allow }}
+- name: SWE_AGENT_NETWORK_ALLOW
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with $sandbox.network.clusterRanges }}
+- name: SWE_AGENT_CLUSTER_RANGES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with $sandbox.network.dnsServers }}
+- name: SWE_AGENT_DNS_SERVERS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with $sandbox.defaults }}
+- name: SWE_AGENT_SANDBOX_DEFAULTS
+  value: {{ toJson . | replace "'" "''" | squote }}
+{{- end }}
+{{- if ne $sandbox.user "1000:1000" }}
+- name: SWE_AGENT_SANDBOX_USER
+  value: {{ $sandbox.user | quote }}
+{{- end }}
+{{- if not $sandbox.readOnlyRootFilesystem }}
+- name: SWE_AGENT_SANDBOX_READ_ONLY
+  value: "false"
+{{- end }}
+- name: SWE_AGENT_INSTALLATION
+  value: {{ include "swe-agent.clusterName" . | quote }}
+{{- if .Values.watchNamespaces }}
+- name: SWE_AGENT_WATCH_NAMESPACES
+  value: {{ join "," .Values.watchNamespaces | quote }}
+{{- end }}
+{{- if ne (int .Values.operator.maxRunning) 200 }}
+- name: SWE_AGENT_MAX_RUNNING
+  value: {{ .Values.operator.maxRunning | quote }}
+{{- end }}
+{{- $key := "{name: %s, key: %s, optional: true}" }}
+{{- $secret := include "swe-agent.credentialsSecret" . }}
+- name: OPENAI_API_KEY
+  valueFrom: {secretKeyRef: {{ printf $key $secret "openai-api-key" }}}
+- name: GOOGLE_API_KEY
+  valueFrom: {secretKeyRef: {{ printf $key $secret "google-api-key" }}}
+{{- with .Values.model.name }}
+- name: MODEL_NAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.model.openaiBaseUrl }}
+- name: OPENAI_BASE_URL
+  value: {{ . | quote }}
+{{- end }}
+- name: GIT_USERNAME
+  value: {{ .Values.git.username | quote }}
+- name: GIT_EMAIL
+  value: {{ .Values.git.email | quote }}
+- name: GIT_TOKEN
+  valueFrom: {secretKeyRef: {{ printf $key $secret "git-token" }}}
+- name: GIT_TOKEN_HOSTS
+  value: {{ join "," .Values.git.tokenHosts | quote }}
+{{- end }}
+
+{{/* Of the gateway. */}}
+{{- define "swe-agent.gatewayEnv" -}}
+- name: API_AUTH
+  value: {{ .Values.gateway.auth.mode | quote }}
+{{- if eq .Values.gateway.auth.mode "token" }}
+- name: API_TOKEN
+  valueFrom: {secretKeyRef: {name: {{ include "swe-agent.tokenSecret" . }}, key: token}}
+{{- end }}
+{{- with include "swe-agent.allowedHosts" . }}
+- name: SWE_AGENT_ALLOWED_HOSTS
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "swe-agent.allowedHosts" -}}
+{{- $hosts := .Values.gateway.allowedHosts -}}
+{{- if .Values.gateway.ingress.enabled }}{{ $hosts = concat $hosts .Values.gateway.ingress.hosts }}{{ end -}}
+{{- if .Values.gateway.httpRoute.enabled }}{{ $hosts = concat $hosts .Values.gateway.httpRoute.hostnames }}{{ end -}}
+{{- /* *.example.com is .example.com there. */ -}}
+{{- $names := list }}
+{{- range $hosts }}{{ $names = append $names (trimPrefix "*" .) }}{{ end -}}
+{{ uniq $names | join "," }}
+{{- end }}

@@ -1,0 +1,170 @@
+/** The chart as helm renders it; no cluster is needed. Values of the cases are in test/cluster/chart. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from '@jest/globals';
+import { parse as parseYaml, stringify } from 'yaml';
+import { profilesFromEnvironment } from '../../operator/llm/environment.ts';
+import { CHART, KUBE_VERSION, plainManifest } from '../../scripts/plain-manifest.ts';
+import { containerOf, describeWithHelm, type Manifest, parse, refusal, template, VALUES } from './charts.ts';
+
+const root = join(import.meta.dirname, '../..');
+const cases = readdirSync(VALUES).map((file) => join(VALUES, file));
+const valuesOf = (name: string) => `--values=${join(VALUES, `${name}.yaml`)}`;
+
+describeWithHelm('the chart', (helm) => {
+  it('has nothing that helm lint objects to', () => {
+    for (const values of [[], ...cases.map((path) => ['--values', path])]) {
+      const linted = spawnSync(helm, ['lint', CHART, '--strict', `--kube-version=${KUBE_VERSION}`, ...values], {
+        encoding: 'utf8',
+      });
+      expect(linted).toMatchObject({ status: 0, stdout: expect.stringContaining('0 chart(s) failed') });
+    }
+  });
+
+  it('renders its own values as it did', () => {
+    expect(inWords(parse(template(helm)))).toMatchSnapshot();
+  });
+
+  it.each(['namespaces', 'everywhere', 'public', 'least'])(
+    'renders the values "%s" as it did, beside what its own have',
+    (name) => {
+      const own = new Set(parse(template(helm)).map((object) => stringify(withoutSecrets(object))));
+      const objects = parse(template(helm, valuesOf(name)));
+      expect(inWords(objects.filter((object) => !own.has(stringify(withoutSecrets(object)))))).toMatchSnapshot();
+    },
+  );
+
+  it('brings the definitions of crds/ as they are, so that an upgrade changes them and uninstalling leaves them', () => {
+    const definitions = parse(template(helm)).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(definitions.map(({ metadata }) => metadata.name)).toEqual(['agentsessions.sweagent.dev', 'aiprofiles.sweagent.dev']);
+    for (const { spec, metadata } of definitions) {
+      expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+      const source = parseYaml(readFileSync(join(root, 'crds', `${metadata.name.split('s.')[0]}.yaml`), 'utf8'));
+      expect(spec).toEqual(source.spec);
+    }
+    const released = parse(template(helm, '--set=crds.keep=false')).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(released.map(({ metadata }) => metadata.annotations)).toEqual([undefined, undefined]);
+  });
+
+  it('refuses values that it does not know or cannot use, and names them', () => {
+    const wrong = {
+      'operater.replicas=2': "additional properties 'operater' not allowed",
+      'gateway.auth.mode=basic': "'/gateway/auth/mode': value must be one of 'kubernetes', 'token', 'none'",
+      'watchNamespaces={*,team-a}': "at '/watchNamespaces'",
+      'sandbox.user=0:0': "at '/sandbox/user'",
+      'image.digest=latest': "at '/image/digest'",
+      'redis.maxmemory=1Gi': "at '/redis/maxmemory'",
+      'redis.enabled=false': 'set redis.external.existingSecret or redis.external.url',
+    };
+    for (const [value, message] of Object.entries(wrong)) expect(refusal(helm, `--set=${value}`)).toContain(message);
+    expect(refusal(helm, '--set=gateway.auth.mode=token')).toBe('');
+  });
+
+  it('names every process by a file that there is', () => {
+    const objects = parse(template(helm));
+    for (const name of ['swe-agent-operator', 'swe-agent-gateway']) {
+      const [file = ''] = containerOf(objects, name).args;
+      expect(file).toMatch(/^\/app\/(operator|api-gateway)\/main\.ts$/);
+    }
+  });
+
+  it('gives the operator the right to change the ready-made profiles that it may make, and no others', () => {
+    const role = parse(template(helm)).find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'swe-agent-profiles');
+    const rules = role?.rules as { resources: string[]; resourceNames?: string[]; verbs: string[] }[];
+    const made = [{ openaiApiKey: 'sk-1' }, { openaiApiKey: 'sk-1', openaiBaseUrl: 'http://localhost/v1' }].flatMap(
+      (settings) => profilesFromEnvironment(settings, '2026-01-01').profiles,
+    );
+    expect(made).toHaveLength(2);
+    for (const rule of rules) {
+      if (rule.verbs.includes('create')) expect(rule.verbs).toEqual(['create']);
+      else expect(rule.resourceNames).toEqual(expect.arrayContaining(made.map(({ name }) => name)));
+    }
+  });
+
+  it('writes no key into anything but a Secret', () => {
+    const objects = parse(template(helm, valuesOf('public')));
+    const holders = objects.filter((object) => /not-a-key|bm90LWEta2V5/.test(JSON.stringify(object)));
+    expect(holders.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual(['Secret/swe-agent-credentials']);
+  });
+
+  it('asks in its dashboard and alerts only for metrics that there are', () => {
+    const asked = new Set(
+      template(helm, valuesOf('public'))
+        .match(/\bswe_agent_[a-z_]+/g)
+        ?.map((name) => name.replace(/_(count|bucket)$/, '')),
+    );
+    const sources = spawnSync('grep', ['-rhoE', "'swe_agent_[a-z_]+'", 'operator', 'api-gateway', 'local', '--include=*.ts'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const there = new Set(sources.stdout.split('\n').map((line) => line.replaceAll("'", '')));
+    expect(asked.size).toBeGreaterThan(3);
+    expect([...asked].filter((name) => !there.has(name))).toEqual([]);
+  });
+});
+
+describeWithHelm('k8s/deployment.yaml', (helm) => {
+  const current = readFileSync(join(root, 'k8s/deployment.yaml'), 'utf8');
+
+  it('is what the chart leads to; if not, run make generate where helm is', () => {
+    expect(current === plainManifest(helm)).toBe(true);
+  });
+
+  it('has what the user guide tells to edit, as the guide shows it', () => {
+    const lines = (text: string) => text.replace(/^ +/gm, '');
+    const guide = '- name: SANDBOX_TYPE\n  value: "k8s"\n- name: WORKER_IMAGE\n  value: "python:3.12-slim"\n';
+    expect(lines(current)).toContain(lines(guide));
+    const { env } = containerOf(parse(current), 'swe-agent');
+    const keys = env.flatMap(({ name, valueFrom }) =>
+      valueFrom?.secretKeyRef ? [{ variable: name, ...valueFrom.secretKeyRef }] : [],
+    );
+    expect(keys).toEqual([
+      { variable: 'OPENAI_API_KEY', key: 'openai-api-key', ...optional },
+      { variable: 'GOOGLE_API_KEY', key: 'google-api-key', ...optional },
+      { variable: 'GIT_TOKEN', key: 'git-token', ...optional },
+    ]);
+  });
+
+  it('brings all it needs and nothing for the whole cluster but the definitions, in a namespace of your choice', () => {
+    const objects = parse(current);
+    expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      'ServiceAccount swe-agent-operator',
+      'Role swe-agent-operator',
+      'Role swe-agent-profiles',
+      'RoleBinding swe-agent-operator',
+      'RoleBinding swe-agent-profiles',
+      'PersistentVolumeClaim swe-agent-state',
+      'Service swe-agent',
+      'Deployment swe-agent',
+      'CustomResourceDefinition agentsessions.sweagent.dev',
+      'CustomResourceDefinition aiprofiles.sweagent.dev',
+    ]);
+    expect(objects.filter(({ metadata }) => metadata.namespace !== undefined)).toEqual([]);
+    expect(current).not.toContain('helm.sh');
+    expect(current).not.toContain('managed-by');
+  });
+});
+
+const optional = { name: 'swe-agent-secrets', optional: true };
+
+/** The objects as a person reads them: without what is random, and the long definitions by name only. */
+function inWords(objects: readonly Manifest[]): string {
+  return objects
+    .map((object) =>
+      object.kind === 'CustomResourceDefinition'
+        ? `kind: ${object.kind}\nmetadata:\n  name: ${object.metadata.name}\n`
+        : stringify(withoutSecrets(object)),
+    )
+    .join('---\n');
+}
+
+function withoutSecrets(object: Manifest): Manifest {
+  if (object.kind === 'Secret') {
+    return { ...object, data: Object.fromEntries(Object.keys(object.data ?? {}).map((key) => [key, '...'])) };
+  }
+  if (object.kind !== 'ConfigMap') return object;
+  // The dashboard is a file of its own.
+  const short = ([key, text]: [string, string]): [string, string] => [key, text.length > 2000 ? '...' : text];
+  return { ...object, data: Object.fromEntries(Object.entries(object.data as Record<string, string>).map(short)) };
+}
