@@ -132,12 +132,9 @@ function format(name: string, code: string): string {
   try {
     const file = join(folder, name);
     writeFileSync(file, code);
-    writeFileSync(
-      join(folder, 'biome.json'),
-      readFileSync(join(root, 'biome.json'), 'utf8')
-        .replace(', "!**/*.gen.ts", "!**/*.gen.js"', '')
-        .replace(/"vcs".*\n/, ''),
-    );
+    // The project's style, without its list of files, which leaves the generated ones out.
+    const { files: _files, vcs: _vcs, ...style } = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8'));
+    writeFileSync(join(folder, 'biome.json'), JSON.stringify(style));
     execFileSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', file], {
       cwd: folder,
       stdio: 'pipe',
