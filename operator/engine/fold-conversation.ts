@@ -104,7 +104,7 @@ export function talk(conversation: Conversation, event: ConversationEvent): Conv
     case 'tool.started':
       if (conversation.openCalls[0]?.id !== event.callId)
         throw new ImpossibleLogError(event, `call ${event.callId} is not the next open one`);
-      return { ...conversation, started: { callId: event.callId, op: event.op, sandboxUid: event.sandboxUid } };
+      return { ...conversation, started: { callId: event.callId, op: event.op, sandboxUid: event.sandboxUid, time: event.time } };
     case 'tool.finished': {
       const [call, ...openCalls] = conversation.openCalls;
       if (call?.id !== event.callId) throw new ImpossibleLogError(event, `call ${event.callId} is not the next open one`);

@@ -41,7 +41,7 @@ export type Conversation = {
   /** Tool calls of the last answer that have no result yet, in order. */
   openCalls: RecordedCall[];
   /** Of those, the one whose effect may have begun. */
-  started: { callId: string; op: string | undefined; sandboxUid: string | undefined } | undefined;
+  started: { callId: string; op: string | undefined; sandboxUid: string | undefined; time: string } | undefined;
   /** Failures since the last answer, of this profile. */
   failures: { count: number; class: EventOf<'model.failed'>['class']; message: string; retryAt: number | undefined } | undefined;
   /** Tokens sent with the last answered step, and how many turns they covered. */

@@ -22,6 +22,7 @@ describe('the bash tool', () => {
       outcome: 'ok',
       text: 'a.txt\nwrong\n[exit code 3]',
       exitCode: 3,
+      durationMs: expect.any(Number),
     });
     expect(await box.call('bash', { command: 'basename "$PWD"' })).toMatchObject({ text: 'repo\n[exit code 0]' });
     expect(await box.call('bash', { command: 'true' })).toMatchObject({

@@ -68,7 +68,12 @@ async function execute(command: string, asked: number, context: ToolContext): Pr
   }
   const notes = [ending(result, timeoutSeconds, asked), ...hintFor(command, result, output).map((hint) => `[${hint}]`)];
   const outcome = result.endedBy === 'cancel' ? 'interrupted' : result.endedBy ? 'error' : 'ok';
-  return { outcome, text: [output === '' ? '(no output)' : output, ...notes].join('\n'), exitCode: result.exitCode };
+  return {
+    outcome,
+    text: [output === '' ? '(no output)' : output, ...notes].join('\n'),
+    exitCode: result.exitCode,
+    ...(result.durationMs > 0 ? { durationMs: result.durationMs } : {}),
+  };
 }
 
 /** The output as it is shown: cleaned, and cut with a word on where all of it is. */

@@ -8,6 +8,8 @@ export type ToolResult = {
   /** What the model reads: short, and for a failure what to do next. */
   text: string;
   exitCode?: number;
+  /** How long the command ran, in ms, whoever watched it; absent where the sandbox cannot tell. */
+  durationMs?: number;
   /** Repository paths (relative to the worktree) that were written. */
   wrote?: string[];
 };

@@ -43,7 +43,7 @@ async function runInSandbox(
   if (again && again.sandboxUid !== sandbox.identity.uid) {
     const text =
       'The sandbox was lost while this ran. Whether it came to an end is not known; look at the state of the worktree before you go on.';
-    return finish(call, conversation, context, { outcome: 'lost', text }, deps.now());
+    return finish(call, conversation, context, { outcome: 'lost', text }, Date.parse(again.time));
   }
   if (!again) {
     const summary = tool.summary(args);
@@ -58,7 +58,8 @@ async function runInSandbox(
     });
     await context.flush();
   }
-  const began = deps.now();
+  // One that an earlier owner began has run since then.
+  const began = again ? Date.parse(again.time) : deps.now();
   let result: ToolResult;
   try {
     result = await tool.run(args, {
@@ -110,7 +111,7 @@ async function finish(
       name: call.name,
       outcome: result.outcome,
       result: stored,
-      durationMs: context.deps.now() - began,
+      durationMs: result.durationMs ?? Math.max(0, context.deps.now() - began),
       ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
       ...(result.wrote === undefined ? {} : { wrote: result.wrote }),
       ...(result.guides?.length ? { guides: result.guides } : {}),
