@@ -187,6 +187,19 @@ describe('input', () => {
     });
   });
 
+  it('takes six long messages, and after them short ones only, so that the object stays small', async () => {
+    const id = await gateway.started();
+    const long = '好'.repeat(8192);
+    for (let sent = 0; sent < 6; sent++) expect((await act(id, 'input', { message: long })).status).toBe(202);
+    const answer = await act(id, 'input', { message: long });
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({
+      errors: [{ message: expect.stringContaining('at most 6 messages may be longer than 2048 bytes; shorten this one') }],
+    });
+    expect((await act(id, 'input', { message: '好'.repeat(680) })).status).toBe(202);
+    expect((await gateway.object(id)).spec.inputs).toHaveLength(7);
+  });
+
   it('keeps every one of many messages sent at once', async () => {
     const id = await gateway.started();
     const answers = await Promise.all(Array.from({ length: 5 }, (_, index) => act(id, 'input', { message: `m${index}` })));

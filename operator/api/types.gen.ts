@@ -73,21 +73,166 @@ export type AgentSessionSpec = {
       /** For how long a NoExecute taint is tolerated, in seconds. */
       tolerationSeconds?: number;
     }[];
-    /** Affinity of the Pod, as in a PodSpec. */
+    /** Affinity of the Pod, as in a PodSpec, with fewer and shorter terms. */
     affinity?: {
-      /** Rules about nodes, as in a PodSpec. */
-      nodeAffinity?: Record<string, unknown>;
-      /** Rules about Pods to be near to, as in a PodSpec. */
-      podAffinity?: Record<string, unknown>;
-      /** Rules about Pods to be away from, as in a PodSpec. */
-      podAntiAffinity?: Record<string, unknown>;
+      /** Rules about nodes. */
+      nodeAffinity?: {
+        /** What the node must meet. */
+        requiredDuringSchedulingIgnoredDuringExecution?: {
+          /** Terms of which one must hold. */
+          nodeSelectorTerms: {
+            /** Requirements on the node's labels. */
+            matchExpressions?: {
+              /** Name of a label. */
+              key: string;
+              /** How the label is compared. */
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              /** What the label is compared with. */
+              values?: string[];
+            }[];
+            /** Requirements on the node's fields, metadata.name for instance. */
+            matchFields?: {
+              /** Name of a label. */
+              key: string;
+              /** How the label is compared. */
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              /** What the label is compared with. */
+              values?: string[];
+            }[];
+          }[];
+        };
+        /** Terms that should hold, by weight. */
+        preferredDuringSchedulingIgnoredDuringExecution?: {
+          /** How much it counts. */
+          weight: number;
+          /** Nodes that meet all of the requirements. */
+          preference: {
+            /** Requirements on the node's labels. */
+            matchExpressions?: {
+              /** Name of a label. */
+              key: string;
+              /** How the label is compared. */
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              /** What the label is compared with. */
+              values?: string[];
+            }[];
+            /** Requirements on the node's fields, metadata.name for instance. */
+            matchFields?: {
+              /** Name of a label. */
+              key: string;
+              /** How the label is compared. */
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              /** What the label is compared with. */
+              values?: string[];
+            }[];
+          };
+        }[];
+      };
+      /** Rules about Pods to be near to. */
+      podAffinity?: {
+        /** Terms that must all hold. */
+        requiredDuringSchedulingIgnoredDuringExecution?: {
+          /** Pods by their labels. */
+          labelSelector?: {
+            /** Labels that the Pods have. */
+            matchLabels?: Record<string, string>;
+            /** Requirements on the Pods' labels. */
+            matchExpressions?: {
+              /** Name of a label. */
+              key: string;
+              /** How the label is compared. */
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+              /** What the label is compared with. */
+              values?: string[];
+            }[];
+          };
+          /** Namespaces of the Pods. The session's own when empty. */
+          namespaces?: string[];
+          /** The node label that says what is near. */
+          topologyKey: string;
+        }[];
+        /** Terms that should hold, by weight. */
+        preferredDuringSchedulingIgnoredDuringExecution?: {
+          /** How much it counts. */
+          weight: number;
+          podAffinityTerm: {
+            /** Pods by their labels. */
+            labelSelector?: {
+              /** Labels that the Pods have. */
+              matchLabels?: Record<string, string>;
+              /** Requirements on the Pods' labels. */
+              matchExpressions?: {
+                /** Name of a label. */
+                key: string;
+                /** How the label is compared. */
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                /** What the label is compared with. */
+                values?: string[];
+              }[];
+            };
+            /** Namespaces of the Pods. The session's own when empty. */
+            namespaces?: string[];
+            /** The node label that says what is near. */
+            topologyKey: string;
+          };
+        }[];
+      };
+      /** Rules about Pods to be away from. */
+      podAntiAffinity?: {
+        /** Terms that must all hold. */
+        requiredDuringSchedulingIgnoredDuringExecution?: {
+          /** Pods by their labels. */
+          labelSelector?: {
+            /** Labels that the Pods have. */
+            matchLabels?: Record<string, string>;
+            /** Requirements on the Pods' labels. */
+            matchExpressions?: {
+              /** Name of a label. */
+              key: string;
+              /** How the label is compared. */
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+              /** What the label is compared with. */
+              values?: string[];
+            }[];
+          };
+          /** Namespaces of the Pods. The session's own when empty. */
+          namespaces?: string[];
+          /** The node label that says what is near. */
+          topologyKey: string;
+        }[];
+        /** Terms that should hold, by weight. */
+        preferredDuringSchedulingIgnoredDuringExecution?: {
+          /** How much it counts. */
+          weight: number;
+          podAffinityTerm: {
+            /** Pods by their labels. */
+            labelSelector?: {
+              /** Labels that the Pods have. */
+              matchLabels?: Record<string, string>;
+              /** Requirements on the Pods' labels. */
+              matchExpressions?: {
+                /** Name of a label. */
+                key: string;
+                /** How the label is compared. */
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                /** What the label is compared with. */
+                values?: string[];
+              }[];
+            };
+            /** Namespaces of the Pods. The session's own when empty. */
+            namespaces?: string[];
+            /** The node label that says what is near. */
+            topologyKey: string;
+          };
+        }[];
+      };
     };
     /** Secrets for pulling the image. */
     imagePullSecrets?: {
       /** Name of a Secret of type kubernetes.io/dockerconfigjson. */
       name: string;
     }[];
-    /** Environment variables of every command. Not for secrets, which never enter a sandbox. */
+    /** Environment variables of every command. Not for secrets, which never enter a sandbox. At most 8 values may be longer than 256 bytes. */
     env?: {
       /** Name of the variable. */
       name: string;
@@ -129,7 +274,7 @@ export type AgentSessionSpec = {
       networkBlockAll?: boolean;
     };
   };
-  /** Messages to the session, in the order in which they were sent. Append only. */
+  /** Messages to the session, in the order in which they were sent. Append only; at most 6 may be longer than 2048 bytes. */
   inputs?: {
     /** Identifies the message within the session. */
     id: string;

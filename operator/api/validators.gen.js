@@ -3,14 +3,21 @@ import func2Module from 'ajv/dist/runtime/ucs2length.js';
 import formats0Module from 'ajv-formats/dist/formats.js';
 "use strict";
 export const validateAgentSession = validate10;
-const schema11 = {"$id":"AgentSession","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["goal","repository"],"properties":{"goal":{"type":"string","minLength":1,"maxLength":32768},"repository":{"type":"object","required":["url"],"properties":{"url":{"type":"string","minLength":1,"maxLength":2048},"ref":{"type":"string","minLength":1,"maxLength":255},"depth":{"type":"integer","minimum":0,"maximum":1000000},"credentialsSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"additionalProperties":false},"mode":{"type":"string","enum":["auto","review"]},"profileRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"roleProfiles":{"type":"object","properties":{"planner":{"type":"string","minLength":1,"maxLength":253},"programmer":{"type":"string","minLength":1,"maxLength":253},"reviewer":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"author":{"type":"string","minLength":1,"maxLength":253},"priority":{"type":"integer","minimum":-1000,"maximum":1000},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"image":{"type":"string","minLength":1,"maxLength":512},"runtimeClassName":{"type":"string","minLength":1,"maxLength":253},"serviceAccountName":{"type":"string","minLength":1,"maxLength":253},"priorityClassName":{"type":"string","minLength":1,"maxLength":253},"workspaceSize":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32},"resources":{"type":"object","properties":{"limits":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}},"requests":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}}},"additionalProperties":false},"nodeSelector":{"type":"object","maxProperties":32,"additionalProperties":{"type":"string","maxLength":63}},"tolerations":{"type":"array","maxItems":32,"items":{"type":"object","properties":{"key":{"type":"string","maxLength":316},"operator":{"type":"string","enum":["Exists","Equal"]},"value":{"type":"string","maxLength":63},"effect":{"type":"string","enum":["NoSchedule","PreferNoSchedule","NoExecute"]},"tolerationSeconds":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false}},"affinity":{"type":"object","properties":{"nodeAffinity":{"type":"object","maxProperties":2},"podAffinity":{"type":"object","maxProperties":2},"podAntiAffinity":{"type":"object","maxProperties":2}},"additionalProperties":false},"imagePullSecrets":{"type":"array","maxItems":8,"items":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"env":{"type":"array","maxItems":64,"items":{"type":"object","required":["name","value"],"properties":{"name":{"type":"string","maxLength":128,"pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"value":{"type":"string","maxLength":1024}},"additionalProperties":false}},"network":{"type":"object","properties":{"egress":{"type":"string","enum":["public","strict"]},"allow":{"type":"array","maxItems":64,"items":{"type":"object","required":["cidr"],"properties":{"cidr":{"type":"string","minLength":3,"maxLength":49},"ports":{"type":"array","maxItems":16,"items":{"type":"integer","minimum":1,"maximum":65535}}},"additionalProperties":false}},"proxy":{"type":"object","properties":{"http":{"type":"string","maxLength":2048},"https":{"type":"string","maxLength":2048},"noProxy":{"type":"string","maxLength":4096}},"additionalProperties":false}},"additionalProperties":false},"daytona":{"type":"object","properties":{"snapshot":{"type":"string","minLength":1,"maxLength":255},"target":{"type":"string","minLength":1,"maxLength":255},"ephemeral":{"type":"boolean"},"networkAllowList":{"type":"string","maxLength":1024},"networkBlockAll":{"type":"boolean"}},"additionalProperties":false}},"additionalProperties":false},"inputs":{"type":"array","maxItems":50,"items":{"type":"object","required":["id","message"],"properties":{"id":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},"message":{"type":"string","minLength":1,"maxLength":8192},"author":{"type":"string","minLength":1,"maxLength":253},"time":{"type":"string","format":"date-time","maxLength":40},"when":{"type":"string","enum":["queued","next-step","now"]},"planStep":{"type":"string","minLength":1,"maxLength":63},"answerTo":{"type":"string","minLength":1,"maxLength":63}},"additionalProperties":false}},"approvedPlan":{"type":"integer","minimum":1,"maximum":10000},"suspend":{"type":"boolean"},"resume":{"type":"integer","minimum":0,"maximum":100000},"cancelled":{"type":"boolean"},"verify":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":2048}},"limits":{"type":"object","properties":{"maxSteps":{"type":"integer","minimum":1,"maximum":10000},"maxTokens":{"type":"integer","minimum":1,"maximum":1000000000000},"maxCostUSD":{"type":"number","minimum":0,"maximum":1000000},"timeoutSeconds":{"type":"integer","minimum":1,"maximum":2592000},"maxReviewRounds":{"type":"integer","minimum":1,"maximum":10}},"additionalProperties":false},"publish":{"type":"object","properties":{"branch":{"type":"string","minLength":1,"maxLength":200,"pattern":"^[A-Za-z0-9][A-Za-z0-9._/-]*$"},"push":{"type":"boolean"},"allowBaseBranch":{"type":"boolean"}},"additionalProperties":false},"ttlSecondsAfterFinished":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false},"status":{"type":"object","properties":{"phase":{"type":"string","enum":["Queued","Provisioning","Planning","WaitingForUser","Programming","Reviewing","Publishing","Completed","Paused","Failed","Cancelled"]},"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"plan":{"type":"object","required":["revision"],"properties":{"revision":{"type":"integer","minimum":1},"title":{"type":"string","maxLength":256},"steps":{"type":"array","maxItems":30,"items":{"type":"object","required":["id","title","status"],"properties":{"id":{"type":"string","maxLength":63},"title":{"type":"string","maxLength":200},"status":{"type":"string","enum":["pending","in_progress","completed","skipped"]}},"additionalProperties":false}}},"additionalProperties":false},"question":{"type":"object","required":["id","text"],"properties":{"id":{"type":"string","maxLength":63},"text":{"type":"string","maxLength":2048}},"additionalProperties":false},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"name":{"type":"string","maxLength":1024},"uid":{"type":"string","maxLength":128}},"additionalProperties":false},"iteration":{"type":"integer","minimum":0},"steps":{"type":"integer","minimum":0},"usage":{"type":"object","properties":{"inputTokens":{"type":"integer","minimum":0},"outputTokens":{"type":"integer","minimum":0},"costUSD":{"type":"number","minimum":0}},"additionalProperties":false},"log":{"type":"object","properties":{"epoch":{"type":"integer","minimum":0},"lastSeq":{"type":"integer","minimum":0}},"additionalProperties":false},"recentLogs":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":300}},"result":{"type":"object","properties":{"summary":{"type":"string","maxLength":4096},"branch":{"type":"string","maxLength":255},"commit":{"type":"string","maxLength":64},"pushed":{"type":"boolean"},"filesChanged":{"type":"integer","minimum":0},"additions":{"type":"integer","minimum":0},"deletions":{"type":"integer","minimum":0},"verified":{"type":"boolean"},"evidence":{"type":"array","maxItems":32,"items":{"type":"object","required":["command","exitCode"],"properties":{"command":{"type":"string","maxLength":300},"exitCode":{"type":"integer"},"tree":{"type":"string","maxLength":64},"durationMs":{"type":"integer","minimum":0},"counted":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"startTime":{"type":"string","format":"date-time","maxLength":40},"completionTime":{"type":"string","format":"date-time","maxLength":40}},"additionalProperties":false}},"additionalProperties":false};
+const schema11 = {"$id":"AgentSession","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["goal","repository"],"properties":{"goal":{"type":"string","minLength":1,"maxLength":32768},"repository":{"type":"object","required":["url"],"properties":{"url":{"type":"string","minLength":1,"maxLength":2048},"ref":{"type":"string","minLength":1,"maxLength":255},"depth":{"type":"integer","minimum":0,"maximum":1000000},"credentialsSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"additionalProperties":false},"mode":{"type":"string","enum":["auto","review"]},"profileRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"roleProfiles":{"type":"object","properties":{"planner":{"type":"string","minLength":1,"maxLength":253},"programmer":{"type":"string","minLength":1,"maxLength":253},"reviewer":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"author":{"type":"string","minLength":1,"maxLength":253},"priority":{"type":"integer","minimum":-1000,"maximum":1000},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"image":{"type":"string","minLength":1,"maxLength":512},"runtimeClassName":{"type":"string","minLength":1,"maxLength":253},"serviceAccountName":{"type":"string","minLength":1,"maxLength":253},"priorityClassName":{"type":"string","minLength":1,"maxLength":253},"workspaceSize":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32},"resources":{"type":"object","properties":{"limits":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}},"requests":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}}},"additionalProperties":false},"nodeSelector":{"type":"object","maxProperties":32,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"tolerations":{"type":"array","maxItems":16,"items":{"type":"object","properties":{"key":{"type":"string","maxLength":317,"pattern":"^[A-Za-z0-9._/-]*$"},"operator":{"type":"string","enum":["Exists","Equal"]},"value":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},"effect":{"type":"string","enum":["NoSchedule","PreferNoSchedule","NoExecute"]},"tolerationSeconds":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false}},"affinity":{"type":"object","properties":{"nodeAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"object","required":["nodeSelectorTerms"],"properties":{"nodeSelectorTerms":{"type":"array","minItems":1,"maxItems":4,"items":{"type":"object","properties":{"matchExpressions":{"type":"array","maxItems":4,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}},"matchFields":{"type":"array","maxItems":1,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false}}},"additionalProperties":false},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","preference"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"preference":{"type":"object","properties":{"matchExpressions":{"type":"array","maxItems":4,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}},"matchFields":{"type":"array","maxItems":1,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false},"podAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","podAffinityTerm"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"podAffinityTerm":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false},"podAntiAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","podAffinityTerm"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"podAffinityTerm":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false},"imagePullSecrets":{"type":"array","maxItems":8,"items":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"env":{"type":"array","maxItems":64,"items":{"type":"object","required":["name","value"],"properties":{"name":{"type":"string","maxLength":128,"pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"value":{"type":"string","maxLength":1024}},"additionalProperties":false}},"network":{"type":"object","properties":{"egress":{"type":"string","enum":["public","strict"]},"allow":{"type":"array","maxItems":64,"items":{"type":"object","required":["cidr"],"properties":{"cidr":{"type":"string","minLength":3,"maxLength":49,"pattern":"^[0-9A-Fa-f.:]+(/[0-9]+)?$"},"ports":{"type":"array","maxItems":16,"items":{"type":"integer","minimum":1,"maximum":65535}}},"additionalProperties":false}},"proxy":{"type":"object","properties":{"http":{"type":"string","maxLength":2048,"pattern":"^[!-~]*$"},"https":{"type":"string","maxLength":2048,"pattern":"^[!-~]*$"},"noProxy":{"type":"string","maxLength":4096,"pattern":"^[ -~]*$"}},"additionalProperties":false}},"additionalProperties":false},"daytona":{"type":"object","properties":{"snapshot":{"type":"string","minLength":1,"maxLength":255},"target":{"type":"string","minLength":1,"maxLength":255},"ephemeral":{"type":"boolean"},"networkAllowList":{"type":"string","maxLength":1024},"networkBlockAll":{"type":"boolean"}},"additionalProperties":false}},"additionalProperties":false},"inputs":{"type":"array","maxItems":50,"items":{"type":"object","required":["id","message"],"properties":{"id":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},"message":{"type":"string","minLength":1,"maxLength":8192},"author":{"type":"string","minLength":1,"maxLength":253},"time":{"type":"string","format":"date-time","maxLength":40},"when":{"type":"string","enum":["queued","next-step","now"]},"planStep":{"type":"string","minLength":1,"maxLength":63},"answerTo":{"type":"string","minLength":1,"maxLength":63}},"additionalProperties":false}},"approvedPlan":{"type":"integer","minimum":1,"maximum":10000},"suspend":{"type":"boolean"},"resume":{"type":"integer","minimum":0,"maximum":100000},"cancelled":{"type":"boolean"},"verify":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":1024}},"limits":{"type":"object","properties":{"maxSteps":{"type":"integer","minimum":1,"maximum":10000},"maxTokens":{"type":"integer","minimum":1,"maximum":1000000000000},"maxCostUSD":{"type":"number","minimum":0,"maximum":1000000},"timeoutSeconds":{"type":"integer","minimum":1,"maximum":2592000},"maxReviewRounds":{"type":"integer","minimum":1,"maximum":10}},"additionalProperties":false},"publish":{"type":"object","properties":{"branch":{"type":"string","minLength":1,"maxLength":200,"pattern":"^[A-Za-z0-9][A-Za-z0-9._/-]*$"},"push":{"type":"boolean"},"allowBaseBranch":{"type":"boolean"}},"additionalProperties":false},"ttlSecondsAfterFinished":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false},"status":{"type":"object","properties":{"phase":{"type":"string","enum":["Queued","Provisioning","Planning","WaitingForUser","Programming","Reviewing","Publishing","Completed","Paused","Failed","Cancelled"]},"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"plan":{"type":"object","required":["revision"],"properties":{"revision":{"type":"integer","minimum":1},"title":{"type":"string","maxLength":256},"steps":{"type":"array","maxItems":30,"items":{"type":"object","required":["id","title","status"],"properties":{"id":{"type":"string","maxLength":63},"title":{"type":"string","maxLength":200},"status":{"type":"string","enum":["pending","in_progress","completed","skipped"]}},"additionalProperties":false}}},"additionalProperties":false},"question":{"type":"object","required":["id","text"],"properties":{"id":{"type":"string","maxLength":63},"text":{"type":"string","maxLength":2048}},"additionalProperties":false},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"name":{"type":"string","maxLength":1024},"uid":{"type":"string","maxLength":128}},"additionalProperties":false},"iteration":{"type":"integer","minimum":0},"steps":{"type":"integer","minimum":0},"usage":{"type":"object","properties":{"inputTokens":{"type":"integer","minimum":0},"outputTokens":{"type":"integer","minimum":0},"costUSD":{"type":"number","minimum":0}},"additionalProperties":false},"log":{"type":"object","properties":{"epoch":{"type":"integer","minimum":0},"lastSeq":{"type":"integer","minimum":0}},"additionalProperties":false},"recentLogs":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":300}},"result":{"type":"object","properties":{"summary":{"type":"string","maxLength":4096},"branch":{"type":"string","maxLength":255},"commit":{"type":"string","maxLength":64},"pushed":{"type":"boolean"},"filesChanged":{"type":"integer","minimum":0},"additions":{"type":"integer","minimum":0},"deletions":{"type":"integer","minimum":0},"verified":{"type":"boolean"},"evidence":{"type":"array","maxItems":32,"items":{"type":"object","required":["command","exitCode"],"properties":{"command":{"type":"string","maxLength":300},"exitCode":{"type":"integer"},"tree":{"type":"string","maxLength":64},"durationMs":{"type":"integer","minimum":0},"counted":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"startTime":{"type":"string","format":"date-time","maxLength":40},"completionTime":{"type":"string","format":"date-time","maxLength":40}},"additionalProperties":false}},"additionalProperties":false};
 const func2 = func2Module.default;
 const func4 = Object.prototype.hasOwnProperty;
-const pattern0 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
-const pattern1 = new RegExp("^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "u");
-const pattern2 = new RegExp("^[A-Za-z0-9][A-Za-z0-9._/-]*$", "u");
-const pattern3 = new RegExp("^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$", "u");
-const pattern4 = new RegExp("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "u");
+const pattern0 = new RegExp("^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", "u");
+const pattern1 = new RegExp("^[A-Za-z0-9._/-]*$", "u");
+const pattern3 = new RegExp("^[A-Za-z0-9._/-]+$", "u");
+const pattern14 = new RegExp("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "u");
+const pattern31 = new RegExp("^[A-Za-z_][A-Za-z0-9_]*$", "u");
+const pattern32 = new RegExp("^[0-9A-Fa-f.:]+(/[0-9]+)?$", "u");
+const pattern33 = new RegExp("^[!-~]*$", "u");
+const pattern35 = new RegExp("^[ -~]*$", "u");
+const pattern36 = new RegExp("^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "u");
+const pattern37 = new RegExp("^[A-Za-z0-9][A-Za-z0-9._/-]*$", "u");
+const pattern38 = new RegExp("^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$", "u");
+const pattern39 = new RegExp("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "u");
 const formats0 = formats0Module.fullFormats["date-time"];
 
 function validate10(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -1163,9 +1170,8 @@ vErrors.push(err90);
 }
 errors++;
 }
-}
-else {
-const err91 = {instancePath:instancePath+"/spec/sandbox/nodeSelector/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/nodeSelector/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern0.test(data33)){
+const err91 = {instancePath:instancePath+"/spec/sandbox/nodeSelector/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/nodeSelector/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -1175,9 +1181,8 @@ vErrors.push(err91);
 errors++;
 }
 }
-}
 else {
-const err92 = {instancePath:instancePath+"/spec/sandbox/nodeSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/nodeSelector/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err92 = {instancePath:instancePath+"/spec/sandbox/nodeSelector/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/nodeSelector/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1187,16 +1192,28 @@ vErrors.push(err92);
 errors++;
 }
 }
-if(data20.tolerations !== undefined){
-let data34 = data20.tolerations;
-if(Array.isArray(data34)){
-if(data34.length > 32){
-const err93 = {instancePath:instancePath+"/spec/sandbox/tolerations",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+}
+else {
+const err93 = {instancePath:instancePath+"/spec/sandbox/nodeSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/nodeSelector/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err93];
 }
 else {
 vErrors.push(err93);
+}
+errors++;
+}
+}
+if(data20.tolerations !== undefined){
+let data34 = data20.tolerations;
+if(Array.isArray(data34)){
+if(data34.length > 16){
+const err94 = {instancePath:instancePath+"/spec/sandbox/tolerations",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(vErrors === null){
+vErrors = [err94];
+}
+else {
+vErrors.push(err94);
 }
 errors++;
 }
@@ -1206,21 +1223,7 @@ let data35 = data34[i0];
 if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
 for(const key11 in data35){
 if(!(((((key11 === "key") || (key11 === "operator")) || (key11 === "value")) || (key11 === "effect")) || (key11 === "tolerationSeconds"))){
-const err94 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0,schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
-if(vErrors === null){
-vErrors = [err94];
-}
-else {
-vErrors.push(err94);
-}
-errors++;
-}
-}
-if(data35.key !== undefined){
-let data36 = data35.key;
-if(typeof data36 === "string"){
-if(func2(data36) > 316){
-const err95 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 316},message:"must NOT have more than 316 characters"};
+const err95 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0,schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1230,8 +1233,11 @@ vErrors.push(err95);
 errors++;
 }
 }
-else {
-const err96 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data35.key !== undefined){
+let data36 = data35.key;
+if(typeof data36 === "string"){
+if(func2(data36) > 317){
+const err96 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1240,11 +1246,8 @@ vErrors.push(err96);
 }
 errors++;
 }
-}
-if(data35.operator !== undefined){
-let data37 = data35.operator;
-if(typeof data37 !== "string"){
-const err97 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern1.test(data36)){
+const err97 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]*$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]*$"+"\""};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1253,8 +1256,9 @@ vErrors.push(err97);
 }
 errors++;
 }
-if(!((data37 === "Exists") || (data37 === "Equal"))){
-const err98 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.tolerations.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
+}
+else {
+const err98 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1264,11 +1268,10 @@ vErrors.push(err98);
 errors++;
 }
 }
-if(data35.value !== undefined){
-let data38 = data35.value;
-if(typeof data38 === "string"){
-if(func2(data38) > 63){
-const err99 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/value/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(data35.operator !== undefined){
+let data37 = data35.operator;
+if(typeof data37 !== "string"){
+const err99 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1277,9 +1280,8 @@ vErrors.push(err99);
 }
 errors++;
 }
-}
-else {
-const err100 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!((data37 === "Exists") || (data37 === "Equal"))){
+const err100 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.tolerations.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err100];
 }
@@ -1289,10 +1291,11 @@ vErrors.push(err100);
 errors++;
 }
 }
-if(data35.effect !== undefined){
-let data39 = data35.effect;
-if(typeof data39 !== "string"){
-const err101 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/effect",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/effect/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data35.value !== undefined){
+let data38 = data35.value;
+if(typeof data38 === "string"){
+if(func2(data38) > 63){
+const err101 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/value/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -1301,8 +1304,8 @@ vErrors.push(err101);
 }
 errors++;
 }
-if(!(((data39 === "NoSchedule") || (data39 === "PreferNoSchedule")) || (data39 === "NoExecute"))){
-const err102 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/effect",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.tolerations.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
+if(!pattern0.test(data38)){
+const err102 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/value/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -1312,10 +1315,8 @@ vErrors.push(err102);
 errors++;
 }
 }
-if(data35.tolerationSeconds !== undefined){
-let data40 = data35.tolerationSeconds;
-if(!((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40)))){
-const err103 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/tolerationSeconds",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/tolerationSeconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err103 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -1324,9 +1325,11 @@ vErrors.push(err103);
 }
 errors++;
 }
-if(typeof data40 == "number"){
-if(data40 > 31536000 || isNaN(data40)){
-const err104 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/tolerationSeconds",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/tolerationSeconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31536000},message:"must be <= 31536000"};
+}
+if(data35.effect !== undefined){
+let data39 = data35.effect;
+if(typeof data39 !== "string"){
+const err104 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/effect",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/effect/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -1335,8 +1338,8 @@ vErrors.push(err104);
 }
 errors++;
 }
-if(data40 < 0 || isNaN(data40)){
-const err105 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/tolerationSeconds",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/tolerationSeconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(!(((data39 === "NoSchedule") || (data39 === "PreferNoSchedule")) || (data39 === "NoExecute"))){
+const err105 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/effect",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/effect/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.tolerations.items.properties.effect.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -1346,10 +1349,10 @@ vErrors.push(err105);
 errors++;
 }
 }
-}
-}
-else {
-const err106 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0,schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data35.tolerationSeconds !== undefined){
+let data40 = data35.tolerationSeconds;
+if(!((typeof data40 == "number") && (!(data40 % 1) && !isNaN(data40)))){
+const err106 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/tolerationSeconds",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/tolerationSeconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -1358,10 +1361,9 @@ vErrors.push(err106);
 }
 errors++;
 }
-}
-}
-else {
-const err107 = {instancePath:instancePath+"/spec/sandbox/tolerations",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(typeof data40 == "number"){
+if(data40 > 31536000 || isNaN(data40)){
+const err107 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/tolerationSeconds",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/tolerationSeconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31536000},message:"must be <= 31536000"};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -1370,13 +1372,8 @@ vErrors.push(err107);
 }
 errors++;
 }
-}
-if(data20.affinity !== undefined){
-let data41 = data20.affinity;
-if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
-for(const key12 in data41){
-if(!(((key12 === "nodeAffinity") || (key12 === "podAffinity")) || (key12 === "podAntiAffinity"))){
-const err108 = {instancePath:instancePath+"/spec/sandbox/affinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
+if(data40 < 0 || isNaN(data40)){
+const err108 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0+"/tolerationSeconds",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/properties/tolerationSeconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -1386,11 +1383,10 @@ vErrors.push(err108);
 errors++;
 }
 }
-if(data41.nodeAffinity !== undefined){
-let data42 = data41.nodeAffinity;
-if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
-if(Object.keys(data42).length > 2){
-const err109 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/maxProperties",keyword:"maxProperties",params:{limit: 2},message:"must NOT have more than 2 properties"};
+}
+}
+else {
+const err109 = {instancePath:instancePath+"/spec/sandbox/tolerations/" + i0,schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -1400,8 +1396,9 @@ vErrors.push(err109);
 errors++;
 }
 }
+}
 else {
-const err110 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err110 = {instancePath:instancePath+"/spec/sandbox/tolerations",schemaPath:"#/properties/spec/properties/sandbox/properties/tolerations/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -1411,11 +1408,12 @@ vErrors.push(err110);
 errors++;
 }
 }
-if(data41.podAffinity !== undefined){
-let data43 = data41.podAffinity;
-if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
-if(Object.keys(data43).length > 2){
-const err111 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/maxProperties",keyword:"maxProperties",params:{limit: 2},message:"must NOT have more than 2 properties"};
+if(data20.affinity !== undefined){
+let data41 = data20.affinity;
+if(data41 && typeof data41 == "object" && !Array.isArray(data41)){
+for(const key12 in data41){
+if(!(((key12 === "nodeAffinity") || (key12 === "podAffinity")) || (key12 === "podAntiAffinity"))){
+const err111 = {instancePath:instancePath+"/spec/sandbox/affinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -1425,8 +1423,12 @@ vErrors.push(err111);
 errors++;
 }
 }
-else {
-const err112 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data41.nodeAffinity !== undefined){
+let data42 = data41.nodeAffinity;
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+for(const key13 in data42){
+if(!((key13 === "requiredDuringSchedulingIgnoredDuringExecution") || (key13 === "preferredDuringSchedulingIgnoredDuringExecution"))){
+const err112 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -1436,11 +1438,11 @@ vErrors.push(err112);
 errors++;
 }
 }
-if(data41.podAntiAffinity !== undefined){
-let data44 = data41.podAntiAffinity;
-if(data44 && typeof data44 == "object" && !Array.isArray(data44)){
-if(Object.keys(data44).length > 2){
-const err113 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/maxProperties",keyword:"maxProperties",params:{limit: 2},message:"must NOT have more than 2 properties"};
+if(data42.requiredDuringSchedulingIgnoredDuringExecution !== undefined){
+let data43 = data42.requiredDuringSchedulingIgnoredDuringExecution;
+if(data43 && typeof data43 == "object" && !Array.isArray(data43)){
+if(data43.nodeSelectorTerms === undefined){
+const err113 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/required",keyword:"required",params:{missingProperty: "nodeSelectorTerms"},message:"must have required property '"+"nodeSelectorTerms"+"'"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -1449,9 +1451,9 @@ vErrors.push(err113);
 }
 errors++;
 }
-}
-else {
-const err114 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key14 in data43){
+if(!(key14 === "nodeSelectorTerms")){
+const err114 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -1461,9 +1463,11 @@ vErrors.push(err114);
 errors++;
 }
 }
-}
-else {
-const err115 = {instancePath:instancePath+"/spec/sandbox/affinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data43.nodeSelectorTerms !== undefined){
+let data44 = data43.nodeSelectorTerms;
+if(Array.isArray(data44)){
+if(data44.length > 4){
+const err115 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -1472,12 +1476,8 @@ vErrors.push(err115);
 }
 errors++;
 }
-}
-if(data20.imagePullSecrets !== undefined){
-let data45 = data20.imagePullSecrets;
-if(Array.isArray(data45)){
-if(data45.length > 8){
-const err116 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
+if(data44.length < 1){
+const err116 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items"};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -1486,12 +1486,13 @@ vErrors.push(err116);
 }
 errors++;
 }
-const len1 = data45.length;
+const len1 = data44.length;
 for(let i1=0; i1<len1; i1++){
-let data46 = data45[i1];
-if(data46 && typeof data46 == "object" && !Array.isArray(data46)){
-if(data46.name === undefined){
-const err117 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i1,schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+let data45 = data44[i1];
+if(data45 && typeof data45 == "object" && !Array.isArray(data45)){
+for(const key15 in data45){
+if(!((key15 === "matchExpressions") || (key15 === "matchFields"))){
+const err117 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -1500,9 +1501,12 @@ vErrors.push(err117);
 }
 errors++;
 }
-for(const key13 in data46){
-if(!(key13 === "name")){
-const err118 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i1,schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key13},message:"must NOT have additional properties"};
+}
+if(data45.matchExpressions !== undefined){
+let data46 = data45.matchExpressions;
+if(Array.isArray(data46)){
+if(data46.length > 4){
+const err118 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err118];
 }
@@ -1511,12 +1515,12 @@ vErrors.push(err118);
 }
 errors++;
 }
-}
-if(data46.name !== undefined){
-let data47 = data46.name;
-if(typeof data47 === "string"){
-if(func2(data47) > 253){
-const err119 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i1+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/properties/name/maxLength",keyword:"maxLength",params:{limit: 253},message:"must NOT have more than 253 characters"};
+const len2 = data46.length;
+for(let i2=0; i2<len2; i2++){
+let data47 = data46[i2];
+if(data47 && typeof data47 == "object" && !Array.isArray(data47)){
+if(data47.key === undefined){
+const err119 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err119];
 }
@@ -1525,8 +1529,8 @@ vErrors.push(err119);
 }
 errors++;
 }
-if(func2(data47) < 1){
-const err120 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i1+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data47.operator === undefined){
+const err120 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err120];
 }
@@ -1535,9 +1539,9 @@ vErrors.push(err120);
 }
 errors++;
 }
-}
-else {
-const err121 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i1+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key16 in data47){
+if(!(((key16 === "key") || (key16 === "operator")) || (key16 === "values"))){
+const err121 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err121];
 }
@@ -1547,9 +1551,11 @@ vErrors.push(err121);
 errors++;
 }
 }
-}
-else {
-const err122 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i1,schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data47.key !== undefined){
+let data48 = data47.key;
+if(typeof data48 === "string"){
+if(func2(data48) > 317){
+const err122 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err122];
 }
@@ -1558,10 +1564,8 @@ vErrors.push(err122);
 }
 errors++;
 }
-}
-}
-else {
-const err123 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(func2(data48) < 1){
+const err123 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err123];
 }
@@ -1570,12 +1574,8 @@ vErrors.push(err123);
 }
 errors++;
 }
-}
-if(data20.env !== undefined){
-let data48 = data20.env;
-if(Array.isArray(data48)){
-if(data48.length > 64){
-const err124 = {instancePath:instancePath+"/spec/sandbox/env",schemaPath:"#/properties/spec/properties/sandbox/properties/env/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+if(!pattern3.test(data48)){
+const err124 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err124];
 }
@@ -1584,12 +1584,9 @@ vErrors.push(err124);
 }
 errors++;
 }
-const len2 = data48.length;
-for(let i2=0; i2<len2; i2++){
-let data49 = data48[i2];
-if(data49 && typeof data49 == "object" && !Array.isArray(data49)){
-if(data49.name === undefined){
-const err125 = {instancePath:instancePath+"/spec/sandbox/env/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+}
+else {
+const err125 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err125];
 }
@@ -1598,8 +1595,11 @@ vErrors.push(err125);
 }
 errors++;
 }
-if(data49.value === undefined){
-const err126 = {instancePath:instancePath+"/spec/sandbox/env/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/required",keyword:"required",params:{missingProperty: "value"},message:"must have required property '"+"value"+"'"};
+}
+if(data47.operator !== undefined){
+let data49 = data47.operator;
+if(typeof data49 !== "string"){
+const err126 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err126];
 }
@@ -1608,9 +1608,8 @@ vErrors.push(err126);
 }
 errors++;
 }
-for(const key14 in data49){
-if(!((key14 === "name") || (key14 === "value"))){
-const err127 = {instancePath:instancePath+"/spec/sandbox/env/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key14},message:"must NOT have additional properties"};
+if(!((((((data49 === "In") || (data49 === "NotIn")) || (data49 === "Exists")) || (data49 === "DoesNotExist")) || (data49 === "Gt")) || (data49 === "Lt"))){
+const err127 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.nodeAffinity.properties.requiredDuringSchedulingIgnoredDuringExecution.properties.nodeSelectorTerms.items.properties.matchExpressions.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err127];
 }
@@ -1620,11 +1619,11 @@ vErrors.push(err127);
 errors++;
 }
 }
-if(data49.name !== undefined){
-let data50 = data49.name;
-if(typeof data50 === "string"){
-if(func2(data50) > 128){
-const err128 = {instancePath:instancePath+"/spec/sandbox/env/" + i2+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/name/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+if(data47.values !== undefined){
+let data50 = data47.values;
+if(Array.isArray(data50)){
+if(data50.length > 8){
+const err128 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err128];
 }
@@ -1633,8 +1632,12 @@ vErrors.push(err128);
 }
 errors++;
 }
-if(!pattern0.test(data50)){
-const err129 = {instancePath:instancePath+"/spec/sandbox/env/" + i2+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/name/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\""};
+const len3 = data50.length;
+for(let i3=0; i3<len3; i3++){
+let data51 = data50[i3];
+if(typeof data51 === "string"){
+if(func2(data51) > 63){
+const err129 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/values/" + i3,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err129];
 }
@@ -1643,9 +1646,8 @@ vErrors.push(err129);
 }
 errors++;
 }
-}
-else {
-const err130 = {instancePath:instancePath+"/spec/sandbox/env/" + i2+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern0.test(data51)){
+const err130 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/values/" + i3,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err130];
 }
@@ -1655,11 +1657,8 @@ vErrors.push(err130);
 errors++;
 }
 }
-if(data49.value !== undefined){
-let data51 = data49.value;
-if(typeof data51 === "string"){
-if(func2(data51) > 1024){
-const err131 = {instancePath:instancePath+"/spec/sandbox/env/" + i2+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/value/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+else {
+const err131 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/values/" + i3,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err131];
 }
@@ -1669,8 +1668,9 @@ vErrors.push(err131);
 errors++;
 }
 }
+}
 else {
-const err132 = {instancePath:instancePath+"/spec/sandbox/env/" + i2+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err132 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err132];
 }
@@ -1682,7 +1682,7 @@ errors++;
 }
 }
 else {
-const err133 = {instancePath:instancePath+"/spec/sandbox/env/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err133 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions/" + i2,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err133];
 }
@@ -1694,7 +1694,7 @@ errors++;
 }
 }
 else {
-const err134 = {instancePath:instancePath+"/spec/sandbox/env",schemaPath:"#/properties/spec/properties/sandbox/properties/env/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err134 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchExpressions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err134];
 }
@@ -1704,12 +1704,11 @@ vErrors.push(err134);
 errors++;
 }
 }
-if(data20.network !== undefined){
-let data52 = data20.network;
-if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-for(const key15 in data52){
-if(!(((key15 === "egress") || (key15 === "allow")) || (key15 === "proxy"))){
-const err135 = {instancePath:instancePath+"/spec/sandbox/network",schemaPath:"#/properties/spec/properties/sandbox/properties/network/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key15},message:"must NOT have additional properties"};
+if(data45.matchFields !== undefined){
+let data52 = data45.matchFields;
+if(Array.isArray(data52)){
+if(data52.length > 1){
+const err135 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/maxItems",keyword:"maxItems",params:{limit: 1},message:"must NOT have more than 1 items"};
 if(vErrors === null){
 vErrors = [err135];
 }
@@ -1718,11 +1717,12 @@ vErrors.push(err135);
 }
 errors++;
 }
-}
-if(data52.egress !== undefined){
-let data53 = data52.egress;
-if(typeof data53 !== "string"){
-const err136 = {instancePath:instancePath+"/spec/sandbox/network/egress",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/egress/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len4 = data52.length;
+for(let i4=0; i4<len4; i4++){
+let data53 = data52[i4];
+if(data53 && typeof data53 == "object" && !Array.isArray(data53)){
+if(data53.key === undefined){
+const err136 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err136];
 }
@@ -1731,8 +1731,8 @@ vErrors.push(err136);
 }
 errors++;
 }
-if(!((data53 === "public") || (data53 === "strict"))){
-const err137 = {instancePath:instancePath+"/spec/sandbox/network/egress",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/egress/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.network.properties.egress.enum},message:"must be equal to one of the allowed values"};
+if(data53.operator === undefined){
+const err137 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err137];
 }
@@ -1741,12 +1741,9 @@ vErrors.push(err137);
 }
 errors++;
 }
-}
-if(data52.allow !== undefined){
-let data54 = data52.allow;
-if(Array.isArray(data54)){
-if(data54.length > 64){
-const err138 = {instancePath:instancePath+"/spec/sandbox/network/allow",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+for(const key17 in data53){
+if(!(((key17 === "key") || (key17 === "operator")) || (key17 === "values"))){
+const err138 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err138];
 }
@@ -1755,12 +1752,12 @@ vErrors.push(err138);
 }
 errors++;
 }
-const len3 = data54.length;
-for(let i3=0; i3<len3; i3++){
-let data55 = data54[i3];
-if(data55 && typeof data55 == "object" && !Array.isArray(data55)){
-if(data55.cidr === undefined){
-const err139 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/required",keyword:"required",params:{missingProperty: "cidr"},message:"must have required property '"+"cidr"+"'"};
+}
+if(data53.key !== undefined){
+let data54 = data53.key;
+if(typeof data54 === "string"){
+if(func2(data54) > 317){
+const err139 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err139];
 }
@@ -1769,9 +1766,8 @@ vErrors.push(err139);
 }
 errors++;
 }
-for(const key16 in data55){
-if(!((key16 === "cidr") || (key16 === "ports"))){
-const err140 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key16},message:"must NOT have additional properties"};
+if(func2(data54) < 1){
+const err140 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err140];
 }
@@ -1780,12 +1776,8 @@ vErrors.push(err140);
 }
 errors++;
 }
-}
-if(data55.cidr !== undefined){
-let data56 = data55.cidr;
-if(typeof data56 === "string"){
-if(func2(data56) > 49){
-const err141 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/maxLength",keyword:"maxLength",params:{limit: 49},message:"must NOT have more than 49 characters"};
+if(!pattern3.test(data54)){
+const err141 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err141];
 }
@@ -1794,8 +1786,9 @@ vErrors.push(err141);
 }
 errors++;
 }
-if(func2(data56) < 3){
-const err142 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/minLength",keyword:"minLength",params:{limit: 3},message:"must NOT have fewer than 3 characters"};
+}
+else {
+const err142 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err142];
 }
@@ -1805,8 +1798,10 @@ vErrors.push(err142);
 errors++;
 }
 }
-else {
-const err143 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data53.operator !== undefined){
+let data55 = data53.operator;
+if(typeof data55 !== "string"){
+const err143 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err143];
 }
@@ -1815,12 +1810,8 @@ vErrors.push(err143);
 }
 errors++;
 }
-}
-if(data55.ports !== undefined){
-let data57 = data55.ports;
-if(Array.isArray(data57)){
-if(data57.length > 16){
-const err144 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/ports",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(!((((((data55 === "In") || (data55 === "NotIn")) || (data55 === "Exists")) || (data55 === "DoesNotExist")) || (data55 === "Gt")) || (data55 === "Lt"))){
+const err144 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.nodeAffinity.properties.requiredDuringSchedulingIgnoredDuringExecution.properties.nodeSelectorTerms.items.properties.matchFields.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err144];
 }
@@ -1829,11 +1820,12 @@ vErrors.push(err144);
 }
 errors++;
 }
-const len4 = data57.length;
-for(let i4=0; i4<len4; i4++){
-let data58 = data57[i4];
-if(!((typeof data58 == "number") && (!(data58 % 1) && !isNaN(data58)))){
-const err145 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/ports/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+if(data53.values !== undefined){
+let data56 = data53.values;
+if(Array.isArray(data56)){
+if(data56.length > 8){
+const err145 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err145];
 }
@@ -1842,9 +1834,12 @@ vErrors.push(err145);
 }
 errors++;
 }
-if(typeof data58 == "number"){
-if(data58 > 65535 || isNaN(data58)){
-const err146 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/ports/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/items/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
+const len5 = data56.length;
+for(let i5=0; i5<len5; i5++){
+let data57 = data56[i5];
+if(typeof data57 === "string"){
+if(func2(data57) > 63){
+const err146 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/values/" + i5,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err146];
 }
@@ -1853,8 +1848,8 @@ vErrors.push(err146);
 }
 errors++;
 }
-if(data58 < 1 || isNaN(data58)){
-const err147 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/ports/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/items/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(!pattern0.test(data57)){
+const err147 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/values/" + i5,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err147];
 }
@@ -1864,10 +1859,8 @@ vErrors.push(err147);
 errors++;
 }
 }
-}
-}
 else {
-const err148 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3+"/ports",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err148 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/values/" + i5,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err148];
 }
@@ -1879,7 +1872,7 @@ errors++;
 }
 }
 else {
-const err149 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i3,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err149 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err149];
 }
@@ -1891,7 +1884,7 @@ errors++;
 }
 }
 else {
-const err150 = {instancePath:instancePath+"/spec/sandbox/network/allow",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err150 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields/" + i4,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err150];
 }
@@ -1901,12 +1894,9 @@ vErrors.push(err150);
 errors++;
 }
 }
-if(data52.proxy !== undefined){
-let data59 = data52.proxy;
-if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
-for(const key17 in data59){
-if(!(((key17 === "http") || (key17 === "https")) || (key17 === "noProxy"))){
-const err151 = {instancePath:instancePath+"/spec/sandbox/network/proxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key17},message:"must NOT have additional properties"};
+}
+else {
+const err151 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1+"/matchFields",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/properties/matchFields/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err151];
 }
@@ -1916,11 +1906,9 @@ vErrors.push(err151);
 errors++;
 }
 }
-if(data59.http !== undefined){
-let data60 = data59.http;
-if(typeof data60 === "string"){
-if(func2(data60) > 2048){
-const err152 = {instancePath:instancePath+"/spec/sandbox/network/proxy/http",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/http/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+}
+else {
+const err152 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/" + i1,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err152];
 }
@@ -1930,8 +1918,9 @@ vErrors.push(err152);
 errors++;
 }
 }
+}
 else {
-const err153 = {instancePath:instancePath+"/spec/sandbox/network/proxy/http",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/http/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err153 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/properties/nodeSelectorTerms/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err153];
 }
@@ -1941,11 +1930,9 @@ vErrors.push(err153);
 errors++;
 }
 }
-if(data59.https !== undefined){
-let data61 = data59.https;
-if(typeof data61 === "string"){
-if(func2(data61) > 2048){
-const err154 = {instancePath:instancePath+"/spec/sandbox/network/proxy/https",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/https/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+}
+else {
+const err154 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err154];
 }
@@ -1955,8 +1942,11 @@ vErrors.push(err154);
 errors++;
 }
 }
-else {
-const err155 = {instancePath:instancePath+"/spec/sandbox/network/proxy/https",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/https/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data42.preferredDuringSchedulingIgnoredDuringExecution !== undefined){
+let data58 = data42.preferredDuringSchedulingIgnoredDuringExecution;
+if(Array.isArray(data58)){
+if(data58.length > 4){
+const err155 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -1965,12 +1955,12 @@ vErrors.push(err155);
 }
 errors++;
 }
-}
-if(data59.noProxy !== undefined){
-let data62 = data59.noProxy;
-if(typeof data62 === "string"){
-if(func2(data62) > 4096){
-const err156 = {instancePath:instancePath+"/spec/sandbox/network/proxy/noProxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/noProxy/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+const len6 = data58.length;
+for(let i6=0; i6<len6; i6++){
+let data59 = data58[i6];
+if(data59 && typeof data59 == "object" && !Array.isArray(data59)){
+if(data59.weight === undefined){
+const err156 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "weight"},message:"must have required property '"+"weight"+"'"};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -1979,9 +1969,8 @@ vErrors.push(err156);
 }
 errors++;
 }
-}
-else {
-const err157 = {instancePath:instancePath+"/spec/sandbox/network/proxy/noProxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/noProxy/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data59.preference === undefined){
+const err157 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "preference"},message:"must have required property '"+"preference"+"'"};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -1990,10 +1979,9 @@ vErrors.push(err157);
 }
 errors++;
 }
-}
-}
-else {
-const err158 = {instancePath:instancePath+"/spec/sandbox/network/proxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key18 in data59){
+if(!((key18 === "weight") || (key18 === "preference"))){
+const err158 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -2003,9 +1991,10 @@ vErrors.push(err158);
 errors++;
 }
 }
-}
-else {
-const err159 = {instancePath:instancePath+"/spec/sandbox/network",schemaPath:"#/properties/spec/properties/sandbox/properties/network/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data59.weight !== undefined){
+let data60 = data59.weight;
+if(!((typeof data60 == "number") && (!(data60 % 1) && !isNaN(data60)))){
+const err159 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -2014,13 +2003,9 @@ vErrors.push(err159);
 }
 errors++;
 }
-}
-if(data20.daytona !== undefined){
-let data63 = data20.daytona;
-if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
-for(const key18 in data63){
-if(!(((((key18 === "snapshot") || (key18 === "target")) || (key18 === "ephemeral")) || (key18 === "networkAllowList")) || (key18 === "networkBlockAll"))){
-const err160 = {instancePath:instancePath+"/spec/sandbox/daytona",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key18},message:"must NOT have additional properties"};
+if(typeof data60 == "number"){
+if(data60 > 100 || isNaN(data60)){
+const err160 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -2029,12 +2014,8 @@ vErrors.push(err160);
 }
 errors++;
 }
-}
-if(data63.snapshot !== undefined){
-let data64 = data63.snapshot;
-if(typeof data64 === "string"){
-if(func2(data64) > 255){
-const err161 = {instancePath:instancePath+"/spec/sandbox/daytona/snapshot",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/snapshot/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+if(data60 < 1 || isNaN(data60)){
+const err161 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -2043,8 +2024,14 @@ vErrors.push(err161);
 }
 errors++;
 }
-if(func2(data64) < 1){
-const err162 = {instancePath:instancePath+"/spec/sandbox/daytona/snapshot",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/snapshot/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+if(data59.preference !== undefined){
+let data61 = data59.preference;
+if(data61 && typeof data61 == "object" && !Array.isArray(data61)){
+for(const key19 in data61){
+if(!((key19 === "matchExpressions") || (key19 === "matchFields"))){
+const err162 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -2054,8 +2041,11 @@ vErrors.push(err162);
 errors++;
 }
 }
-else {
-const err163 = {instancePath:instancePath+"/spec/sandbox/daytona/snapshot",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data61.matchExpressions !== undefined){
+let data62 = data61.matchExpressions;
+if(Array.isArray(data62)){
+if(data62.length > 4){
+const err163 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -2064,12 +2054,12 @@ vErrors.push(err163);
 }
 errors++;
 }
-}
-if(data63.target !== undefined){
-let data65 = data63.target;
-if(typeof data65 === "string"){
-if(func2(data65) > 255){
-const err164 = {instancePath:instancePath+"/spec/sandbox/daytona/target",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/target/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+const len7 = data62.length;
+for(let i7=0; i7<len7; i7++){
+let data63 = data62[i7];
+if(data63 && typeof data63 == "object" && !Array.isArray(data63)){
+if(data63.key === undefined){
+const err164 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -2078,8 +2068,8 @@ vErrors.push(err164);
 }
 errors++;
 }
-if(func2(data65) < 1){
-const err165 = {instancePath:instancePath+"/spec/sandbox/daytona/target",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/target/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data63.operator === undefined){
+const err165 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -2088,9 +2078,9 @@ vErrors.push(err165);
 }
 errors++;
 }
-}
-else {
-const err166 = {instancePath:instancePath+"/spec/sandbox/daytona/target",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key20 in data63){
+if(!(((key20 === "key") || (key20 === "operator")) || (key20 === "values"))){
+const err166 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -2100,9 +2090,11 @@ vErrors.push(err166);
 errors++;
 }
 }
-if(data63.ephemeral !== undefined){
-if(typeof data63.ephemeral !== "boolean"){
-const err167 = {instancePath:instancePath+"/spec/sandbox/daytona/ephemeral",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/ephemeral/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data63.key !== undefined){
+let data64 = data63.key;
+if(typeof data64 === "string"){
+if(func2(data64) > 317){
+const err167 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -2111,12 +2103,8 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-if(data63.networkAllowList !== undefined){
-let data67 = data63.networkAllowList;
-if(typeof data67 === "string"){
-if(func2(data67) > 1024){
-const err168 = {instancePath:instancePath+"/spec/sandbox/daytona/networkAllowList",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/networkAllowList/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(func2(data64) < 1){
+const err168 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -2125,9 +2113,8 @@ vErrors.push(err168);
 }
 errors++;
 }
-}
-else {
-const err169 = {instancePath:instancePath+"/spec/sandbox/daytona/networkAllowList",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/networkAllowList/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern3.test(data64)){
+const err169 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err169];
 }
@@ -2137,9 +2124,8 @@ vErrors.push(err169);
 errors++;
 }
 }
-if(data63.networkBlockAll !== undefined){
-if(typeof data63.networkBlockAll !== "boolean"){
-const err170 = {instancePath:instancePath+"/spec/sandbox/daytona/networkBlockAll",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/networkBlockAll/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err170 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -2149,9 +2135,10 @@ vErrors.push(err170);
 errors++;
 }
 }
-}
-else {
-const err171 = {instancePath:instancePath+"/spec/sandbox/daytona",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data63.operator !== undefined){
+let data65 = data63.operator;
+if(typeof data65 !== "string"){
+const err171 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -2160,10 +2147,8 @@ vErrors.push(err171);
 }
 errors++;
 }
-}
-}
-else {
-const err172 = {instancePath:instancePath+"/spec/sandbox",schemaPath:"#/properties/spec/properties/sandbox/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!((((((data65 === "In") || (data65 === "NotIn")) || (data65 === "Exists")) || (data65 === "DoesNotExist")) || (data65 === "Gt")) || (data65 === "Lt"))){
+const err172 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.nodeAffinity.properties.preferredDuringSchedulingIgnoredDuringExecution.items.properties.preference.properties.matchExpressions.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -2173,11 +2158,11 @@ vErrors.push(err172);
 errors++;
 }
 }
-if(data3.inputs !== undefined){
-let data69 = data3.inputs;
-if(Array.isArray(data69)){
-if(data69.length > 50){
-const err173 = {instancePath:instancePath+"/spec/inputs",schemaPath:"#/properties/spec/properties/inputs/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
+if(data63.values !== undefined){
+let data66 = data63.values;
+if(Array.isArray(data66)){
+if(data66.length > 8){
+const err173 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -2186,12 +2171,12 @@ vErrors.push(err173);
 }
 errors++;
 }
-const len5 = data69.length;
-for(let i5=0; i5<len5; i5++){
-let data70 = data69[i5];
-if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
-if(data70.id === undefined){
-const err174 = {instancePath:instancePath+"/spec/inputs/" + i5,schemaPath:"#/properties/spec/properties/inputs/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+const len8 = data66.length;
+for(let i8=0; i8<len8; i8++){
+let data67 = data66[i8];
+if(typeof data67 === "string"){
+if(func2(data67) > 63){
+const err174 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/values/" + i8,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err174];
 }
@@ -2200,8 +2185,8 @@ vErrors.push(err174);
 }
 errors++;
 }
-if(data70.message === undefined){
-const err175 = {instancePath:instancePath+"/spec/inputs/" + i5,schemaPath:"#/properties/spec/properties/inputs/items/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(!pattern0.test(data67)){
+const err175 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/values/" + i8,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err175];
 }
@@ -2210,9 +2195,9 @@ vErrors.push(err175);
 }
 errors++;
 }
-for(const key19 in data70){
-if(!(((((((key19 === "id") || (key19 === "message")) || (key19 === "author")) || (key19 === "time")) || (key19 === "when")) || (key19 === "planStep")) || (key19 === "answerTo"))){
-const err176 = {instancePath:instancePath+"/spec/inputs/" + i5,schemaPath:"#/properties/spec/properties/inputs/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key19},message:"must NOT have additional properties"};
+}
+else {
+const err176 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/values/" + i8,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err176];
 }
@@ -2222,11 +2207,9 @@ vErrors.push(err176);
 errors++;
 }
 }
-if(data70.id !== undefined){
-let data71 = data70.id;
-if(typeof data71 === "string"){
-if(func2(data71) > 63){
-const err177 = {instancePath:instancePath+"/spec/inputs/" + i5+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+}
+else {
+const err177 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err177];
 }
@@ -2235,8 +2218,10 @@ vErrors.push(err177);
 }
 errors++;
 }
-if(func2(data71) < 1){
-const err178 = {instancePath:instancePath+"/spec/inputs/" + i5+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err178 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions/" + i7,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err178];
 }
@@ -2245,8 +2230,10 @@ vErrors.push(err178);
 }
 errors++;
 }
-if(!pattern1.test(data71)){
-const err179 = {instancePath:instancePath+"/spec/inputs/" + i5+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},message:"must match pattern \""+"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"+"\""};
+}
+}
+else {
+const err179 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchExpressions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err179];
 }
@@ -2256,8 +2243,11 @@ vErrors.push(err179);
 errors++;
 }
 }
-else {
-const err180 = {instancePath:instancePath+"/spec/inputs/" + i5+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data61.matchFields !== undefined){
+let data68 = data61.matchFields;
+if(Array.isArray(data68)){
+if(data68.length > 1){
+const err180 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/maxItems",keyword:"maxItems",params:{limit: 1},message:"must NOT have more than 1 items"};
 if(vErrors === null){
 vErrors = [err180];
 }
@@ -2266,12 +2256,12 @@ vErrors.push(err180);
 }
 errors++;
 }
-}
-if(data70.message !== undefined){
-let data72 = data70.message;
-if(typeof data72 === "string"){
-if(func2(data72) > 8192){
-const err181 = {instancePath:instancePath+"/spec/inputs/" + i5+"/message",schemaPath:"#/properties/spec/properties/inputs/items/properties/message/maxLength",keyword:"maxLength",params:{limit: 8192},message:"must NOT have more than 8192 characters"};
+const len9 = data68.length;
+for(let i9=0; i9<len9; i9++){
+let data69 = data68[i9];
+if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
+if(data69.key === undefined){
+const err181 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err181];
 }
@@ -2280,8 +2270,8 @@ vErrors.push(err181);
 }
 errors++;
 }
-if(func2(data72) < 1){
-const err182 = {instancePath:instancePath+"/spec/inputs/" + i5+"/message",schemaPath:"#/properties/spec/properties/inputs/items/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(data69.operator === undefined){
+const err182 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err182];
 }
@@ -2290,9 +2280,9 @@ vErrors.push(err182);
 }
 errors++;
 }
-}
-else {
-const err183 = {instancePath:instancePath+"/spec/inputs/" + i5+"/message",schemaPath:"#/properties/spec/properties/inputs/items/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key21 in data69){
+if(!(((key21 === "key") || (key21 === "operator")) || (key21 === "values"))){
+const err183 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err183];
 }
@@ -2302,11 +2292,11 @@ vErrors.push(err183);
 errors++;
 }
 }
-if(data70.author !== undefined){
-let data73 = data70.author;
-if(typeof data73 === "string"){
-if(func2(data73) > 253){
-const err184 = {instancePath:instancePath+"/spec/inputs/" + i5+"/author",schemaPath:"#/properties/spec/properties/inputs/items/properties/author/maxLength",keyword:"maxLength",params:{limit: 253},message:"must NOT have more than 253 characters"};
+if(data69.key !== undefined){
+let data70 = data69.key;
+if(typeof data70 === "string"){
+if(func2(data70) > 317){
+const err184 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err184];
 }
@@ -2315,8 +2305,8 @@ vErrors.push(err184);
 }
 errors++;
 }
-if(func2(data73) < 1){
-const err185 = {instancePath:instancePath+"/spec/inputs/" + i5+"/author",schemaPath:"#/properties/spec/properties/inputs/items/properties/author/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(func2(data70) < 1){
+const err185 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err185];
 }
@@ -2325,9 +2315,8 @@ vErrors.push(err185);
 }
 errors++;
 }
-}
-else {
-const err186 = {instancePath:instancePath+"/spec/inputs/" + i5+"/author",schemaPath:"#/properties/spec/properties/inputs/items/properties/author/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern3.test(data70)){
+const err186 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err186];
 }
@@ -2337,11 +2326,8 @@ vErrors.push(err186);
 errors++;
 }
 }
-if(data70.time !== undefined){
-let data74 = data70.time;
-if(typeof data74 === "string"){
-if(func2(data74) > 40){
-const err187 = {instancePath:instancePath+"/spec/inputs/" + i5+"/time",schemaPath:"#/properties/spec/properties/inputs/items/properties/time/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+else {
+const err187 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err187];
 }
@@ -2350,8 +2336,11 @@ vErrors.push(err187);
 }
 errors++;
 }
-if(!(formats0.validate(data74))){
-const err188 = {instancePath:instancePath+"/spec/inputs/" + i5+"/time",schemaPath:"#/properties/spec/properties/inputs/items/properties/time/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+}
+if(data69.operator !== undefined){
+let data71 = data69.operator;
+if(typeof data71 !== "string"){
+const err188 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err188];
 }
@@ -2360,9 +2349,8 @@ vErrors.push(err188);
 }
 errors++;
 }
-}
-else {
-const err189 = {instancePath:instancePath+"/spec/inputs/" + i5+"/time",schemaPath:"#/properties/spec/properties/inputs/items/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!((((((data71 === "In") || (data71 === "NotIn")) || (data71 === "Exists")) || (data71 === "DoesNotExist")) || (data71 === "Gt")) || (data71 === "Lt"))){
+const err189 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.nodeAffinity.properties.preferredDuringSchedulingIgnoredDuringExecution.items.properties.preference.properties.matchFields.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err189];
 }
@@ -2372,10 +2360,11 @@ vErrors.push(err189);
 errors++;
 }
 }
-if(data70.when !== undefined){
-let data75 = data70.when;
-if(typeof data75 !== "string"){
-const err190 = {instancePath:instancePath+"/spec/inputs/" + i5+"/when",schemaPath:"#/properties/spec/properties/inputs/items/properties/when/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data69.values !== undefined){
+let data72 = data69.values;
+if(Array.isArray(data72)){
+if(data72.length > 8){
+const err190 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err190];
 }
@@ -2384,8 +2373,12 @@ vErrors.push(err190);
 }
 errors++;
 }
-if(!(((data75 === "queued") || (data75 === "next-step")) || (data75 === "now"))){
-const err191 = {instancePath:instancePath+"/spec/inputs/" + i5+"/when",schemaPath:"#/properties/spec/properties/inputs/items/properties/when/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.inputs.items.properties.when.enum},message:"must be equal to one of the allowed values"};
+const len10 = data72.length;
+for(let i10=0; i10<len10; i10++){
+let data73 = data72[i10];
+if(typeof data73 === "string"){
+if(func2(data73) > 63){
+const err191 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/values/" + i10,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err191];
 }
@@ -2394,12 +2387,8 @@ vErrors.push(err191);
 }
 errors++;
 }
-}
-if(data70.planStep !== undefined){
-let data76 = data70.planStep;
-if(typeof data76 === "string"){
-if(func2(data76) > 63){
-const err192 = {instancePath:instancePath+"/spec/inputs/" + i5+"/planStep",schemaPath:"#/properties/spec/properties/inputs/items/properties/planStep/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(!pattern0.test(data73)){
+const err192 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/values/" + i10,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err192];
 }
@@ -2408,8 +2397,9 @@ vErrors.push(err192);
 }
 errors++;
 }
-if(func2(data76) < 1){
-const err193 = {instancePath:instancePath+"/spec/inputs/" + i5+"/planStep",schemaPath:"#/properties/spec/properties/inputs/items/properties/planStep/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+else {
+const err193 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/values/" + i10,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err193];
 }
@@ -2419,8 +2409,9 @@ vErrors.push(err193);
 errors++;
 }
 }
+}
 else {
-const err194 = {instancePath:instancePath+"/spec/inputs/" + i5+"/planStep",schemaPath:"#/properties/spec/properties/inputs/items/properties/planStep/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err194 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err194];
 }
@@ -2430,11 +2421,9 @@ vErrors.push(err194);
 errors++;
 }
 }
-if(data70.answerTo !== undefined){
-let data77 = data70.answerTo;
-if(typeof data77 === "string"){
-if(func2(data77) > 63){
-const err195 = {instancePath:instancePath+"/spec/inputs/" + i5+"/answerTo",schemaPath:"#/properties/spec/properties/inputs/items/properties/answerTo/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+}
+else {
+const err195 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields/" + i9,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err195];
 }
@@ -2443,8 +2432,10 @@ vErrors.push(err195);
 }
 errors++;
 }
-if(func2(data77) < 1){
-const err196 = {instancePath:instancePath+"/spec/inputs/" + i5+"/answerTo",schemaPath:"#/properties/spec/properties/inputs/items/properties/answerTo/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err196 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference/matchFields",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/properties/matchFields/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err196];
 }
@@ -2454,8 +2445,9 @@ vErrors.push(err196);
 errors++;
 }
 }
+}
 else {
-const err197 = {instancePath:instancePath+"/spec/inputs/" + i5+"/answerTo",schemaPath:"#/properties/spec/properties/inputs/items/properties/answerTo/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err197 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6+"/preference",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/preference/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err197];
 }
@@ -2467,7 +2459,7 @@ errors++;
 }
 }
 else {
-const err198 = {instancePath:instancePath+"/spec/inputs/" + i5,schemaPath:"#/properties/spec/properties/inputs/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err198 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i6,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err198];
 }
@@ -2479,7 +2471,7 @@ errors++;
 }
 }
 else {
-const err199 = {instancePath:instancePath+"/spec/inputs",schemaPath:"#/properties/spec/properties/inputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err199 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err199];
 }
@@ -2489,10 +2481,9 @@ vErrors.push(err199);
 errors++;
 }
 }
-if(data3.approvedPlan !== undefined){
-let data78 = data3.approvedPlan;
-if(!((typeof data78 == "number") && (!(data78 % 1) && !isNaN(data78)))){
-const err200 = {instancePath:instancePath+"/spec/approvedPlan",schemaPath:"#/properties/spec/properties/approvedPlan/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err200 = {instancePath:instancePath+"/spec/sandbox/affinity/nodeAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/nodeAffinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err200];
 }
@@ -2501,9 +2492,13 @@ vErrors.push(err200);
 }
 errors++;
 }
-if(typeof data78 == "number"){
-if(data78 > 10000 || isNaN(data78)){
-const err201 = {instancePath:instancePath+"/spec/approvedPlan",schemaPath:"#/properties/spec/properties/approvedPlan/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000"};
+}
+if(data41.podAffinity !== undefined){
+let data74 = data41.podAffinity;
+if(data74 && typeof data74 == "object" && !Array.isArray(data74)){
+for(const key22 in data74){
+if(!((key22 === "requiredDuringSchedulingIgnoredDuringExecution") || (key22 === "preferredDuringSchedulingIgnoredDuringExecution"))){
+const err201 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err201];
 }
@@ -2512,8 +2507,12 @@ vErrors.push(err201);
 }
 errors++;
 }
-if(data78 < 1 || isNaN(data78)){
-const err202 = {instancePath:instancePath+"/spec/approvedPlan",schemaPath:"#/properties/spec/properties/approvedPlan/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data74.requiredDuringSchedulingIgnoredDuringExecution !== undefined){
+let data75 = data74.requiredDuringSchedulingIgnoredDuringExecution;
+if(Array.isArray(data75)){
+if(data75.length > 4){
+const err202 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err202];
 }
@@ -2522,11 +2521,12 @@ vErrors.push(err202);
 }
 errors++;
 }
-}
-}
-if(data3.suspend !== undefined){
-if(typeof data3.suspend !== "boolean"){
-const err203 = {instancePath:instancePath+"/spec/suspend",schemaPath:"#/properties/spec/properties/suspend/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const len11 = data75.length;
+for(let i11=0; i11<len11; i11++){
+let data76 = data75[i11];
+if(data76 && typeof data76 == "object" && !Array.isArray(data76)){
+if(data76.topologyKey === undefined){
+const err203 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "topologyKey"},message:"must have required property '"+"topologyKey"+"'"};
 if(vErrors === null){
 vErrors = [err203];
 }
@@ -2535,11 +2535,9 @@ vErrors.push(err203);
 }
 errors++;
 }
-}
-if(data3.resume !== undefined){
-let data80 = data3.resume;
-if(!((typeof data80 == "number") && (!(data80 % 1) && !isNaN(data80)))){
-const err204 = {instancePath:instancePath+"/spec/resume",schemaPath:"#/properties/spec/properties/resume/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key23 in data76){
+if(!(((key23 === "labelSelector") || (key23 === "namespaces")) || (key23 === "topologyKey"))){
+const err204 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err204];
 }
@@ -2548,9 +2546,13 @@ vErrors.push(err204);
 }
 errors++;
 }
-if(typeof data80 == "number"){
-if(data80 > 100000 || isNaN(data80)){
-const err205 = {instancePath:instancePath+"/spec/resume",schemaPath:"#/properties/spec/properties/resume/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000"};
+}
+if(data76.labelSelector !== undefined){
+let data77 = data76.labelSelector;
+if(data77 && typeof data77 == "object" && !Array.isArray(data77)){
+for(const key24 in data77){
+if(!((key24 === "matchLabels") || (key24 === "matchExpressions"))){
+const err205 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err205];
 }
@@ -2559,8 +2561,12 @@ vErrors.push(err205);
 }
 errors++;
 }
-if(data80 < 0 || isNaN(data80)){
-const err206 = {instancePath:instancePath+"/spec/resume",schemaPath:"#/properties/spec/properties/resume/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data77.matchLabels !== undefined){
+let data78 = data77.matchLabels;
+if(data78 && typeof data78 == "object" && !Array.isArray(data78)){
+if(Object.keys(data78).length > 4){
+const err206 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/maxProperties",keyword:"maxProperties",params:{limit: 4},message:"must NOT have more than 4 properties"};
 if(vErrors === null){
 vErrors = [err206];
 }
@@ -2569,11 +2575,11 @@ vErrors.push(err206);
 }
 errors++;
 }
-}
-}
-if(data3.cancelled !== undefined){
-if(typeof data3.cancelled !== "boolean"){
-const err207 = {instancePath:instancePath+"/spec/cancelled",schemaPath:"#/properties/spec/properties/cancelled/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+for(const key25 in data78){
+let data79 = data78[key25];
+if(typeof data79 === "string"){
+if(func2(data79) > 63){
+const err207 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchLabels/" + key25.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err207];
 }
@@ -2582,12 +2588,8 @@ vErrors.push(err207);
 }
 errors++;
 }
-}
-if(data3.verify !== undefined){
-let data82 = data3.verify;
-if(Array.isArray(data82)){
-if(data82.length > 16){
-const err208 = {instancePath:instancePath+"/spec/verify",schemaPath:"#/properties/spec/properties/verify/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(!pattern0.test(data79)){
+const err208 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchLabels/" + key25.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err208];
 }
@@ -2596,12 +2598,9 @@ vErrors.push(err208);
 }
 errors++;
 }
-const len6 = data82.length;
-for(let i6=0; i6<len6; i6++){
-let data83 = data82[i6];
-if(typeof data83 === "string"){
-if(func2(data83) > 2048){
-const err209 = {instancePath:instancePath+"/spec/verify/" + i6,schemaPath:"#/properties/spec/properties/verify/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+}
+else {
+const err209 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchLabels/" + key25.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err209];
 }
@@ -2610,8 +2609,10 @@ vErrors.push(err209);
 }
 errors++;
 }
-if(func2(data83) < 1){
-const err210 = {instancePath:instancePath+"/spec/verify/" + i6,schemaPath:"#/properties/spec/properties/verify/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+}
+}
+else {
+const err210 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err210];
 }
@@ -2621,8 +2622,11 @@ vErrors.push(err210);
 errors++;
 }
 }
-else {
-const err211 = {instancePath:instancePath+"/spec/verify/" + i6,schemaPath:"#/properties/spec/properties/verify/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data77.matchExpressions !== undefined){
+let data80 = data77.matchExpressions;
+if(Array.isArray(data80)){
+if(data80.length > 2){
+const err211 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err211];
 }
@@ -2631,10 +2635,12 @@ vErrors.push(err211);
 }
 errors++;
 }
-}
-}
-else {
-const err212 = {instancePath:instancePath+"/spec/verify",schemaPath:"#/properties/spec/properties/verify/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len12 = data80.length;
+for(let i12=0; i12<len12; i12++){
+let data81 = data80[i12];
+if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
+if(data81.key === undefined){
+const err212 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err212];
 }
@@ -2643,13 +2649,8 @@ vErrors.push(err212);
 }
 errors++;
 }
-}
-if(data3.limits !== undefined){
-let data84 = data3.limits;
-if(data84 && typeof data84 == "object" && !Array.isArray(data84)){
-for(const key20 in data84){
-if(!(((((key20 === "maxSteps") || (key20 === "maxTokens")) || (key20 === "maxCostUSD")) || (key20 === "timeoutSeconds")) || (key20 === "maxReviewRounds"))){
-const err213 = {instancePath:instancePath+"/spec/limits",schemaPath:"#/properties/spec/properties/limits/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20},message:"must NOT have additional properties"};
+if(data81.operator === undefined){
+const err213 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err213];
 }
@@ -2658,11 +2659,9 @@ vErrors.push(err213);
 }
 errors++;
 }
-}
-if(data84.maxSteps !== undefined){
-let data85 = data84.maxSteps;
-if(!((typeof data85 == "number") && (!(data85 % 1) && !isNaN(data85)))){
-const err214 = {instancePath:instancePath+"/spec/limits/maxSteps",schemaPath:"#/properties/spec/properties/limits/properties/maxSteps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key26 in data81){
+if(!(((key26 === "key") || (key26 === "operator")) || (key26 === "values"))){
+const err214 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err214];
 }
@@ -2671,9 +2670,12 @@ vErrors.push(err214);
 }
 errors++;
 }
-if(typeof data85 == "number"){
-if(data85 > 10000 || isNaN(data85)){
-const err215 = {instancePath:instancePath+"/spec/limits/maxSteps",schemaPath:"#/properties/spec/properties/limits/properties/maxSteps/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000"};
+}
+if(data81.key !== undefined){
+let data82 = data81.key;
+if(typeof data82 === "string"){
+if(func2(data82) > 317){
+const err215 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err215];
 }
@@ -2682,8 +2684,8 @@ vErrors.push(err215);
 }
 errors++;
 }
-if(data85 < 1 || isNaN(data85)){
-const err216 = {instancePath:instancePath+"/spec/limits/maxSteps",schemaPath:"#/properties/spec/properties/limits/properties/maxSteps/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(func2(data82) < 1){
+const err216 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err216];
 }
@@ -2692,12 +2694,8 @@ vErrors.push(err216);
 }
 errors++;
 }
-}
-}
-if(data84.maxTokens !== undefined){
-let data86 = data84.maxTokens;
-if(!((typeof data86 == "number") && (!(data86 % 1) && !isNaN(data86)))){
-const err217 = {instancePath:instancePath+"/spec/limits/maxTokens",schemaPath:"#/properties/spec/properties/limits/properties/maxTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(!pattern3.test(data82)){
+const err217 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err217];
 }
@@ -2706,9 +2704,9 @@ vErrors.push(err217);
 }
 errors++;
 }
-if(typeof data86 == "number"){
-if(data86 > 1000000000000 || isNaN(data86)){
-const err218 = {instancePath:instancePath+"/spec/limits/maxTokens",schemaPath:"#/properties/spec/properties/limits/properties/maxTokens/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000000000},message:"must be <= 1000000000000"};
+}
+else {
+const err218 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err218];
 }
@@ -2717,8 +2715,11 @@ vErrors.push(err218);
 }
 errors++;
 }
-if(data86 < 1 || isNaN(data86)){
-const err219 = {instancePath:instancePath+"/spec/limits/maxTokens",schemaPath:"#/properties/spec/properties/limits/properties/maxTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+if(data81.operator !== undefined){
+let data83 = data81.operator;
+if(typeof data83 !== "string"){
+const err219 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err219];
 }
@@ -2727,13 +2728,8 @@ vErrors.push(err219);
 }
 errors++;
 }
-}
-}
-if(data84.maxCostUSD !== undefined){
-let data87 = data84.maxCostUSD;
-if(typeof data87 == "number"){
-if(data87 > 1000000 || isNaN(data87)){
-const err220 = {instancePath:instancePath+"/spec/limits/maxCostUSD",schemaPath:"#/properties/spec/properties/limits/properties/maxCostUSD/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000"};
+if(!((((data83 === "In") || (data83 === "NotIn")) || (data83 === "Exists")) || (data83 === "DoesNotExist"))){
+const err220 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.podAffinity.properties.requiredDuringSchedulingIgnoredDuringExecution.items.properties.labelSelector.properties.matchExpressions.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err220];
 }
@@ -2742,8 +2738,12 @@ vErrors.push(err220);
 }
 errors++;
 }
-if(data87 < 0 || isNaN(data87)){
-const err221 = {instancePath:instancePath+"/spec/limits/maxCostUSD",schemaPath:"#/properties/spec/properties/limits/properties/maxCostUSD/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data81.values !== undefined){
+let data84 = data81.values;
+if(Array.isArray(data84)){
+if(data84.length > 8){
+const err221 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err221];
 }
@@ -2752,9 +2752,12 @@ vErrors.push(err221);
 }
 errors++;
 }
-}
-else {
-const err222 = {instancePath:instancePath+"/spec/limits/maxCostUSD",schemaPath:"#/properties/spec/properties/limits/properties/maxCostUSD/type",keyword:"type",params:{type: "number"},message:"must be number"};
+const len13 = data84.length;
+for(let i13=0; i13<len13; i13++){
+let data85 = data84[i13];
+if(typeof data85 === "string"){
+if(func2(data85) > 63){
+const err222 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/values/" + i13,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err222];
 }
@@ -2763,11 +2766,8 @@ vErrors.push(err222);
 }
 errors++;
 }
-}
-if(data84.timeoutSeconds !== undefined){
-let data88 = data84.timeoutSeconds;
-if(!((typeof data88 == "number") && (!(data88 % 1) && !isNaN(data88)))){
-const err223 = {instancePath:instancePath+"/spec/limits/timeoutSeconds",schemaPath:"#/properties/spec/properties/limits/properties/timeoutSeconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(!pattern0.test(data85)){
+const err223 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/values/" + i13,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err223];
 }
@@ -2776,9 +2776,9 @@ vErrors.push(err223);
 }
 errors++;
 }
-if(typeof data88 == "number"){
-if(data88 > 2592000 || isNaN(data88)){
-const err224 = {instancePath:instancePath+"/spec/limits/timeoutSeconds",schemaPath:"#/properties/spec/properties/limits/properties/timeoutSeconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2592000},message:"must be <= 2592000"};
+}
+else {
+const err224 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/values/" + i13,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err224];
 }
@@ -2787,8 +2787,10 @@ vErrors.push(err224);
 }
 errors++;
 }
-if(data88 < 1 || isNaN(data88)){
-const err225 = {instancePath:instancePath+"/spec/limits/timeoutSeconds",schemaPath:"#/properties/spec/properties/limits/properties/timeoutSeconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err225 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err225];
 }
@@ -2799,10 +2801,8 @@ errors++;
 }
 }
 }
-if(data84.maxReviewRounds !== undefined){
-let data89 = data84.maxReviewRounds;
-if(!((typeof data89 == "number") && (!(data89 % 1) && !isNaN(data89)))){
-const err226 = {instancePath:instancePath+"/spec/limits/maxReviewRounds",schemaPath:"#/properties/spec/properties/limits/properties/maxReviewRounds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err226 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions/" + i12,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err226];
 }
@@ -2811,9 +2811,10 @@ vErrors.push(err226);
 }
 errors++;
 }
-if(typeof data89 == "number"){
-if(data89 > 10 || isNaN(data89)){
-const err227 = {instancePath:instancePath+"/spec/limits/maxReviewRounds",schemaPath:"#/properties/spec/properties/limits/properties/maxReviewRounds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10},message:"must be <= 10"};
+}
+}
+else {
+const err227 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err227];
 }
@@ -2822,8 +2823,10 @@ vErrors.push(err227);
 }
 errors++;
 }
-if(data89 < 1 || isNaN(data89)){
-const err228 = {instancePath:instancePath+"/spec/limits/maxReviewRounds",schemaPath:"#/properties/spec/properties/limits/properties/maxReviewRounds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+}
+}
+else {
+const err228 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err228];
 }
@@ -2833,10 +2836,11 @@ vErrors.push(err228);
 errors++;
 }
 }
-}
-}
-else {
-const err229 = {instancePath:instancePath+"/spec/limits",schemaPath:"#/properties/spec/properties/limits/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data76.namespaces !== undefined){
+let data86 = data76.namespaces;
+if(Array.isArray(data86)){
+if(data86.length > 4){
+const err229 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err229];
 }
@@ -2845,13 +2849,12 @@ vErrors.push(err229);
 }
 errors++;
 }
-}
-if(data3.publish !== undefined){
-let data90 = data3.publish;
-if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
-for(const key21 in data90){
-if(!(((key21 === "branch") || (key21 === "push")) || (key21 === "allowBaseBranch"))){
-const err230 = {instancePath:instancePath+"/spec/publish",schemaPath:"#/properties/spec/properties/publish/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21},message:"must NOT have additional properties"};
+const len14 = data86.length;
+for(let i14=0; i14<len14; i14++){
+let data87 = data86[i14];
+if(typeof data87 === "string"){
+if(func2(data87) > 63){
+const err230 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/namespaces/" + i14,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err230];
 }
@@ -2860,12 +2863,8 @@ vErrors.push(err230);
 }
 errors++;
 }
-}
-if(data90.branch !== undefined){
-let data91 = data90.branch;
-if(typeof data91 === "string"){
-if(func2(data91) > 200){
-const err231 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(func2(data87) < 1){
+const err231 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/namespaces/" + i14,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err231];
 }
@@ -2874,8 +2873,8 @@ vErrors.push(err231);
 }
 errors++;
 }
-if(func2(data91) < 1){
-const err232 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(!pattern14.test(data87)){
+const err232 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/namespaces/" + i14,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err232];
 }
@@ -2884,8 +2883,9 @@ vErrors.push(err232);
 }
 errors++;
 }
-if(!pattern2.test(data91)){
-const err233 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9][A-Za-z0-9._/-]*$"},message:"must match pattern \""+"^[A-Za-z0-9][A-Za-z0-9._/-]*$"+"\""};
+}
+else {
+const err233 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/namespaces/" + i14,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err233];
 }
@@ -2895,8 +2895,9 @@ vErrors.push(err233);
 errors++;
 }
 }
+}
 else {
-const err234 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err234 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err234];
 }
@@ -2906,9 +2907,11 @@ vErrors.push(err234);
 errors++;
 }
 }
-if(data90.push !== undefined){
-if(typeof data90.push !== "boolean"){
-const err235 = {instancePath:instancePath+"/spec/publish/push",schemaPath:"#/properties/spec/properties/publish/properties/push/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data76.topologyKey !== undefined){
+let data88 = data76.topologyKey;
+if(typeof data88 === "string"){
+if(func2(data88) > 317){
+const err235 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err235];
 }
@@ -2917,10 +2920,8 @@ vErrors.push(err235);
 }
 errors++;
 }
-}
-if(data90.allowBaseBranch !== undefined){
-if(typeof data90.allowBaseBranch !== "boolean"){
-const err236 = {instancePath:instancePath+"/spec/publish/allowBaseBranch",schemaPath:"#/properties/spec/properties/publish/properties/allowBaseBranch/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(func2(data88) < 1){
+const err236 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err236];
 }
@@ -2929,10 +2930,8 @@ vErrors.push(err236);
 }
 errors++;
 }
-}
-}
-else {
-const err237 = {instancePath:instancePath+"/spec/publish",schemaPath:"#/properties/spec/properties/publish/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!pattern3.test(data88)){
+const err237 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err237];
 }
@@ -2942,10 +2941,8 @@ vErrors.push(err237);
 errors++;
 }
 }
-if(data3.ttlSecondsAfterFinished !== undefined){
-let data94 = data3.ttlSecondsAfterFinished;
-if(!((typeof data94 == "number") && (!(data94 % 1) && !isNaN(data94)))){
-const err238 = {instancePath:instancePath+"/spec/ttlSecondsAfterFinished",schemaPath:"#/properties/spec/properties/ttlSecondsAfterFinished/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err238 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err238];
 }
@@ -2954,9 +2951,10 @@ vErrors.push(err238);
 }
 errors++;
 }
-if(typeof data94 == "number"){
-if(data94 > 31536000 || isNaN(data94)){
-const err239 = {instancePath:instancePath+"/spec/ttlSecondsAfterFinished",schemaPath:"#/properties/spec/properties/ttlSecondsAfterFinished/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31536000},message:"must be <= 31536000"};
+}
+}
+else {
+const err239 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i11,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err239];
 }
@@ -2965,8 +2963,10 @@ vErrors.push(err239);
 }
 errors++;
 }
-if(data94 < 0 || isNaN(data94)){
-const err240 = {instancePath:instancePath+"/spec/ttlSecondsAfterFinished",schemaPath:"#/properties/spec/properties/ttlSecondsAfterFinished/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err240 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err240];
 }
@@ -2976,10 +2976,11 @@ vErrors.push(err240);
 errors++;
 }
 }
-}
-}
-else {
-const err241 = {instancePath:instancePath+"/spec",schemaPath:"#/properties/spec/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data74.preferredDuringSchedulingIgnoredDuringExecution !== undefined){
+let data89 = data74.preferredDuringSchedulingIgnoredDuringExecution;
+if(Array.isArray(data89)){
+if(data89.length > 4){
+const err241 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err241];
 }
@@ -2988,13 +2989,12 @@ vErrors.push(err241);
 }
 errors++;
 }
-}
-if(data.status !== undefined){
-let data95 = data.status;
-if(data95 && typeof data95 == "object" && !Array.isArray(data95)){
-for(const key22 in data95){
-if(!(func4.call(schema11.properties.status.properties, key22))){
-const err242 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22},message:"must NOT have additional properties"};
+const len15 = data89.length;
+for(let i15=0; i15<len15; i15++){
+let data90 = data89[i15];
+if(data90 && typeof data90 == "object" && !Array.isArray(data90)){
+if(data90.weight === undefined){
+const err242 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "weight"},message:"must have required property '"+"weight"+"'"};
 if(vErrors === null){
 vErrors = [err242];
 }
@@ -3003,11 +3003,8 @@ vErrors.push(err242);
 }
 errors++;
 }
-}
-if(data95.phase !== undefined){
-let data96 = data95.phase;
-if(typeof data96 !== "string"){
-const err243 = {instancePath:instancePath+"/status/phase",schemaPath:"#/properties/status/properties/phase/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data90.podAffinityTerm === undefined){
+const err243 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "podAffinityTerm"},message:"must have required property '"+"podAffinityTerm"+"'"};
 if(vErrors === null){
 vErrors = [err243];
 }
@@ -3016,8 +3013,9 @@ vErrors.push(err243);
 }
 errors++;
 }
-if(!(((((((((((data96 === "Queued") || (data96 === "Provisioning")) || (data96 === "Planning")) || (data96 === "WaitingForUser")) || (data96 === "Programming")) || (data96 === "Reviewing")) || (data96 === "Publishing")) || (data96 === "Completed")) || (data96 === "Paused")) || (data96 === "Failed")) || (data96 === "Cancelled"))){
-const err244 = {instancePath:instancePath+"/status/phase",schemaPath:"#/properties/status/properties/phase/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.phase.enum},message:"must be equal to one of the allowed values"};
+for(const key27 in data90){
+if(!((key27 === "weight") || (key27 === "podAffinityTerm"))){
+const err244 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err244];
 }
@@ -3027,10 +3025,10 @@ vErrors.push(err244);
 errors++;
 }
 }
-if(data95.observedGeneration !== undefined){
-let data97 = data95.observedGeneration;
-if(!((typeof data97 == "number") && (!(data97 % 1) && !isNaN(data97)))){
-const err245 = {instancePath:instancePath+"/status/observedGeneration",schemaPath:"#/properties/status/properties/observedGeneration/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data90.weight !== undefined){
+let data91 = data90.weight;
+if(!((typeof data91 == "number") && (!(data91 % 1) && !isNaN(data91)))){
+const err245 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err245];
 }
@@ -3039,9 +3037,9 @@ vErrors.push(err245);
 }
 errors++;
 }
-if(typeof data97 == "number"){
-if(data97 < 0 || isNaN(data97)){
-const err246 = {instancePath:instancePath+"/status/observedGeneration",schemaPath:"#/properties/status/properties/observedGeneration/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(typeof data91 == "number"){
+if(data91 > 100 || isNaN(data91)){
+const err246 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err246];
 }
@@ -3050,13 +3048,8 @@ vErrors.push(err246);
 }
 errors++;
 }
-}
-}
-if(data95.conditions !== undefined){
-let data98 = data95.conditions;
-if(Array.isArray(data98)){
-if(data98.length > 16){
-const err247 = {instancePath:instancePath+"/status/conditions",schemaPath:"#/properties/status/properties/conditions/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(data91 < 1 || isNaN(data91)){
+const err247 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err247];
 }
@@ -3065,12 +3058,13 @@ vErrors.push(err247);
 }
 errors++;
 }
-const len7 = data98.length;
-for(let i7=0; i7<len7; i7++){
-let data99 = data98[i7];
-if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
-if(data99.type === undefined){
-const err248 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+}
+}
+if(data90.podAffinityTerm !== undefined){
+let data92 = data90.podAffinityTerm;
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.topologyKey === undefined){
+const err248 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/required",keyword:"required",params:{missingProperty: "topologyKey"},message:"must have required property '"+"topologyKey"+"'"};
 if(vErrors === null){
 vErrors = [err248];
 }
@@ -3079,8 +3073,9 @@ vErrors.push(err248);
 }
 errors++;
 }
-if(data99.status === undefined){
-const err249 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+for(const key28 in data92){
+if(!(((key28 === "labelSelector") || (key28 === "namespaces")) || (key28 === "topologyKey"))){
+const err249 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err249];
 }
@@ -3089,8 +3084,13 @@ vErrors.push(err249);
 }
 errors++;
 }
-if(data99.lastTransitionTime === undefined){
-const err250 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "lastTransitionTime"},message:"must have required property '"+"lastTransitionTime"+"'"};
+}
+if(data92.labelSelector !== undefined){
+let data93 = data92.labelSelector;
+if(data93 && typeof data93 == "object" && !Array.isArray(data93)){
+for(const key29 in data93){
+if(!((key29 === "matchLabels") || (key29 === "matchExpressions"))){
+const err250 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err250];
 }
@@ -3099,8 +3099,12 @@ vErrors.push(err250);
 }
 errors++;
 }
-if(data99.reason === undefined){
-const err251 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+}
+if(data93.matchLabels !== undefined){
+let data94 = data93.matchLabels;
+if(data94 && typeof data94 == "object" && !Array.isArray(data94)){
+if(Object.keys(data94).length > 4){
+const err251 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/maxProperties",keyword:"maxProperties",params:{limit: 4},message:"must NOT have more than 4 properties"};
 if(vErrors === null){
 vErrors = [err251];
 }
@@ -3109,8 +3113,11 @@ vErrors.push(err251);
 }
 errors++;
 }
-if(data99.message === undefined){
-const err252 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+for(const key30 in data94){
+let data95 = data94[key30];
+if(typeof data95 === "string"){
+if(func2(data95) > 63){
+const err252 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchLabels/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err252];
 }
@@ -3119,9 +3126,8 @@ vErrors.push(err252);
 }
 errors++;
 }
-for(const key23 in data99){
-if(!((((((key23 === "type") || (key23 === "status")) || (key23 === "observedGeneration")) || (key23 === "lastTransitionTime")) || (key23 === "reason")) || (key23 === "message"))){
-const err253 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23},message:"must NOT have additional properties"};
+if(!pattern0.test(data95)){
+const err253 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchLabels/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err253];
 }
@@ -3131,11 +3137,8 @@ vErrors.push(err253);
 errors++;
 }
 }
-if(data99.type !== undefined){
-let data100 = data99.type;
-if(typeof data100 === "string"){
-if(func2(data100) > 316){
-const err254 = {instancePath:instancePath+"/status/conditions/" + i7+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/maxLength",keyword:"maxLength",params:{limit: 316},message:"must NOT have more than 316 characters"};
+else {
+const err254 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchLabels/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err254];
 }
@@ -3144,8 +3147,10 @@ vErrors.push(err254);
 }
 errors++;
 }
-if(!pattern3.test(data100)){
-const err255 = {instancePath:instancePath+"/status/conditions/" + i7+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/pattern",keyword:"pattern",params:{pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},message:"must match pattern \""+"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"+"\""};
+}
+}
+else {
+const err255 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err255];
 }
@@ -3155,8 +3160,11 @@ vErrors.push(err255);
 errors++;
 }
 }
-else {
-const err256 = {instancePath:instancePath+"/status/conditions/" + i7+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data93.matchExpressions !== undefined){
+let data96 = data93.matchExpressions;
+if(Array.isArray(data96)){
+if(data96.length > 2){
+const err256 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err256];
 }
@@ -3165,11 +3173,12 @@ vErrors.push(err256);
 }
 errors++;
 }
-}
-if(data99.status !== undefined){
-let data101 = data99.status;
-if(typeof data101 !== "string"){
-const err257 = {instancePath:instancePath+"/status/conditions/" + i7+"/status",schemaPath:"#/properties/status/properties/conditions/items/properties/status/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len16 = data96.length;
+for(let i16=0; i16<len16; i16++){
+let data97 = data96[i16];
+if(data97 && typeof data97 == "object" && !Array.isArray(data97)){
+if(data97.key === undefined){
+const err257 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err257];
 }
@@ -3178,8 +3187,8 @@ vErrors.push(err257);
 }
 errors++;
 }
-if(!(((data101 === "True") || (data101 === "False")) || (data101 === "Unknown"))){
-const err258 = {instancePath:instancePath+"/status/conditions/" + i7+"/status",schemaPath:"#/properties/status/properties/conditions/items/properties/status/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.conditions.items.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(data97.operator === undefined){
+const err258 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err258];
 }
@@ -3188,11 +3197,9 @@ vErrors.push(err258);
 }
 errors++;
 }
-}
-if(data99.observedGeneration !== undefined){
-let data102 = data99.observedGeneration;
-if(!((typeof data102 == "number") && (!(data102 % 1) && !isNaN(data102)))){
-const err259 = {instancePath:instancePath+"/status/conditions/" + i7+"/observedGeneration",schemaPath:"#/properties/status/properties/conditions/items/properties/observedGeneration/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+for(const key31 in data97){
+if(!(((key31 === "key") || (key31 === "operator")) || (key31 === "values"))){
+const err259 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err259];
 }
@@ -3201,9 +3208,12 @@ vErrors.push(err259);
 }
 errors++;
 }
-if(typeof data102 == "number"){
-if(data102 < 0 || isNaN(data102)){
-const err260 = {instancePath:instancePath+"/status/conditions/" + i7+"/observedGeneration",schemaPath:"#/properties/status/properties/conditions/items/properties/observedGeneration/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data97.key !== undefined){
+let data98 = data97.key;
+if(typeof data98 === "string"){
+if(func2(data98) > 317){
+const err260 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err260];
 }
@@ -3212,13 +3222,8 @@ vErrors.push(err260);
 }
 errors++;
 }
-}
-}
-if(data99.lastTransitionTime !== undefined){
-let data103 = data99.lastTransitionTime;
-if(typeof data103 === "string"){
-if(func2(data103) > 40){
-const err261 = {instancePath:instancePath+"/status/conditions/" + i7+"/lastTransitionTime",schemaPath:"#/properties/status/properties/conditions/items/properties/lastTransitionTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(func2(data98) < 1){
+const err261 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err261];
 }
@@ -3227,8 +3232,8 @@ vErrors.push(err261);
 }
 errors++;
 }
-if(!(formats0.validate(data103))){
-const err262 = {instancePath:instancePath+"/status/conditions/" + i7+"/lastTransitionTime",schemaPath:"#/properties/status/properties/conditions/items/properties/lastTransitionTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(!pattern3.test(data98)){
+const err262 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err262];
 }
@@ -3239,7 +3244,7 @@ errors++;
 }
 }
 else {
-const err263 = {instancePath:instancePath+"/status/conditions/" + i7+"/lastTransitionTime",schemaPath:"#/properties/status/properties/conditions/items/properties/lastTransitionTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err263 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err263];
 }
@@ -3249,11 +3254,10 @@ vErrors.push(err263);
 errors++;
 }
 }
-if(data99.reason !== undefined){
-let data104 = data99.reason;
-if(typeof data104 === "string"){
-if(func2(data104) > 128){
-const err264 = {instancePath:instancePath+"/status/conditions/" + i7+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+if(data97.operator !== undefined){
+let data99 = data97.operator;
+if(typeof data99 !== "string"){
+const err264 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err264];
 }
@@ -3262,8 +3266,8 @@ vErrors.push(err264);
 }
 errors++;
 }
-if(func2(data104) < 1){
-const err265 = {instancePath:instancePath+"/status/conditions/" + i7+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(!((((data99 === "In") || (data99 === "NotIn")) || (data99 === "Exists")) || (data99 === "DoesNotExist"))){
+const err265 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.podAffinity.properties.preferredDuringSchedulingIgnoredDuringExecution.items.properties.podAffinityTerm.properties.labelSelector.properties.matchExpressions.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err265];
 }
@@ -3272,8 +3276,12 @@ vErrors.push(err265);
 }
 errors++;
 }
-if(!pattern4.test(data104)){
-const err266 = {instancePath:instancePath+"/status/conditions/" + i7+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},message:"must match pattern \""+"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"+"\""};
+}
+if(data97.values !== undefined){
+let data100 = data97.values;
+if(Array.isArray(data100)){
+if(data100.length > 8){
+const err266 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err266];
 }
@@ -3282,9 +3290,12 @@ vErrors.push(err266);
 }
 errors++;
 }
-}
-else {
-const err267 = {instancePath:instancePath+"/status/conditions/" + i7+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len17 = data100.length;
+for(let i17=0; i17<len17; i17++){
+let data101 = data100[i17];
+if(typeof data101 === "string"){
+if(func2(data101) > 63){
+const err267 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/values/" + i17,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err267];
 }
@@ -3293,12 +3304,8 @@ vErrors.push(err267);
 }
 errors++;
 }
-}
-if(data99.message !== undefined){
-let data105 = data99.message;
-if(typeof data105 === "string"){
-if(func2(data105) > 1024){
-const err268 = {instancePath:instancePath+"/status/conditions/" + i7+"/message",schemaPath:"#/properties/status/properties/conditions/items/properties/message/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(!pattern0.test(data101)){
+const err268 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/values/" + i17,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err268];
 }
@@ -3309,7 +3316,7 @@ errors++;
 }
 }
 else {
-const err269 = {instancePath:instancePath+"/status/conditions/" + i7+"/message",schemaPath:"#/properties/status/properties/conditions/items/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err269 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/values/" + i17,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err269];
 }
@@ -3321,7 +3328,7 @@ errors++;
 }
 }
 else {
-const err270 = {instancePath:instancePath+"/status/conditions/" + i7,schemaPath:"#/properties/status/properties/conditions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err270 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err270];
 }
@@ -3333,7 +3340,7 @@ errors++;
 }
 }
 else {
-const err271 = {instancePath:instancePath+"/status/conditions",schemaPath:"#/properties/status/properties/conditions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err271 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions/" + i16,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err271];
 }
@@ -3343,11 +3350,9 @@ vErrors.push(err271);
 errors++;
 }
 }
-if(data95.plan !== undefined){
-let data106 = data95.plan;
-if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
-if(data106.revision === undefined){
-const err272 = {instancePath:instancePath+"/status/plan",schemaPath:"#/properties/status/properties/plan/required",keyword:"required",params:{missingProperty: "revision"},message:"must have required property '"+"revision"+"'"};
+}
+else {
+const err272 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err272];
 }
@@ -3356,9 +3361,10 @@ vErrors.push(err272);
 }
 errors++;
 }
-for(const key24 in data106){
-if(!(((key24 === "revision") || (key24 === "title")) || (key24 === "steps"))){
-const err273 = {instancePath:instancePath+"/status/plan",schemaPath:"#/properties/status/properties/plan/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key24},message:"must NOT have additional properties"};
+}
+}
+else {
+const err273 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err273];
 }
@@ -3368,10 +3374,11 @@ vErrors.push(err273);
 errors++;
 }
 }
-if(data106.revision !== undefined){
-let data107 = data106.revision;
-if(!((typeof data107 == "number") && (!(data107 % 1) && !isNaN(data107)))){
-const err274 = {instancePath:instancePath+"/status/plan/revision",schemaPath:"#/properties/status/properties/plan/properties/revision/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data92.namespaces !== undefined){
+let data102 = data92.namespaces;
+if(Array.isArray(data102)){
+if(data102.length > 4){
+const err274 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err274];
 }
@@ -3380,9 +3387,12 @@ vErrors.push(err274);
 }
 errors++;
 }
-if(typeof data107 == "number"){
-if(data107 < 1 || isNaN(data107)){
-const err275 = {instancePath:instancePath+"/status/plan/revision",schemaPath:"#/properties/status/properties/plan/properties/revision/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+const len18 = data102.length;
+for(let i18=0; i18<len18; i18++){
+let data103 = data102[i18];
+if(typeof data103 === "string"){
+if(func2(data103) > 63){
+const err275 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/namespaces/" + i18,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err275];
 }
@@ -3391,13 +3401,8 @@ vErrors.push(err275);
 }
 errors++;
 }
-}
-}
-if(data106.title !== undefined){
-let data108 = data106.title;
-if(typeof data108 === "string"){
-if(func2(data108) > 256){
-const err276 = {instancePath:instancePath+"/status/plan/title",schemaPath:"#/properties/status/properties/plan/properties/title/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"};
+if(func2(data103) < 1){
+const err276 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/namespaces/" + i18,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err276];
 }
@@ -3406,9 +3411,8 @@ vErrors.push(err276);
 }
 errors++;
 }
-}
-else {
-const err277 = {instancePath:instancePath+"/status/plan/title",schemaPath:"#/properties/status/properties/plan/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern14.test(data103)){
+const err277 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/namespaces/" + i18,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err277];
 }
@@ -3418,11 +3422,8 @@ vErrors.push(err277);
 errors++;
 }
 }
-if(data106.steps !== undefined){
-let data109 = data106.steps;
-if(Array.isArray(data109)){
-if(data109.length > 30){
-const err278 = {instancePath:instancePath+"/status/plan/steps",schemaPath:"#/properties/status/properties/plan/properties/steps/maxItems",keyword:"maxItems",params:{limit: 30},message:"must NOT have more than 30 items"};
+else {
+const err278 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/namespaces/" + i18,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err278];
 }
@@ -3431,12 +3432,10 @@ vErrors.push(err278);
 }
 errors++;
 }
-const len8 = data109.length;
-for(let i8=0; i8<len8; i8++){
-let data110 = data109[i8];
-if(data110 && typeof data110 == "object" && !Array.isArray(data110)){
-if(data110.id === undefined){
-const err279 = {instancePath:instancePath+"/status/plan/steps/" + i8,schemaPath:"#/properties/status/properties/plan/properties/steps/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+}
+}
+else {
+const err279 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err279];
 }
@@ -3445,8 +3444,12 @@ vErrors.push(err279);
 }
 errors++;
 }
-if(data110.title === undefined){
-const err280 = {instancePath:instancePath+"/status/plan/steps/" + i8,schemaPath:"#/properties/status/properties/plan/properties/steps/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+}
+if(data92.topologyKey !== undefined){
+let data104 = data92.topologyKey;
+if(typeof data104 === "string"){
+if(func2(data104) > 317){
+const err280 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err280];
 }
@@ -3455,8 +3458,8 @@ vErrors.push(err280);
 }
 errors++;
 }
-if(data110.status === undefined){
-const err281 = {instancePath:instancePath+"/status/plan/steps/" + i8,schemaPath:"#/properties/status/properties/plan/properties/steps/items/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+if(func2(data104) < 1){
+const err281 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err281];
 }
@@ -3465,9 +3468,8 @@ vErrors.push(err281);
 }
 errors++;
 }
-for(const key25 in data110){
-if(!(((key25 === "id") || (key25 === "title")) || (key25 === "status"))){
-const err282 = {instancePath:instancePath+"/status/plan/steps/" + i8,schemaPath:"#/properties/status/properties/plan/properties/steps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key25},message:"must NOT have additional properties"};
+if(!pattern3.test(data104)){
+const err282 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err282];
 }
@@ -3477,11 +3479,8 @@ vErrors.push(err282);
 errors++;
 }
 }
-if(data110.id !== undefined){
-let data111 = data110.id;
-if(typeof data111 === "string"){
-if(func2(data111) > 63){
-const err283 = {instancePath:instancePath+"/status/plan/steps/" + i8+"/id",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+else {
+const err283 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err283];
 }
@@ -3491,8 +3490,9 @@ vErrors.push(err283);
 errors++;
 }
 }
+}
 else {
-const err284 = {instancePath:instancePath+"/status/plan/steps/" + i8+"/id",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err284 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15+"/podAffinityTerm",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err284];
 }
@@ -3502,11 +3502,9 @@ vErrors.push(err284);
 errors++;
 }
 }
-if(data110.title !== undefined){
-let data112 = data110.title;
-if(typeof data112 === "string"){
-if(func2(data112) > 200){
-const err285 = {instancePath:instancePath+"/status/plan/steps/" + i8+"/title",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/title/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+}
+else {
+const err285 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i15,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err285];
 }
@@ -3516,8 +3514,9 @@ vErrors.push(err285);
 errors++;
 }
 }
+}
 else {
-const err286 = {instancePath:instancePath+"/status/plan/steps/" + i8+"/title",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err286 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err286];
 }
@@ -3527,10 +3526,9 @@ vErrors.push(err286);
 errors++;
 }
 }
-if(data110.status !== undefined){
-let data113 = data110.status;
-if(typeof data113 !== "string"){
-const err287 = {instancePath:instancePath+"/status/plan/steps/" + i8+"/status",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/status/type",keyword:"type",params:{type: "string"},message:"must be string"};
+}
+else {
+const err287 = {instancePath:instancePath+"/spec/sandbox/affinity/podAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAffinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err287];
 }
@@ -3539,8 +3537,13 @@ vErrors.push(err287);
 }
 errors++;
 }
-if(!((((data113 === "pending") || (data113 === "in_progress")) || (data113 === "completed")) || (data113 === "skipped"))){
-const err288 = {instancePath:instancePath+"/status/plan/steps/" + i8+"/status",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/status/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.plan.properties.steps.items.properties.status.enum},message:"must be equal to one of the allowed values"};
+}
+if(data41.podAntiAffinity !== undefined){
+let data105 = data41.podAntiAffinity;
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+for(const key32 in data105){
+if(!((key32 === "requiredDuringSchedulingIgnoredDuringExecution") || (key32 === "preferredDuringSchedulingIgnoredDuringExecution"))){
+const err288 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key32},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err288];
 }
@@ -3550,9 +3553,11 @@ vErrors.push(err288);
 errors++;
 }
 }
-}
-else {
-const err289 = {instancePath:instancePath+"/status/plan/steps/" + i8,schemaPath:"#/properties/status/properties/plan/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data105.requiredDuringSchedulingIgnoredDuringExecution !== undefined){
+let data106 = data105.requiredDuringSchedulingIgnoredDuringExecution;
+if(Array.isArray(data106)){
+if(data106.length > 4){
+const err289 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err289];
 }
@@ -3561,10 +3566,12 @@ vErrors.push(err289);
 }
 errors++;
 }
-}
-}
-else {
-const err290 = {instancePath:instancePath+"/status/plan/steps",schemaPath:"#/properties/status/properties/plan/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len19 = data106.length;
+for(let i19=0; i19<len19; i19++){
+let data107 = data106[i19];
+if(data107 && typeof data107 == "object" && !Array.isArray(data107)){
+if(data107.topologyKey === undefined){
+const err290 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "topologyKey"},message:"must have required property '"+"topologyKey"+"'"};
 if(vErrors === null){
 vErrors = [err290];
 }
@@ -3573,10 +3580,9 @@ vErrors.push(err290);
 }
 errors++;
 }
-}
-}
-else {
-const err291 = {instancePath:instancePath+"/status/plan",schemaPath:"#/properties/status/properties/plan/type",keyword:"type",params:{type: "object"},message:"must be object"};
+for(const key33 in data107){
+if(!(((key33 === "labelSelector") || (key33 === "namespaces")) || (key33 === "topologyKey"))){
+const err291 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key33},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err291];
 }
@@ -3586,11 +3592,12 @@ vErrors.push(err291);
 errors++;
 }
 }
-if(data95.question !== undefined){
-let data114 = data95.question;
-if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
-if(data114.id === undefined){
-const err292 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(data107.labelSelector !== undefined){
+let data108 = data107.labelSelector;
+if(data108 && typeof data108 == "object" && !Array.isArray(data108)){
+for(const key34 in data108){
+if(!((key34 === "matchLabels") || (key34 === "matchExpressions"))){
+const err292 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key34},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err292];
 }
@@ -3599,8 +3606,12 @@ vErrors.push(err292);
 }
 errors++;
 }
-if(data114.text === undefined){
-const err293 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+}
+if(data108.matchLabels !== undefined){
+let data109 = data108.matchLabels;
+if(data109 && typeof data109 == "object" && !Array.isArray(data109)){
+if(Object.keys(data109).length > 4){
+const err293 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/maxProperties",keyword:"maxProperties",params:{limit: 4},message:"must NOT have more than 4 properties"};
 if(vErrors === null){
 vErrors = [err293];
 }
@@ -3609,9 +3620,11 @@ vErrors.push(err293);
 }
 errors++;
 }
-for(const key26 in data114){
-if(!((key26 === "id") || (key26 === "text"))){
-const err294 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26},message:"must NOT have additional properties"};
+for(const key35 in data109){
+let data110 = data109[key35];
+if(typeof data110 === "string"){
+if(func2(data110) > 63){
+const err294 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchLabels/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err294];
 }
@@ -3620,12 +3633,8 @@ vErrors.push(err294);
 }
 errors++;
 }
-}
-if(data114.id !== undefined){
-let data115 = data114.id;
-if(typeof data115 === "string"){
-if(func2(data115) > 63){
-const err295 = {instancePath:instancePath+"/status/question/id",schemaPath:"#/properties/status/properties/question/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(!pattern0.test(data110)){
+const err295 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchLabels/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err295];
 }
@@ -3636,7 +3645,7 @@ errors++;
 }
 }
 else {
-const err296 = {instancePath:instancePath+"/status/question/id",schemaPath:"#/properties/status/properties/question/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err296 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchLabels/" + key35.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err296];
 }
@@ -3646,11 +3655,9 @@ vErrors.push(err296);
 errors++;
 }
 }
-if(data114.text !== undefined){
-let data116 = data114.text;
-if(typeof data116 === "string"){
-if(func2(data116) > 2048){
-const err297 = {instancePath:instancePath+"/status/question/text",schemaPath:"#/properties/status/properties/question/properties/text/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+}
+else {
+const err297 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchLabels/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err297];
 }
@@ -3660,8 +3667,11 @@ vErrors.push(err297);
 errors++;
 }
 }
-else {
-const err298 = {instancePath:instancePath+"/status/question/text",schemaPath:"#/properties/status/properties/question/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data108.matchExpressions !== undefined){
+let data111 = data108.matchExpressions;
+if(Array.isArray(data111)){
+if(data111.length > 2){
+const err298 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err298];
 }
@@ -3670,10 +3680,12 @@ vErrors.push(err298);
 }
 errors++;
 }
-}
-}
-else {
-const err299 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const len20 = data111.length;
+for(let i20=0; i20<len20; i20++){
+let data112 = data111[i20];
+if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
+if(data112.key === undefined){
+const err299 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err299];
 }
@@ -3682,13 +3694,8 @@ vErrors.push(err299);
 }
 errors++;
 }
-}
-if(data95.sandbox !== undefined){
-let data117 = data95.sandbox;
-if(data117 && typeof data117 == "object" && !Array.isArray(data117)){
-for(const key27 in data117){
-if(!(((key27 === "type") || (key27 === "name")) || (key27 === "uid"))){
-const err300 = {instancePath:instancePath+"/status/sandbox",schemaPath:"#/properties/status/properties/sandbox/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key27},message:"must NOT have additional properties"};
+if(data112.operator === undefined){
+const err300 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err300];
 }
@@ -3697,11 +3704,9 @@ vErrors.push(err300);
 }
 errors++;
 }
-}
-if(data117.type !== undefined){
-let data118 = data117.type;
-if(typeof data118 !== "string"){
-const err301 = {instancePath:instancePath+"/status/sandbox/type",schemaPath:"#/properties/status/properties/sandbox/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key36 in data112){
+if(!(((key36 === "key") || (key36 === "operator")) || (key36 === "values"))){
+const err301 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err301];
 }
@@ -3710,8 +3715,12 @@ vErrors.push(err301);
 }
 errors++;
 }
-if(!(((data118 === "pod") || (data118 === "daytona")) || (data118 === "local"))){
-const err302 = {instancePath:instancePath+"/status/sandbox/type",schemaPath:"#/properties/status/properties/sandbox/properties/type/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.sandbox.properties.type.enum},message:"must be equal to one of the allowed values"};
+}
+if(data112.key !== undefined){
+let data113 = data112.key;
+if(typeof data113 === "string"){
+if(func2(data113) > 317){
+const err302 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err302];
 }
@@ -3720,12 +3729,8 @@ vErrors.push(err302);
 }
 errors++;
 }
-}
-if(data117.name !== undefined){
-let data119 = data117.name;
-if(typeof data119 === "string"){
-if(func2(data119) > 1024){
-const err303 = {instancePath:instancePath+"/status/sandbox/name",schemaPath:"#/properties/status/properties/sandbox/properties/name/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(func2(data113) < 1){
+const err303 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err303];
 }
@@ -3734,9 +3739,8 @@ vErrors.push(err303);
 }
 errors++;
 }
-}
-else {
-const err304 = {instancePath:instancePath+"/status/sandbox/name",schemaPath:"#/properties/status/properties/sandbox/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(!pattern3.test(data113)){
+const err304 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err304];
 }
@@ -3746,11 +3750,8 @@ vErrors.push(err304);
 errors++;
 }
 }
-if(data117.uid !== undefined){
-let data120 = data117.uid;
-if(typeof data120 === "string"){
-if(func2(data120) > 128){
-const err305 = {instancePath:instancePath+"/status/sandbox/uid",schemaPath:"#/properties/status/properties/sandbox/properties/uid/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+else {
+const err305 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err305];
 }
@@ -3760,8 +3761,10 @@ vErrors.push(err305);
 errors++;
 }
 }
-else {
-const err306 = {instancePath:instancePath+"/status/sandbox/uid",schemaPath:"#/properties/status/properties/sandbox/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data112.operator !== undefined){
+let data114 = data112.operator;
+if(typeof data114 !== "string"){
+const err306 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err306];
 }
@@ -3770,10 +3773,8 @@ vErrors.push(err306);
 }
 errors++;
 }
-}
-}
-else {
-const err307 = {instancePath:instancePath+"/status/sandbox",schemaPath:"#/properties/status/properties/sandbox/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!((((data114 === "In") || (data114 === "NotIn")) || (data114 === "Exists")) || (data114 === "DoesNotExist"))){
+const err307 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.podAntiAffinity.properties.requiredDuringSchedulingIgnoredDuringExecution.items.properties.labelSelector.properties.matchExpressions.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err307];
 }
@@ -3783,10 +3784,11 @@ vErrors.push(err307);
 errors++;
 }
 }
-if(data95.iteration !== undefined){
-let data121 = data95.iteration;
-if(!((typeof data121 == "number") && (!(data121 % 1) && !isNaN(data121)))){
-const err308 = {instancePath:instancePath+"/status/iteration",schemaPath:"#/properties/status/properties/iteration/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data112.values !== undefined){
+let data115 = data112.values;
+if(Array.isArray(data115)){
+if(data115.length > 8){
+const err308 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err308];
 }
@@ -3795,9 +3797,12 @@ vErrors.push(err308);
 }
 errors++;
 }
-if(typeof data121 == "number"){
-if(data121 < 0 || isNaN(data121)){
-const err309 = {instancePath:instancePath+"/status/iteration",schemaPath:"#/properties/status/properties/iteration/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const len21 = data115.length;
+for(let i21=0; i21<len21; i21++){
+let data116 = data115[i21];
+if(typeof data116 === "string"){
+if(func2(data116) > 63){
+const err309 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/values/" + i21,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err309];
 }
@@ -3806,12 +3811,8 @@ vErrors.push(err309);
 }
 errors++;
 }
-}
-}
-if(data95.steps !== undefined){
-let data122 = data95.steps;
-if(!((typeof data122 == "number") && (!(data122 % 1) && !isNaN(data122)))){
-const err310 = {instancePath:instancePath+"/status/steps",schemaPath:"#/properties/status/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(!pattern0.test(data116)){
+const err310 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/values/" + i21,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err310];
 }
@@ -3820,9 +3821,9 @@ vErrors.push(err310);
 }
 errors++;
 }
-if(typeof data122 == "number"){
-if(data122 < 0 || isNaN(data122)){
-const err311 = {instancePath:instancePath+"/status/steps",schemaPath:"#/properties/status/properties/steps/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err311 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/values/" + i21,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err311];
 }
@@ -3833,12 +3834,8 @@ errors++;
 }
 }
 }
-if(data95.usage !== undefined){
-let data123 = data95.usage;
-if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
-for(const key28 in data123){
-if(!(((key28 === "inputTokens") || (key28 === "outputTokens")) || (key28 === "costUSD"))){
-const err312 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key28},message:"must NOT have additional properties"};
+else {
+const err312 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err312];
 }
@@ -3848,10 +3845,9 @@ vErrors.push(err312);
 errors++;
 }
 }
-if(data123.inputTokens !== undefined){
-let data124 = data123.inputTokens;
-if(!((typeof data124 == "number") && (!(data124 % 1) && !isNaN(data124)))){
-const err313 = {instancePath:instancePath+"/status/usage/inputTokens",schemaPath:"#/properties/status/properties/usage/properties/inputTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err313 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions/" + i20,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err313];
 }
@@ -3860,9 +3856,10 @@ vErrors.push(err313);
 }
 errors++;
 }
-if(typeof data124 == "number"){
-if(data124 < 0 || isNaN(data124)){
-const err314 = {instancePath:instancePath+"/status/usage/inputTokens",schemaPath:"#/properties/status/properties/usage/properties/inputTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+}
+else {
+const err314 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/properties/matchExpressions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err314];
 }
@@ -3873,10 +3870,8 @@ errors++;
 }
 }
 }
-if(data123.outputTokens !== undefined){
-let data125 = data123.outputTokens;
-if(!((typeof data125 == "number") && (!(data125 % 1) && !isNaN(data125)))){
-const err315 = {instancePath:instancePath+"/status/usage/outputTokens",schemaPath:"#/properties/status/properties/usage/properties/outputTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err315 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/labelSelector/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err315];
 }
@@ -3885,9 +3880,12 @@ vErrors.push(err315);
 }
 errors++;
 }
-if(typeof data125 == "number"){
-if(data125 < 0 || isNaN(data125)){
-const err316 = {instancePath:instancePath+"/status/usage/outputTokens",schemaPath:"#/properties/status/properties/usage/properties/outputTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data107.namespaces !== undefined){
+let data117 = data107.namespaces;
+if(Array.isArray(data117)){
+if(data117.length > 4){
+const err316 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err316];
 }
@@ -3896,13 +3894,12 @@ vErrors.push(err316);
 }
 errors++;
 }
-}
-}
-if(data123.costUSD !== undefined){
-let data126 = data123.costUSD;
-if(typeof data126 == "number"){
-if(data126 < 0 || isNaN(data126)){
-const err317 = {instancePath:instancePath+"/status/usage/costUSD",schemaPath:"#/properties/status/properties/usage/properties/costUSD/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const len22 = data117.length;
+for(let i22=0; i22<len22; i22++){
+let data118 = data117[i22];
+if(typeof data118 === "string"){
+if(func2(data118) > 63){
+const err317 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/namespaces/" + i22,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err317];
 }
@@ -3911,9 +3908,8 @@ vErrors.push(err317);
 }
 errors++;
 }
-}
-else {
-const err318 = {instancePath:instancePath+"/status/usage/costUSD",schemaPath:"#/properties/status/properties/usage/properties/costUSD/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(func2(data118) < 1){
+const err318 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/namespaces/" + i22,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err318];
 }
@@ -3922,10 +3918,8 @@ vErrors.push(err318);
 }
 errors++;
 }
-}
-}
-else {
-const err319 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!pattern14.test(data118)){
+const err319 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/namespaces/" + i22,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err319];
 }
@@ -3935,12 +3929,8 @@ vErrors.push(err319);
 errors++;
 }
 }
-if(data95.log !== undefined){
-let data127 = data95.log;
-if(data127 && typeof data127 == "object" && !Array.isArray(data127)){
-for(const key29 in data127){
-if(!((key29 === "epoch") || (key29 === "lastSeq"))){
-const err320 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29},message:"must NOT have additional properties"};
+else {
+const err320 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/namespaces/" + i22,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err320];
 }
@@ -3950,10 +3940,9 @@ vErrors.push(err320);
 errors++;
 }
 }
-if(data127.epoch !== undefined){
-let data128 = data127.epoch;
-if(!((typeof data128 == "number") && (!(data128 % 1) && !isNaN(data128)))){
-const err321 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+else {
+const err321 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err321];
 }
@@ -3962,9 +3951,12 @@ vErrors.push(err321);
 }
 errors++;
 }
-if(typeof data128 == "number"){
-if(data128 < 0 || isNaN(data128)){
-const err322 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data107.topologyKey !== undefined){
+let data119 = data107.topologyKey;
+if(typeof data119 === "string"){
+if(func2(data119) > 317){
+const err322 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err322];
 }
@@ -3973,12 +3965,8 @@ vErrors.push(err322);
 }
 errors++;
 }
-}
-}
-if(data127.lastSeq !== undefined){
-let data129 = data127.lastSeq;
-if(!((typeof data129 == "number") && (!(data129 % 1) && !isNaN(data129)))){
-const err323 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(func2(data119) < 1){
+const err323 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err323];
 }
@@ -3987,9 +3975,8 @@ vErrors.push(err323);
 }
 errors++;
 }
-if(typeof data129 == "number"){
-if(data129 < 0 || isNaN(data129)){
-const err324 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(!pattern3.test(data119)){
+const err324 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err324];
 }
@@ -3999,10 +3986,8 @@ vErrors.push(err324);
 errors++;
 }
 }
-}
-}
 else {
-const err325 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err325 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19+"/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/properties/topologyKey/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err325];
 }
@@ -4012,11 +3997,9 @@ vErrors.push(err325);
 errors++;
 }
 }
-if(data95.recentLogs !== undefined){
-let data130 = data95.recentLogs;
-if(Array.isArray(data130)){
-if(data130.length > 20){
-const err326 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+}
+else {
+const err326 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/" + i19,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err326];
 }
@@ -4025,12 +4008,10 @@ vErrors.push(err326);
 }
 errors++;
 }
-const len9 = data130.length;
-for(let i9=0; i9<len9; i9++){
-let data131 = data130[i9];
-if(typeof data131 === "string"){
-if(func2(data131) > 300){
-const err327 = {instancePath:instancePath+"/status/recentLogs/" + i9,schemaPath:"#/properties/status/properties/recentLogs/items/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+}
+}
+else {
+const err327 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/requiredDuringSchedulingIgnoredDuringExecution/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err327];
 }
@@ -4040,8 +4021,11 @@ vErrors.push(err327);
 errors++;
 }
 }
-else {
-const err328 = {instancePath:instancePath+"/status/recentLogs/" + i9,schemaPath:"#/properties/status/properties/recentLogs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data105.preferredDuringSchedulingIgnoredDuringExecution !== undefined){
+let data120 = data105.preferredDuringSchedulingIgnoredDuringExecution;
+if(Array.isArray(data120)){
+if(data120.length > 4){
+const err328 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err328];
 }
@@ -4050,10 +4034,12 @@ vErrors.push(err328);
 }
 errors++;
 }
-}
-}
-else {
-const err329 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len23 = data120.length;
+for(let i23=0; i23<len23; i23++){
+let data121 = data120[i23];
+if(data121 && typeof data121 == "object" && !Array.isArray(data121)){
+if(data121.weight === undefined){
+const err329 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "weight"},message:"must have required property '"+"weight"+"'"};
 if(vErrors === null){
 vErrors = [err329];
 }
@@ -4062,13 +4048,8 @@ vErrors.push(err329);
 }
 errors++;
 }
-}
-if(data95.result !== undefined){
-let data132 = data95.result;
-if(data132 && typeof data132 == "object" && !Array.isArray(data132)){
-for(const key30 in data132){
-if(!(func4.call(schema11.properties.status.properties.result.properties, key30))){
-const err330 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key30},message:"must NOT have additional properties"};
+if(data121.podAffinityTerm === undefined){
+const err330 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/required",keyword:"required",params:{missingProperty: "podAffinityTerm"},message:"must have required property '"+"podAffinityTerm"+"'"};
 if(vErrors === null){
 vErrors = [err330];
 }
@@ -4077,12 +4058,9 @@ vErrors.push(err330);
 }
 errors++;
 }
-}
-if(data132.summary !== undefined){
-let data133 = data132.summary;
-if(typeof data133 === "string"){
-if(func2(data133) > 4096){
-const err331 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+for(const key37 in data121){
+if(!((key37 === "weight") || (key37 === "podAffinityTerm"))){
+const err331 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err331];
 }
@@ -4092,8 +4070,10 @@ vErrors.push(err331);
 errors++;
 }
 }
-else {
-const err332 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data121.weight !== undefined){
+let data122 = data121.weight;
+if(!((typeof data122 == "number") && (!(data122 % 1) && !isNaN(data122)))){
+const err332 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err332];
 }
@@ -4102,12 +4082,9 @@ vErrors.push(err332);
 }
 errors++;
 }
-}
-if(data132.branch !== undefined){
-let data134 = data132.branch;
-if(typeof data134 === "string"){
-if(func2(data134) > 255){
-const err333 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+if(typeof data122 == "number"){
+if(data122 > 100 || isNaN(data122)){
+const err333 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100"};
 if(vErrors === null){
 vErrors = [err333];
 }
@@ -4116,9 +4093,8 @@ vErrors.push(err333);
 }
 errors++;
 }
-}
-else {
-const err334 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data122 < 1 || isNaN(data122)){
+const err334 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/weight",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/weight/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
 if(vErrors === null){
 vErrors = [err334];
 }
@@ -4128,11 +4104,12 @@ vErrors.push(err334);
 errors++;
 }
 }
-if(data132.commit !== undefined){
-let data135 = data132.commit;
-if(typeof data135 === "string"){
-if(func2(data135) > 64){
-const err335 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+}
+if(data121.podAffinityTerm !== undefined){
+let data123 = data121.podAffinityTerm;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.topologyKey === undefined){
+const err335 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/required",keyword:"required",params:{missingProperty: "topologyKey"},message:"must have required property '"+"topologyKey"+"'"};
 if(vErrors === null){
 vErrors = [err335];
 }
@@ -4141,9 +4118,9 @@ vErrors.push(err335);
 }
 errors++;
 }
-}
-else {
-const err336 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key38 in data123){
+if(!(((key38 === "labelSelector") || (key38 === "namespaces")) || (key38 === "topologyKey"))){
+const err336 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key38},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err336];
 }
@@ -4153,9 +4130,12 @@ vErrors.push(err336);
 errors++;
 }
 }
-if(data132.pushed !== undefined){
-if(typeof data132.pushed !== "boolean"){
-const err337 = {instancePath:instancePath+"/status/result/pushed",schemaPath:"#/properties/status/properties/result/properties/pushed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data123.labelSelector !== undefined){
+let data124 = data123.labelSelector;
+if(data124 && typeof data124 == "object" && !Array.isArray(data124)){
+for(const key39 in data124){
+if(!((key39 === "matchLabels") || (key39 === "matchExpressions"))){
+const err337 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key39},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err337];
 }
@@ -4165,10 +4145,11 @@ vErrors.push(err337);
 errors++;
 }
 }
-if(data132.filesChanged !== undefined){
-let data137 = data132.filesChanged;
-if(!((typeof data137 == "number") && (!(data137 % 1) && !isNaN(data137)))){
-const err338 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data124.matchLabels !== undefined){
+let data125 = data124.matchLabels;
+if(data125 && typeof data125 == "object" && !Array.isArray(data125)){
+if(Object.keys(data125).length > 4){
+const err338 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/maxProperties",keyword:"maxProperties",params:{limit: 4},message:"must NOT have more than 4 properties"};
 if(vErrors === null){
 vErrors = [err338];
 }
@@ -4177,9 +4158,11 @@ vErrors.push(err338);
 }
 errors++;
 }
-if(typeof data137 == "number"){
-if(data137 < 0 || isNaN(data137)){
-const err339 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+for(const key40 in data125){
+let data126 = data125[key40];
+if(typeof data126 === "string"){
+if(func2(data126) > 63){
+const err339 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchLabels/" + key40.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err339];
 }
@@ -4188,12 +4171,8 @@ vErrors.push(err339);
 }
 errors++;
 }
-}
-}
-if(data132.additions !== undefined){
-let data138 = data132.additions;
-if(!((typeof data138 == "number") && (!(data138 % 1) && !isNaN(data138)))){
-const err340 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(!pattern0.test(data126)){
+const err340 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchLabels/" + key40.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/additionalProperties/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err340];
 }
@@ -4202,9 +4181,9 @@ vErrors.push(err340);
 }
 errors++;
 }
-if(typeof data138 == "number"){
-if(data138 < 0 || isNaN(data138)){
-const err341 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err341 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchLabels/" + key40.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err341];
 }
@@ -4215,10 +4194,8 @@ errors++;
 }
 }
 }
-if(data132.deletions !== undefined){
-let data139 = data132.deletions;
-if(!((typeof data139 == "number") && (!(data139 % 1) && !isNaN(data139)))){
-const err342 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err342 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchLabels",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchLabels/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err342];
 }
@@ -4227,9 +4204,12 @@ vErrors.push(err342);
 }
 errors++;
 }
-if(typeof data139 == "number"){
-if(data139 < 0 || isNaN(data139)){
-const err343 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data124.matchExpressions !== undefined){
+let data127 = data124.matchExpressions;
+if(Array.isArray(data127)){
+if(data127.length > 2){
+const err343 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/maxItems",keyword:"maxItems",params:{limit: 2},message:"must NOT have more than 2 items"};
 if(vErrors === null){
 vErrors = [err343];
 }
@@ -4238,11 +4218,12 @@ vErrors.push(err343);
 }
 errors++;
 }
-}
-}
-if(data132.verified !== undefined){
-if(typeof data132.verified !== "boolean"){
-const err344 = {instancePath:instancePath+"/status/result/verified",schemaPath:"#/properties/status/properties/result/properties/verified/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+const len24 = data127.length;
+for(let i24=0; i24<len24; i24++){
+let data128 = data127[i24];
+if(data128 && typeof data128 == "object" && !Array.isArray(data128)){
+if(data128.key === undefined){
+const err344 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "key"},message:"must have required property '"+"key"+"'"};
 if(vErrors === null){
 vErrors = [err344];
 }
@@ -4251,12 +4232,8 @@ vErrors.push(err344);
 }
 errors++;
 }
-}
-if(data132.evidence !== undefined){
-let data141 = data132.evidence;
-if(Array.isArray(data141)){
-if(data141.length > 32){
-const err345 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(data128.operator === undefined){
+const err345 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/required",keyword:"required",params:{missingProperty: "operator"},message:"must have required property '"+"operator"+"'"};
 if(vErrors === null){
 vErrors = [err345];
 }
@@ -4265,12 +4242,9 @@ vErrors.push(err345);
 }
 errors++;
 }
-const len10 = data141.length;
-for(let i10=0; i10<len10; i10++){
-let data142 = data141[i10];
-if(data142 && typeof data142 == "object" && !Array.isArray(data142)){
-if(data142.command === undefined){
-const err346 = {instancePath:instancePath+"/status/result/evidence/" + i10,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "command"},message:"must have required property '"+"command"+"'"};
+for(const key41 in data128){
+if(!(((key41 === "key") || (key41 === "operator")) || (key41 === "values"))){
+const err346 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key41},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err346];
 }
@@ -4279,8 +4253,12 @@ vErrors.push(err346);
 }
 errors++;
 }
-if(data142.exitCode === undefined){
-const err347 = {instancePath:instancePath+"/status/result/evidence/" + i10,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+}
+if(data128.key !== undefined){
+let data129 = data128.key;
+if(typeof data129 === "string"){
+if(func2(data129) > 317){
+const err347 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err347];
 }
@@ -4289,9 +4267,8 @@ vErrors.push(err347);
 }
 errors++;
 }
-for(const key31 in data142){
-if(!(((((key31 === "command") || (key31 === "exitCode")) || (key31 === "tree")) || (key31 === "durationMs")) || (key31 === "counted"))){
-const err348 = {instancePath:instancePath+"/status/result/evidence/" + i10,schemaPath:"#/properties/status/properties/result/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31},message:"must NOT have additional properties"};
+if(func2(data129) < 1){
+const err348 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err348];
 }
@@ -4300,12 +4277,8 @@ vErrors.push(err348);
 }
 errors++;
 }
-}
-if(data142.command !== undefined){
-let data143 = data142.command;
-if(typeof data143 === "string"){
-if(func2(data143) > 300){
-const err349 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+if(!pattern3.test(data129)){
+const err349 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
 if(vErrors === null){
 vErrors = [err349];
 }
@@ -4316,7 +4289,7 @@ errors++;
 }
 }
 else {
-const err350 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err350 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/key",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/key/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err350];
 }
@@ -4326,10 +4299,10 @@ vErrors.push(err350);
 errors++;
 }
 }
-if(data142.exitCode !== undefined){
-let data144 = data142.exitCode;
-if(!((typeof data144 == "number") && (!(data144 % 1) && !isNaN(data144)))){
-const err351 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/exitCode",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data128.operator !== undefined){
+let data130 = data128.operator;
+if(typeof data130 !== "string"){
+const err351 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/operator/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err351];
 }
@@ -4338,12 +4311,8 @@ vErrors.push(err351);
 }
 errors++;
 }
-}
-if(data142.tree !== undefined){
-let data145 = data142.tree;
-if(typeof data145 === "string"){
-if(func2(data145) > 64){
-const err352 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(!((((data130 === "In") || (data130 === "NotIn")) || (data130 === "Exists")) || (data130 === "DoesNotExist"))){
+const err352 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/operator",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/operator/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.affinity.properties.podAntiAffinity.properties.preferredDuringSchedulingIgnoredDuringExecution.items.properties.podAffinityTerm.properties.labelSelector.properties.matchExpressions.items.properties.operator.enum},message:"must be equal to one of the allowed values"};
 if(vErrors === null){
 vErrors = [err352];
 }
@@ -4353,8 +4322,11 @@ vErrors.push(err352);
 errors++;
 }
 }
-else {
-const err353 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data128.values !== undefined){
+let data131 = data128.values;
+if(Array.isArray(data131)){
+if(data131.length > 8){
+const err353 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
 if(vErrors === null){
 vErrors = [err353];
 }
@@ -4363,11 +4335,12 @@ vErrors.push(err353);
 }
 errors++;
 }
-}
-if(data142.durationMs !== undefined){
-let data146 = data142.durationMs;
-if(!((typeof data146 == "number") && (!(data146 % 1) && !isNaN(data146)))){
-const err354 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const len25 = data131.length;
+for(let i25=0; i25<len25; i25++){
+let data132 = data131[i25];
+if(typeof data132 === "string"){
+if(func2(data132) > 63){
+const err354 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/values/" + i25,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err354];
 }
@@ -4376,9 +4349,8 @@ vErrors.push(err354);
 }
 errors++;
 }
-if(typeof data146 == "number"){
-if(data146 < 0 || isNaN(data146)){
-const err355 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(!pattern0.test(data132)){
+const err355 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/values/" + i25,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/items/pattern",keyword:"pattern",params:{pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},message:"must match pattern \""+"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"+"\""};
 if(vErrors === null){
 vErrors = [err355];
 }
@@ -4388,10 +4360,8 @@ vErrors.push(err355);
 errors++;
 }
 }
-}
-if(data142.counted !== undefined){
-if(typeof data142.counted !== "boolean"){
-const err356 = {instancePath:instancePath+"/status/result/evidence/" + i10+"/counted",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/counted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+else {
+const err356 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/values/" + i25,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err356];
 }
@@ -4403,7 +4373,7 @@ errors++;
 }
 }
 else {
-const err357 = {instancePath:instancePath+"/status/result/evidence/" + i10,schemaPath:"#/properties/status/properties/result/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err357 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24+"/values",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/properties/values/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err357];
 }
@@ -4415,7 +4385,7 @@ errors++;
 }
 }
 else {
-const err358 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const err358 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions/" + i24,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err358];
 }
@@ -4427,7 +4397,7 @@ errors++;
 }
 }
 else {
-const err359 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err359 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector/matchExpressions",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/properties/matchExpressions/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err359];
 }
@@ -4437,11 +4407,9 @@ vErrors.push(err359);
 errors++;
 }
 }
-if(data95.startTime !== undefined){
-let data148 = data95.startTime;
-if(typeof data148 === "string"){
-if(func2(data148) > 40){
-const err360 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+}
+else {
+const err360 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/labelSelector",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/labelSelector/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err360];
 }
@@ -4450,8 +4418,12 @@ vErrors.push(err360);
 }
 errors++;
 }
-if(!(formats0.validate(data148))){
-const err361 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+}
+if(data123.namespaces !== undefined){
+let data133 = data123.namespaces;
+if(Array.isArray(data133)){
+if(data133.length > 4){
+const err361 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/maxItems",keyword:"maxItems",params:{limit: 4},message:"must NOT have more than 4 items"};
 if(vErrors === null){
 vErrors = [err361];
 }
@@ -4460,9 +4432,12 @@ vErrors.push(err361);
 }
 errors++;
 }
-}
-else {
-const err362 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const len26 = data133.length;
+for(let i26=0; i26<len26; i26++){
+let data134 = data133[i26];
+if(typeof data134 === "string"){
+if(func2(data134) > 63){
+const err362 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/namespaces/" + i26,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
 if(vErrors === null){
 vErrors = [err362];
 }
@@ -4471,12 +4446,8 @@ vErrors.push(err362);
 }
 errors++;
 }
-}
-if(data95.completionTime !== undefined){
-let data149 = data95.completionTime;
-if(typeof data149 === "string"){
-if(func2(data149) > 40){
-const err363 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(func2(data134) < 1){
+const err363 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/namespaces/" + i26,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
 if(vErrors === null){
 vErrors = [err363];
 }
@@ -4485,8 +4456,8 @@ vErrors.push(err363);
 }
 errors++;
 }
-if(!(formats0.validate(data149))){
-const err364 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(!pattern14.test(data134)){
+const err364 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/namespaces/" + i26,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/pattern",keyword:"pattern",params:{pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},message:"must match pattern \""+"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"+"\""};
 if(vErrors === null){
 vErrors = [err364];
 }
@@ -4497,7 +4468,7 @@ errors++;
 }
 }
 else {
-const err365 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err365 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/namespaces/" + i26,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err365];
 }
@@ -4509,7 +4480,7 @@ errors++;
 }
 }
 else {
-const err366 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err366 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/namespaces",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/namespaces/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err366];
 }
@@ -4519,14 +4490,3205 @@ vErrors.push(err366);
 errors++;
 }
 }
-}
-else {
-const err367 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data123.topologyKey !== undefined){
+let data135 = data123.topologyKey;
+if(typeof data135 === "string"){
+if(func2(data135) > 317){
+const err367 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/maxLength",keyword:"maxLength",params:{limit: 317},message:"must NOT have more than 317 characters"};
 if(vErrors === null){
 vErrors = [err367];
 }
 else {
 vErrors.push(err367);
+}
+errors++;
+}
+if(func2(data135) < 1){
+const err368 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err368];
+}
+else {
+vErrors.push(err368);
+}
+errors++;
+}
+if(!pattern3.test(data135)){
+const err369 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9._/-]+$"},message:"must match pattern \""+"^[A-Za-z0-9._/-]+$"+"\""};
+if(vErrors === null){
+vErrors = [err369];
+}
+else {
+vErrors.push(err369);
+}
+errors++;
+}
+}
+else {
+const err370 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm/topologyKey",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/properties/topologyKey/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err370];
+}
+else {
+vErrors.push(err370);
+}
+errors++;
+}
+}
+}
+else {
+const err371 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23+"/podAffinityTerm",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/properties/podAffinityTerm/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err371];
+}
+else {
+vErrors.push(err371);
+}
+errors++;
+}
+}
+}
+else {
+const err372 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/" + i23,schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err372];
+}
+else {
+vErrors.push(err372);
+}
+errors++;
+}
+}
+}
+else {
+const err373 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/properties/preferredDuringSchedulingIgnoredDuringExecution/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err373];
+}
+else {
+vErrors.push(err373);
+}
+errors++;
+}
+}
+}
+else {
+const err374 = {instancePath:instancePath+"/spec/sandbox/affinity/podAntiAffinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/properties/podAntiAffinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err374];
+}
+else {
+vErrors.push(err374);
+}
+errors++;
+}
+}
+}
+else {
+const err375 = {instancePath:instancePath+"/spec/sandbox/affinity",schemaPath:"#/properties/spec/properties/sandbox/properties/affinity/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err375];
+}
+else {
+vErrors.push(err375);
+}
+errors++;
+}
+}
+if(data20.imagePullSecrets !== undefined){
+let data136 = data20.imagePullSecrets;
+if(Array.isArray(data136)){
+if(data136.length > 8){
+const err376 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/maxItems",keyword:"maxItems",params:{limit: 8},message:"must NOT have more than 8 items"};
+if(vErrors === null){
+vErrors = [err376];
+}
+else {
+vErrors.push(err376);
+}
+errors++;
+}
+const len27 = data136.length;
+for(let i27=0; i27<len27; i27++){
+let data137 = data136[i27];
+if(data137 && typeof data137 == "object" && !Array.isArray(data137)){
+if(data137.name === undefined){
+const err377 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i27,schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err377];
+}
+else {
+vErrors.push(err377);
+}
+errors++;
+}
+for(const key42 in data137){
+if(!(key42 === "name")){
+const err378 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i27,schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key42},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err378];
+}
+else {
+vErrors.push(err378);
+}
+errors++;
+}
+}
+if(data137.name !== undefined){
+let data138 = data137.name;
+if(typeof data138 === "string"){
+if(func2(data138) > 253){
+const err379 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i27+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/properties/name/maxLength",keyword:"maxLength",params:{limit: 253},message:"must NOT have more than 253 characters"};
+if(vErrors === null){
+vErrors = [err379];
+}
+else {
+vErrors.push(err379);
+}
+errors++;
+}
+if(func2(data138) < 1){
+const err380 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i27+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/properties/name/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err380];
+}
+else {
+vErrors.push(err380);
+}
+errors++;
+}
+}
+else {
+const err381 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i27+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err381];
+}
+else {
+vErrors.push(err381);
+}
+errors++;
+}
+}
+}
+else {
+const err382 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets/" + i27,schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err382];
+}
+else {
+vErrors.push(err382);
+}
+errors++;
+}
+}
+}
+else {
+const err383 = {instancePath:instancePath+"/spec/sandbox/imagePullSecrets",schemaPath:"#/properties/spec/properties/sandbox/properties/imagePullSecrets/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err383];
+}
+else {
+vErrors.push(err383);
+}
+errors++;
+}
+}
+if(data20.env !== undefined){
+let data139 = data20.env;
+if(Array.isArray(data139)){
+if(data139.length > 64){
+const err384 = {instancePath:instancePath+"/spec/sandbox/env",schemaPath:"#/properties/spec/properties/sandbox/properties/env/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+if(vErrors === null){
+vErrors = [err384];
+}
+else {
+vErrors.push(err384);
+}
+errors++;
+}
+const len28 = data139.length;
+for(let i28=0; i28<len28; i28++){
+let data140 = data139[i28];
+if(data140 && typeof data140 == "object" && !Array.isArray(data140)){
+if(data140.name === undefined){
+const err385 = {instancePath:instancePath+"/spec/sandbox/env/" + i28,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/required",keyword:"required",params:{missingProperty: "name"},message:"must have required property '"+"name"+"'"};
+if(vErrors === null){
+vErrors = [err385];
+}
+else {
+vErrors.push(err385);
+}
+errors++;
+}
+if(data140.value === undefined){
+const err386 = {instancePath:instancePath+"/spec/sandbox/env/" + i28,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/required",keyword:"required",params:{missingProperty: "value"},message:"must have required property '"+"value"+"'"};
+if(vErrors === null){
+vErrors = [err386];
+}
+else {
+vErrors.push(err386);
+}
+errors++;
+}
+for(const key43 in data140){
+if(!((key43 === "name") || (key43 === "value"))){
+const err387 = {instancePath:instancePath+"/spec/sandbox/env/" + i28,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key43},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err387];
+}
+else {
+vErrors.push(err387);
+}
+errors++;
+}
+}
+if(data140.name !== undefined){
+let data141 = data140.name;
+if(typeof data141 === "string"){
+if(func2(data141) > 128){
+const err388 = {instancePath:instancePath+"/spec/sandbox/env/" + i28+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/name/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+if(vErrors === null){
+vErrors = [err388];
+}
+else {
+vErrors.push(err388);
+}
+errors++;
+}
+if(!pattern31.test(data141)){
+const err389 = {instancePath:instancePath+"/spec/sandbox/env/" + i28+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/name/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z_][A-Za-z0-9_]*$"},message:"must match pattern \""+"^[A-Za-z_][A-Za-z0-9_]*$"+"\""};
+if(vErrors === null){
+vErrors = [err389];
+}
+else {
+vErrors.push(err389);
+}
+errors++;
+}
+}
+else {
+const err390 = {instancePath:instancePath+"/spec/sandbox/env/" + i28+"/name",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err390];
+}
+else {
+vErrors.push(err390);
+}
+errors++;
+}
+}
+if(data140.value !== undefined){
+let data142 = data140.value;
+if(typeof data142 === "string"){
+if(func2(data142) > 1024){
+const err391 = {instancePath:instancePath+"/spec/sandbox/env/" + i28+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/value/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(vErrors === null){
+vErrors = [err391];
+}
+else {
+vErrors.push(err391);
+}
+errors++;
+}
+}
+else {
+const err392 = {instancePath:instancePath+"/spec/sandbox/env/" + i28+"/value",schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/properties/value/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err392];
+}
+else {
+vErrors.push(err392);
+}
+errors++;
+}
+}
+}
+else {
+const err393 = {instancePath:instancePath+"/spec/sandbox/env/" + i28,schemaPath:"#/properties/spec/properties/sandbox/properties/env/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err393];
+}
+else {
+vErrors.push(err393);
+}
+errors++;
+}
+}
+}
+else {
+const err394 = {instancePath:instancePath+"/spec/sandbox/env",schemaPath:"#/properties/spec/properties/sandbox/properties/env/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err394];
+}
+else {
+vErrors.push(err394);
+}
+errors++;
+}
+}
+if(data20.network !== undefined){
+let data143 = data20.network;
+if(data143 && typeof data143 == "object" && !Array.isArray(data143)){
+for(const key44 in data143){
+if(!(((key44 === "egress") || (key44 === "allow")) || (key44 === "proxy"))){
+const err395 = {instancePath:instancePath+"/spec/sandbox/network",schemaPath:"#/properties/spec/properties/sandbox/properties/network/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key44},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err395];
+}
+else {
+vErrors.push(err395);
+}
+errors++;
+}
+}
+if(data143.egress !== undefined){
+let data144 = data143.egress;
+if(typeof data144 !== "string"){
+const err396 = {instancePath:instancePath+"/spec/sandbox/network/egress",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/egress/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err396];
+}
+else {
+vErrors.push(err396);
+}
+errors++;
+}
+if(!((data144 === "public") || (data144 === "strict"))){
+const err397 = {instancePath:instancePath+"/spec/sandbox/network/egress",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/egress/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.sandbox.properties.network.properties.egress.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err397];
+}
+else {
+vErrors.push(err397);
+}
+errors++;
+}
+}
+if(data143.allow !== undefined){
+let data145 = data143.allow;
+if(Array.isArray(data145)){
+if(data145.length > 64){
+const err398 = {instancePath:instancePath+"/spec/sandbox/network/allow",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/maxItems",keyword:"maxItems",params:{limit: 64},message:"must NOT have more than 64 items"};
+if(vErrors === null){
+vErrors = [err398];
+}
+else {
+vErrors.push(err398);
+}
+errors++;
+}
+const len29 = data145.length;
+for(let i29=0; i29<len29; i29++){
+let data146 = data145[i29];
+if(data146 && typeof data146 == "object" && !Array.isArray(data146)){
+if(data146.cidr === undefined){
+const err399 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/required",keyword:"required",params:{missingProperty: "cidr"},message:"must have required property '"+"cidr"+"'"};
+if(vErrors === null){
+vErrors = [err399];
+}
+else {
+vErrors.push(err399);
+}
+errors++;
+}
+for(const key45 in data146){
+if(!((key45 === "cidr") || (key45 === "ports"))){
+const err400 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key45},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err400];
+}
+else {
+vErrors.push(err400);
+}
+errors++;
+}
+}
+if(data146.cidr !== undefined){
+let data147 = data146.cidr;
+if(typeof data147 === "string"){
+if(func2(data147) > 49){
+const err401 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/maxLength",keyword:"maxLength",params:{limit: 49},message:"must NOT have more than 49 characters"};
+if(vErrors === null){
+vErrors = [err401];
+}
+else {
+vErrors.push(err401);
+}
+errors++;
+}
+if(func2(data147) < 3){
+const err402 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/minLength",keyword:"minLength",params:{limit: 3},message:"must NOT have fewer than 3 characters"};
+if(vErrors === null){
+vErrors = [err402];
+}
+else {
+vErrors.push(err402);
+}
+errors++;
+}
+if(!pattern32.test(data147)){
+const err403 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/pattern",keyword:"pattern",params:{pattern: "^[0-9A-Fa-f.:]+(/[0-9]+)?$"},message:"must match pattern \""+"^[0-9A-Fa-f.:]+(/[0-9]+)?$"+"\""};
+if(vErrors === null){
+vErrors = [err403];
+}
+else {
+vErrors.push(err403);
+}
+errors++;
+}
+}
+else {
+const err404 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/cidr",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/cidr/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err404];
+}
+else {
+vErrors.push(err404);
+}
+errors++;
+}
+}
+if(data146.ports !== undefined){
+let data148 = data146.ports;
+if(Array.isArray(data148)){
+if(data148.length > 16){
+const err405 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/ports",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(vErrors === null){
+vErrors = [err405];
+}
+else {
+vErrors.push(err405);
+}
+errors++;
+}
+const len30 = data148.length;
+for(let i30=0; i30<len30; i30++){
+let data149 = data148[i30];
+if(!((typeof data149 == "number") && (!(data149 % 1) && !isNaN(data149)))){
+const err406 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/ports/" + i30,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/items/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err406];
+}
+else {
+vErrors.push(err406);
+}
+errors++;
+}
+if(typeof data149 == "number"){
+if(data149 > 65535 || isNaN(data149)){
+const err407 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/ports/" + i30,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/items/maximum",keyword:"maximum",params:{comparison: "<=", limit: 65535},message:"must be <= 65535"};
+if(vErrors === null){
+vErrors = [err407];
+}
+else {
+vErrors.push(err407);
+}
+errors++;
+}
+if(data149 < 1 || isNaN(data149)){
+const err408 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/ports/" + i30,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/items/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err408];
+}
+else {
+vErrors.push(err408);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err409 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29+"/ports",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/properties/ports/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err409];
+}
+else {
+vErrors.push(err409);
+}
+errors++;
+}
+}
+}
+else {
+const err410 = {instancePath:instancePath+"/spec/sandbox/network/allow/" + i29,schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err410];
+}
+else {
+vErrors.push(err410);
+}
+errors++;
+}
+}
+}
+else {
+const err411 = {instancePath:instancePath+"/spec/sandbox/network/allow",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/allow/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err411];
+}
+else {
+vErrors.push(err411);
+}
+errors++;
+}
+}
+if(data143.proxy !== undefined){
+let data150 = data143.proxy;
+if(data150 && typeof data150 == "object" && !Array.isArray(data150)){
+for(const key46 in data150){
+if(!(((key46 === "http") || (key46 === "https")) || (key46 === "noProxy"))){
+const err412 = {instancePath:instancePath+"/spec/sandbox/network/proxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key46},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err412];
+}
+else {
+vErrors.push(err412);
+}
+errors++;
+}
+}
+if(data150.http !== undefined){
+let data151 = data150.http;
+if(typeof data151 === "string"){
+if(func2(data151) > 2048){
+const err413 = {instancePath:instancePath+"/spec/sandbox/network/proxy/http",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/http/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+if(vErrors === null){
+vErrors = [err413];
+}
+else {
+vErrors.push(err413);
+}
+errors++;
+}
+if(!pattern33.test(data151)){
+const err414 = {instancePath:instancePath+"/spec/sandbox/network/proxy/http",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/http/pattern",keyword:"pattern",params:{pattern: "^[!-~]*$"},message:"must match pattern \""+"^[!-~]*$"+"\""};
+if(vErrors === null){
+vErrors = [err414];
+}
+else {
+vErrors.push(err414);
+}
+errors++;
+}
+}
+else {
+const err415 = {instancePath:instancePath+"/spec/sandbox/network/proxy/http",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/http/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err415];
+}
+else {
+vErrors.push(err415);
+}
+errors++;
+}
+}
+if(data150.https !== undefined){
+let data152 = data150.https;
+if(typeof data152 === "string"){
+if(func2(data152) > 2048){
+const err416 = {instancePath:instancePath+"/spec/sandbox/network/proxy/https",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/https/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+if(vErrors === null){
+vErrors = [err416];
+}
+else {
+vErrors.push(err416);
+}
+errors++;
+}
+if(!pattern33.test(data152)){
+const err417 = {instancePath:instancePath+"/spec/sandbox/network/proxy/https",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/https/pattern",keyword:"pattern",params:{pattern: "^[!-~]*$"},message:"must match pattern \""+"^[!-~]*$"+"\""};
+if(vErrors === null){
+vErrors = [err417];
+}
+else {
+vErrors.push(err417);
+}
+errors++;
+}
+}
+else {
+const err418 = {instancePath:instancePath+"/spec/sandbox/network/proxy/https",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/https/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err418];
+}
+else {
+vErrors.push(err418);
+}
+errors++;
+}
+}
+if(data150.noProxy !== undefined){
+let data153 = data150.noProxy;
+if(typeof data153 === "string"){
+if(func2(data153) > 4096){
+const err419 = {instancePath:instancePath+"/spec/sandbox/network/proxy/noProxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/noProxy/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(vErrors === null){
+vErrors = [err419];
+}
+else {
+vErrors.push(err419);
+}
+errors++;
+}
+if(!pattern35.test(data153)){
+const err420 = {instancePath:instancePath+"/spec/sandbox/network/proxy/noProxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/noProxy/pattern",keyword:"pattern",params:{pattern: "^[ -~]*$"},message:"must match pattern \""+"^[ -~]*$"+"\""};
+if(vErrors === null){
+vErrors = [err420];
+}
+else {
+vErrors.push(err420);
+}
+errors++;
+}
+}
+else {
+const err421 = {instancePath:instancePath+"/spec/sandbox/network/proxy/noProxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/properties/noProxy/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err421];
+}
+else {
+vErrors.push(err421);
+}
+errors++;
+}
+}
+}
+else {
+const err422 = {instancePath:instancePath+"/spec/sandbox/network/proxy",schemaPath:"#/properties/spec/properties/sandbox/properties/network/properties/proxy/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err422];
+}
+else {
+vErrors.push(err422);
+}
+errors++;
+}
+}
+}
+else {
+const err423 = {instancePath:instancePath+"/spec/sandbox/network",schemaPath:"#/properties/spec/properties/sandbox/properties/network/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err423];
+}
+else {
+vErrors.push(err423);
+}
+errors++;
+}
+}
+if(data20.daytona !== undefined){
+let data154 = data20.daytona;
+if(data154 && typeof data154 == "object" && !Array.isArray(data154)){
+for(const key47 in data154){
+if(!(((((key47 === "snapshot") || (key47 === "target")) || (key47 === "ephemeral")) || (key47 === "networkAllowList")) || (key47 === "networkBlockAll"))){
+const err424 = {instancePath:instancePath+"/spec/sandbox/daytona",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key47},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err424];
+}
+else {
+vErrors.push(err424);
+}
+errors++;
+}
+}
+if(data154.snapshot !== undefined){
+let data155 = data154.snapshot;
+if(typeof data155 === "string"){
+if(func2(data155) > 255){
+const err425 = {instancePath:instancePath+"/spec/sandbox/daytona/snapshot",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/snapshot/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+if(vErrors === null){
+vErrors = [err425];
+}
+else {
+vErrors.push(err425);
+}
+errors++;
+}
+if(func2(data155) < 1){
+const err426 = {instancePath:instancePath+"/spec/sandbox/daytona/snapshot",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/snapshot/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err426];
+}
+else {
+vErrors.push(err426);
+}
+errors++;
+}
+}
+else {
+const err427 = {instancePath:instancePath+"/spec/sandbox/daytona/snapshot",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/snapshot/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err427];
+}
+else {
+vErrors.push(err427);
+}
+errors++;
+}
+}
+if(data154.target !== undefined){
+let data156 = data154.target;
+if(typeof data156 === "string"){
+if(func2(data156) > 255){
+const err428 = {instancePath:instancePath+"/spec/sandbox/daytona/target",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/target/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+if(vErrors === null){
+vErrors = [err428];
+}
+else {
+vErrors.push(err428);
+}
+errors++;
+}
+if(func2(data156) < 1){
+const err429 = {instancePath:instancePath+"/spec/sandbox/daytona/target",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/target/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err429];
+}
+else {
+vErrors.push(err429);
+}
+errors++;
+}
+}
+else {
+const err430 = {instancePath:instancePath+"/spec/sandbox/daytona/target",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/target/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err430];
+}
+else {
+vErrors.push(err430);
+}
+errors++;
+}
+}
+if(data154.ephemeral !== undefined){
+if(typeof data154.ephemeral !== "boolean"){
+const err431 = {instancePath:instancePath+"/spec/sandbox/daytona/ephemeral",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/ephemeral/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err431];
+}
+else {
+vErrors.push(err431);
+}
+errors++;
+}
+}
+if(data154.networkAllowList !== undefined){
+let data158 = data154.networkAllowList;
+if(typeof data158 === "string"){
+if(func2(data158) > 1024){
+const err432 = {instancePath:instancePath+"/spec/sandbox/daytona/networkAllowList",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/networkAllowList/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(vErrors === null){
+vErrors = [err432];
+}
+else {
+vErrors.push(err432);
+}
+errors++;
+}
+}
+else {
+const err433 = {instancePath:instancePath+"/spec/sandbox/daytona/networkAllowList",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/networkAllowList/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err433];
+}
+else {
+vErrors.push(err433);
+}
+errors++;
+}
+}
+if(data154.networkBlockAll !== undefined){
+if(typeof data154.networkBlockAll !== "boolean"){
+const err434 = {instancePath:instancePath+"/spec/sandbox/daytona/networkBlockAll",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/properties/networkBlockAll/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err434];
+}
+else {
+vErrors.push(err434);
+}
+errors++;
+}
+}
+}
+else {
+const err435 = {instancePath:instancePath+"/spec/sandbox/daytona",schemaPath:"#/properties/spec/properties/sandbox/properties/daytona/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err435];
+}
+else {
+vErrors.push(err435);
+}
+errors++;
+}
+}
+}
+else {
+const err436 = {instancePath:instancePath+"/spec/sandbox",schemaPath:"#/properties/spec/properties/sandbox/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err436];
+}
+else {
+vErrors.push(err436);
+}
+errors++;
+}
+}
+if(data3.inputs !== undefined){
+let data160 = data3.inputs;
+if(Array.isArray(data160)){
+if(data160.length > 50){
+const err437 = {instancePath:instancePath+"/spec/inputs",schemaPath:"#/properties/spec/properties/inputs/maxItems",keyword:"maxItems",params:{limit: 50},message:"must NOT have more than 50 items"};
+if(vErrors === null){
+vErrors = [err437];
+}
+else {
+vErrors.push(err437);
+}
+errors++;
+}
+const len31 = data160.length;
+for(let i31=0; i31<len31; i31++){
+let data161 = data160[i31];
+if(data161 && typeof data161 == "object" && !Array.isArray(data161)){
+if(data161.id === undefined){
+const err438 = {instancePath:instancePath+"/spec/inputs/" + i31,schemaPath:"#/properties/spec/properties/inputs/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err438];
+}
+else {
+vErrors.push(err438);
+}
+errors++;
+}
+if(data161.message === undefined){
+const err439 = {instancePath:instancePath+"/spec/inputs/" + i31,schemaPath:"#/properties/spec/properties/inputs/items/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err439];
+}
+else {
+vErrors.push(err439);
+}
+errors++;
+}
+for(const key48 in data161){
+if(!(((((((key48 === "id") || (key48 === "message")) || (key48 === "author")) || (key48 === "time")) || (key48 === "when")) || (key48 === "planStep")) || (key48 === "answerTo"))){
+const err440 = {instancePath:instancePath+"/spec/inputs/" + i31,schemaPath:"#/properties/spec/properties/inputs/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key48},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err440];
+}
+else {
+vErrors.push(err440);
+}
+errors++;
+}
+}
+if(data161.id !== undefined){
+let data162 = data161.id;
+if(typeof data162 === "string"){
+if(func2(data162) > 63){
+const err441 = {instancePath:instancePath+"/spec/inputs/" + i31+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(vErrors === null){
+vErrors = [err441];
+}
+else {
+vErrors.push(err441);
+}
+errors++;
+}
+if(func2(data162) < 1){
+const err442 = {instancePath:instancePath+"/spec/inputs/" + i31+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err442];
+}
+else {
+vErrors.push(err442);
+}
+errors++;
+}
+if(!pattern36.test(data162)){
+const err443 = {instancePath:instancePath+"/spec/inputs/" + i31+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},message:"must match pattern \""+"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"+"\""};
+if(vErrors === null){
+vErrors = [err443];
+}
+else {
+vErrors.push(err443);
+}
+errors++;
+}
+}
+else {
+const err444 = {instancePath:instancePath+"/spec/inputs/" + i31+"/id",schemaPath:"#/properties/spec/properties/inputs/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err444];
+}
+else {
+vErrors.push(err444);
+}
+errors++;
+}
+}
+if(data161.message !== undefined){
+let data163 = data161.message;
+if(typeof data163 === "string"){
+if(func2(data163) > 8192){
+const err445 = {instancePath:instancePath+"/spec/inputs/" + i31+"/message",schemaPath:"#/properties/spec/properties/inputs/items/properties/message/maxLength",keyword:"maxLength",params:{limit: 8192},message:"must NOT have more than 8192 characters"};
+if(vErrors === null){
+vErrors = [err445];
+}
+else {
+vErrors.push(err445);
+}
+errors++;
+}
+if(func2(data163) < 1){
+const err446 = {instancePath:instancePath+"/spec/inputs/" + i31+"/message",schemaPath:"#/properties/spec/properties/inputs/items/properties/message/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err446];
+}
+else {
+vErrors.push(err446);
+}
+errors++;
+}
+}
+else {
+const err447 = {instancePath:instancePath+"/spec/inputs/" + i31+"/message",schemaPath:"#/properties/spec/properties/inputs/items/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err447];
+}
+else {
+vErrors.push(err447);
+}
+errors++;
+}
+}
+if(data161.author !== undefined){
+let data164 = data161.author;
+if(typeof data164 === "string"){
+if(func2(data164) > 253){
+const err448 = {instancePath:instancePath+"/spec/inputs/" + i31+"/author",schemaPath:"#/properties/spec/properties/inputs/items/properties/author/maxLength",keyword:"maxLength",params:{limit: 253},message:"must NOT have more than 253 characters"};
+if(vErrors === null){
+vErrors = [err448];
+}
+else {
+vErrors.push(err448);
+}
+errors++;
+}
+if(func2(data164) < 1){
+const err449 = {instancePath:instancePath+"/spec/inputs/" + i31+"/author",schemaPath:"#/properties/spec/properties/inputs/items/properties/author/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err449];
+}
+else {
+vErrors.push(err449);
+}
+errors++;
+}
+}
+else {
+const err450 = {instancePath:instancePath+"/spec/inputs/" + i31+"/author",schemaPath:"#/properties/spec/properties/inputs/items/properties/author/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err450];
+}
+else {
+vErrors.push(err450);
+}
+errors++;
+}
+}
+if(data161.time !== undefined){
+let data165 = data161.time;
+if(typeof data165 === "string"){
+if(func2(data165) > 40){
+const err451 = {instancePath:instancePath+"/spec/inputs/" + i31+"/time",schemaPath:"#/properties/spec/properties/inputs/items/properties/time/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(vErrors === null){
+vErrors = [err451];
+}
+else {
+vErrors.push(err451);
+}
+errors++;
+}
+if(!(formats0.validate(data165))){
+const err452 = {instancePath:instancePath+"/spec/inputs/" + i31+"/time",schemaPath:"#/properties/spec/properties/inputs/items/properties/time/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(vErrors === null){
+vErrors = [err452];
+}
+else {
+vErrors.push(err452);
+}
+errors++;
+}
+}
+else {
+const err453 = {instancePath:instancePath+"/spec/inputs/" + i31+"/time",schemaPath:"#/properties/spec/properties/inputs/items/properties/time/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err453];
+}
+else {
+vErrors.push(err453);
+}
+errors++;
+}
+}
+if(data161.when !== undefined){
+let data166 = data161.when;
+if(typeof data166 !== "string"){
+const err454 = {instancePath:instancePath+"/spec/inputs/" + i31+"/when",schemaPath:"#/properties/spec/properties/inputs/items/properties/when/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err454];
+}
+else {
+vErrors.push(err454);
+}
+errors++;
+}
+if(!(((data166 === "queued") || (data166 === "next-step")) || (data166 === "now"))){
+const err455 = {instancePath:instancePath+"/spec/inputs/" + i31+"/when",schemaPath:"#/properties/spec/properties/inputs/items/properties/when/enum",keyword:"enum",params:{allowedValues: schema11.properties.spec.properties.inputs.items.properties.when.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err455];
+}
+else {
+vErrors.push(err455);
+}
+errors++;
+}
+}
+if(data161.planStep !== undefined){
+let data167 = data161.planStep;
+if(typeof data167 === "string"){
+if(func2(data167) > 63){
+const err456 = {instancePath:instancePath+"/spec/inputs/" + i31+"/planStep",schemaPath:"#/properties/spec/properties/inputs/items/properties/planStep/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(vErrors === null){
+vErrors = [err456];
+}
+else {
+vErrors.push(err456);
+}
+errors++;
+}
+if(func2(data167) < 1){
+const err457 = {instancePath:instancePath+"/spec/inputs/" + i31+"/planStep",schemaPath:"#/properties/spec/properties/inputs/items/properties/planStep/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err457];
+}
+else {
+vErrors.push(err457);
+}
+errors++;
+}
+}
+else {
+const err458 = {instancePath:instancePath+"/spec/inputs/" + i31+"/planStep",schemaPath:"#/properties/spec/properties/inputs/items/properties/planStep/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err458];
+}
+else {
+vErrors.push(err458);
+}
+errors++;
+}
+}
+if(data161.answerTo !== undefined){
+let data168 = data161.answerTo;
+if(typeof data168 === "string"){
+if(func2(data168) > 63){
+const err459 = {instancePath:instancePath+"/spec/inputs/" + i31+"/answerTo",schemaPath:"#/properties/spec/properties/inputs/items/properties/answerTo/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(vErrors === null){
+vErrors = [err459];
+}
+else {
+vErrors.push(err459);
+}
+errors++;
+}
+if(func2(data168) < 1){
+const err460 = {instancePath:instancePath+"/spec/inputs/" + i31+"/answerTo",schemaPath:"#/properties/spec/properties/inputs/items/properties/answerTo/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err460];
+}
+else {
+vErrors.push(err460);
+}
+errors++;
+}
+}
+else {
+const err461 = {instancePath:instancePath+"/spec/inputs/" + i31+"/answerTo",schemaPath:"#/properties/spec/properties/inputs/items/properties/answerTo/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err461];
+}
+else {
+vErrors.push(err461);
+}
+errors++;
+}
+}
+}
+else {
+const err462 = {instancePath:instancePath+"/spec/inputs/" + i31,schemaPath:"#/properties/spec/properties/inputs/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err462];
+}
+else {
+vErrors.push(err462);
+}
+errors++;
+}
+}
+}
+else {
+const err463 = {instancePath:instancePath+"/spec/inputs",schemaPath:"#/properties/spec/properties/inputs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err463];
+}
+else {
+vErrors.push(err463);
+}
+errors++;
+}
+}
+if(data3.approvedPlan !== undefined){
+let data169 = data3.approvedPlan;
+if(!((typeof data169 == "number") && (!(data169 % 1) && !isNaN(data169)))){
+const err464 = {instancePath:instancePath+"/spec/approvedPlan",schemaPath:"#/properties/spec/properties/approvedPlan/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err464];
+}
+else {
+vErrors.push(err464);
+}
+errors++;
+}
+if(typeof data169 == "number"){
+if(data169 > 10000 || isNaN(data169)){
+const err465 = {instancePath:instancePath+"/spec/approvedPlan",schemaPath:"#/properties/spec/properties/approvedPlan/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000"};
+if(vErrors === null){
+vErrors = [err465];
+}
+else {
+vErrors.push(err465);
+}
+errors++;
+}
+if(data169 < 1 || isNaN(data169)){
+const err466 = {instancePath:instancePath+"/spec/approvedPlan",schemaPath:"#/properties/spec/properties/approvedPlan/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err466];
+}
+else {
+vErrors.push(err466);
+}
+errors++;
+}
+}
+}
+if(data3.suspend !== undefined){
+if(typeof data3.suspend !== "boolean"){
+const err467 = {instancePath:instancePath+"/spec/suspend",schemaPath:"#/properties/spec/properties/suspend/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err467];
+}
+else {
+vErrors.push(err467);
+}
+errors++;
+}
+}
+if(data3.resume !== undefined){
+let data171 = data3.resume;
+if(!((typeof data171 == "number") && (!(data171 % 1) && !isNaN(data171)))){
+const err468 = {instancePath:instancePath+"/spec/resume",schemaPath:"#/properties/spec/properties/resume/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err468];
+}
+else {
+vErrors.push(err468);
+}
+errors++;
+}
+if(typeof data171 == "number"){
+if(data171 > 100000 || isNaN(data171)){
+const err469 = {instancePath:instancePath+"/spec/resume",schemaPath:"#/properties/spec/properties/resume/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000"};
+if(vErrors === null){
+vErrors = [err469];
+}
+else {
+vErrors.push(err469);
+}
+errors++;
+}
+if(data171 < 0 || isNaN(data171)){
+const err470 = {instancePath:instancePath+"/spec/resume",schemaPath:"#/properties/spec/properties/resume/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err470];
+}
+else {
+vErrors.push(err470);
+}
+errors++;
+}
+}
+}
+if(data3.cancelled !== undefined){
+if(typeof data3.cancelled !== "boolean"){
+const err471 = {instancePath:instancePath+"/spec/cancelled",schemaPath:"#/properties/spec/properties/cancelled/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err471];
+}
+else {
+vErrors.push(err471);
+}
+errors++;
+}
+}
+if(data3.verify !== undefined){
+let data173 = data3.verify;
+if(Array.isArray(data173)){
+if(data173.length > 16){
+const err472 = {instancePath:instancePath+"/spec/verify",schemaPath:"#/properties/spec/properties/verify/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(vErrors === null){
+vErrors = [err472];
+}
+else {
+vErrors.push(err472);
+}
+errors++;
+}
+const len32 = data173.length;
+for(let i32=0; i32<len32; i32++){
+let data174 = data173[i32];
+if(typeof data174 === "string"){
+if(func2(data174) > 1024){
+const err473 = {instancePath:instancePath+"/spec/verify/" + i32,schemaPath:"#/properties/spec/properties/verify/items/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(vErrors === null){
+vErrors = [err473];
+}
+else {
+vErrors.push(err473);
+}
+errors++;
+}
+if(func2(data174) < 1){
+const err474 = {instancePath:instancePath+"/spec/verify/" + i32,schemaPath:"#/properties/spec/properties/verify/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err474];
+}
+else {
+vErrors.push(err474);
+}
+errors++;
+}
+}
+else {
+const err475 = {instancePath:instancePath+"/spec/verify/" + i32,schemaPath:"#/properties/spec/properties/verify/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err475];
+}
+else {
+vErrors.push(err475);
+}
+errors++;
+}
+}
+}
+else {
+const err476 = {instancePath:instancePath+"/spec/verify",schemaPath:"#/properties/spec/properties/verify/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err476];
+}
+else {
+vErrors.push(err476);
+}
+errors++;
+}
+}
+if(data3.limits !== undefined){
+let data175 = data3.limits;
+if(data175 && typeof data175 == "object" && !Array.isArray(data175)){
+for(const key49 in data175){
+if(!(((((key49 === "maxSteps") || (key49 === "maxTokens")) || (key49 === "maxCostUSD")) || (key49 === "timeoutSeconds")) || (key49 === "maxReviewRounds"))){
+const err477 = {instancePath:instancePath+"/spec/limits",schemaPath:"#/properties/spec/properties/limits/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key49},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err477];
+}
+else {
+vErrors.push(err477);
+}
+errors++;
+}
+}
+if(data175.maxSteps !== undefined){
+let data176 = data175.maxSteps;
+if(!((typeof data176 == "number") && (!(data176 % 1) && !isNaN(data176)))){
+const err478 = {instancePath:instancePath+"/spec/limits/maxSteps",schemaPath:"#/properties/spec/properties/limits/properties/maxSteps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err478];
+}
+else {
+vErrors.push(err478);
+}
+errors++;
+}
+if(typeof data176 == "number"){
+if(data176 > 10000 || isNaN(data176)){
+const err479 = {instancePath:instancePath+"/spec/limits/maxSteps",schemaPath:"#/properties/spec/properties/limits/properties/maxSteps/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000"};
+if(vErrors === null){
+vErrors = [err479];
+}
+else {
+vErrors.push(err479);
+}
+errors++;
+}
+if(data176 < 1 || isNaN(data176)){
+const err480 = {instancePath:instancePath+"/spec/limits/maxSteps",schemaPath:"#/properties/spec/properties/limits/properties/maxSteps/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err480];
+}
+else {
+vErrors.push(err480);
+}
+errors++;
+}
+}
+}
+if(data175.maxTokens !== undefined){
+let data177 = data175.maxTokens;
+if(!((typeof data177 == "number") && (!(data177 % 1) && !isNaN(data177)))){
+const err481 = {instancePath:instancePath+"/spec/limits/maxTokens",schemaPath:"#/properties/spec/properties/limits/properties/maxTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err481];
+}
+else {
+vErrors.push(err481);
+}
+errors++;
+}
+if(typeof data177 == "number"){
+if(data177 > 1000000000000 || isNaN(data177)){
+const err482 = {instancePath:instancePath+"/spec/limits/maxTokens",schemaPath:"#/properties/spec/properties/limits/properties/maxTokens/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000000000},message:"must be <= 1000000000000"};
+if(vErrors === null){
+vErrors = [err482];
+}
+else {
+vErrors.push(err482);
+}
+errors++;
+}
+if(data177 < 1 || isNaN(data177)){
+const err483 = {instancePath:instancePath+"/spec/limits/maxTokens",schemaPath:"#/properties/spec/properties/limits/properties/maxTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err483];
+}
+else {
+vErrors.push(err483);
+}
+errors++;
+}
+}
+}
+if(data175.maxCostUSD !== undefined){
+let data178 = data175.maxCostUSD;
+if(typeof data178 == "number"){
+if(data178 > 1000000 || isNaN(data178)){
+const err484 = {instancePath:instancePath+"/spec/limits/maxCostUSD",schemaPath:"#/properties/spec/properties/limits/properties/maxCostUSD/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000"};
+if(vErrors === null){
+vErrors = [err484];
+}
+else {
+vErrors.push(err484);
+}
+errors++;
+}
+if(data178 < 0 || isNaN(data178)){
+const err485 = {instancePath:instancePath+"/spec/limits/maxCostUSD",schemaPath:"#/properties/spec/properties/limits/properties/maxCostUSD/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err485];
+}
+else {
+vErrors.push(err485);
+}
+errors++;
+}
+}
+else {
+const err486 = {instancePath:instancePath+"/spec/limits/maxCostUSD",schemaPath:"#/properties/spec/properties/limits/properties/maxCostUSD/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err486];
+}
+else {
+vErrors.push(err486);
+}
+errors++;
+}
+}
+if(data175.timeoutSeconds !== undefined){
+let data179 = data175.timeoutSeconds;
+if(!((typeof data179 == "number") && (!(data179 % 1) && !isNaN(data179)))){
+const err487 = {instancePath:instancePath+"/spec/limits/timeoutSeconds",schemaPath:"#/properties/spec/properties/limits/properties/timeoutSeconds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err487];
+}
+else {
+vErrors.push(err487);
+}
+errors++;
+}
+if(typeof data179 == "number"){
+if(data179 > 2592000 || isNaN(data179)){
+const err488 = {instancePath:instancePath+"/spec/limits/timeoutSeconds",schemaPath:"#/properties/spec/properties/limits/properties/timeoutSeconds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 2592000},message:"must be <= 2592000"};
+if(vErrors === null){
+vErrors = [err488];
+}
+else {
+vErrors.push(err488);
+}
+errors++;
+}
+if(data179 < 1 || isNaN(data179)){
+const err489 = {instancePath:instancePath+"/spec/limits/timeoutSeconds",schemaPath:"#/properties/spec/properties/limits/properties/timeoutSeconds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err489];
+}
+else {
+vErrors.push(err489);
+}
+errors++;
+}
+}
+}
+if(data175.maxReviewRounds !== undefined){
+let data180 = data175.maxReviewRounds;
+if(!((typeof data180 == "number") && (!(data180 % 1) && !isNaN(data180)))){
+const err490 = {instancePath:instancePath+"/spec/limits/maxReviewRounds",schemaPath:"#/properties/spec/properties/limits/properties/maxReviewRounds/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err490];
+}
+else {
+vErrors.push(err490);
+}
+errors++;
+}
+if(typeof data180 == "number"){
+if(data180 > 10 || isNaN(data180)){
+const err491 = {instancePath:instancePath+"/spec/limits/maxReviewRounds",schemaPath:"#/properties/spec/properties/limits/properties/maxReviewRounds/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10},message:"must be <= 10"};
+if(vErrors === null){
+vErrors = [err491];
+}
+else {
+vErrors.push(err491);
+}
+errors++;
+}
+if(data180 < 1 || isNaN(data180)){
+const err492 = {instancePath:instancePath+"/spec/limits/maxReviewRounds",schemaPath:"#/properties/spec/properties/limits/properties/maxReviewRounds/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err492];
+}
+else {
+vErrors.push(err492);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err493 = {instancePath:instancePath+"/spec/limits",schemaPath:"#/properties/spec/properties/limits/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err493];
+}
+else {
+vErrors.push(err493);
+}
+errors++;
+}
+}
+if(data3.publish !== undefined){
+let data181 = data3.publish;
+if(data181 && typeof data181 == "object" && !Array.isArray(data181)){
+for(const key50 in data181){
+if(!(((key50 === "branch") || (key50 === "push")) || (key50 === "allowBaseBranch"))){
+const err494 = {instancePath:instancePath+"/spec/publish",schemaPath:"#/properties/spec/properties/publish/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key50},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err494];
+}
+else {
+vErrors.push(err494);
+}
+errors++;
+}
+}
+if(data181.branch !== undefined){
+let data182 = data181.branch;
+if(typeof data182 === "string"){
+if(func2(data182) > 200){
+const err495 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err495];
+}
+else {
+vErrors.push(err495);
+}
+errors++;
+}
+if(func2(data182) < 1){
+const err496 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err496];
+}
+else {
+vErrors.push(err496);
+}
+errors++;
+}
+if(!pattern37.test(data182)){
+const err497 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9][A-Za-z0-9._/-]*$"},message:"must match pattern \""+"^[A-Za-z0-9][A-Za-z0-9._/-]*$"+"\""};
+if(vErrors === null){
+vErrors = [err497];
+}
+else {
+vErrors.push(err497);
+}
+errors++;
+}
+}
+else {
+const err498 = {instancePath:instancePath+"/spec/publish/branch",schemaPath:"#/properties/spec/properties/publish/properties/branch/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err498];
+}
+else {
+vErrors.push(err498);
+}
+errors++;
+}
+}
+if(data181.push !== undefined){
+if(typeof data181.push !== "boolean"){
+const err499 = {instancePath:instancePath+"/spec/publish/push",schemaPath:"#/properties/spec/properties/publish/properties/push/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err499];
+}
+else {
+vErrors.push(err499);
+}
+errors++;
+}
+}
+if(data181.allowBaseBranch !== undefined){
+if(typeof data181.allowBaseBranch !== "boolean"){
+const err500 = {instancePath:instancePath+"/spec/publish/allowBaseBranch",schemaPath:"#/properties/spec/properties/publish/properties/allowBaseBranch/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err500];
+}
+else {
+vErrors.push(err500);
+}
+errors++;
+}
+}
+}
+else {
+const err501 = {instancePath:instancePath+"/spec/publish",schemaPath:"#/properties/spec/properties/publish/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err501];
+}
+else {
+vErrors.push(err501);
+}
+errors++;
+}
+}
+if(data3.ttlSecondsAfterFinished !== undefined){
+let data185 = data3.ttlSecondsAfterFinished;
+if(!((typeof data185 == "number") && (!(data185 % 1) && !isNaN(data185)))){
+const err502 = {instancePath:instancePath+"/spec/ttlSecondsAfterFinished",schemaPath:"#/properties/spec/properties/ttlSecondsAfterFinished/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err502];
+}
+else {
+vErrors.push(err502);
+}
+errors++;
+}
+if(typeof data185 == "number"){
+if(data185 > 31536000 || isNaN(data185)){
+const err503 = {instancePath:instancePath+"/spec/ttlSecondsAfterFinished",schemaPath:"#/properties/spec/properties/ttlSecondsAfterFinished/maximum",keyword:"maximum",params:{comparison: "<=", limit: 31536000},message:"must be <= 31536000"};
+if(vErrors === null){
+vErrors = [err503];
+}
+else {
+vErrors.push(err503);
+}
+errors++;
+}
+if(data185 < 0 || isNaN(data185)){
+const err504 = {instancePath:instancePath+"/spec/ttlSecondsAfterFinished",schemaPath:"#/properties/spec/properties/ttlSecondsAfterFinished/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err504];
+}
+else {
+vErrors.push(err504);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err505 = {instancePath:instancePath+"/spec",schemaPath:"#/properties/spec/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err505];
+}
+else {
+vErrors.push(err505);
+}
+errors++;
+}
+}
+if(data.status !== undefined){
+let data186 = data.status;
+if(data186 && typeof data186 == "object" && !Array.isArray(data186)){
+for(const key51 in data186){
+if(!(func4.call(schema11.properties.status.properties, key51))){
+const err506 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key51},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err506];
+}
+else {
+vErrors.push(err506);
+}
+errors++;
+}
+}
+if(data186.phase !== undefined){
+let data187 = data186.phase;
+if(typeof data187 !== "string"){
+const err507 = {instancePath:instancePath+"/status/phase",schemaPath:"#/properties/status/properties/phase/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err507];
+}
+else {
+vErrors.push(err507);
+}
+errors++;
+}
+if(!(((((((((((data187 === "Queued") || (data187 === "Provisioning")) || (data187 === "Planning")) || (data187 === "WaitingForUser")) || (data187 === "Programming")) || (data187 === "Reviewing")) || (data187 === "Publishing")) || (data187 === "Completed")) || (data187 === "Paused")) || (data187 === "Failed")) || (data187 === "Cancelled"))){
+const err508 = {instancePath:instancePath+"/status/phase",schemaPath:"#/properties/status/properties/phase/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.phase.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err508];
+}
+else {
+vErrors.push(err508);
+}
+errors++;
+}
+}
+if(data186.observedGeneration !== undefined){
+let data188 = data186.observedGeneration;
+if(!((typeof data188 == "number") && (!(data188 % 1) && !isNaN(data188)))){
+const err509 = {instancePath:instancePath+"/status/observedGeneration",schemaPath:"#/properties/status/properties/observedGeneration/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err509];
+}
+else {
+vErrors.push(err509);
+}
+errors++;
+}
+if(typeof data188 == "number"){
+if(data188 < 0 || isNaN(data188)){
+const err510 = {instancePath:instancePath+"/status/observedGeneration",schemaPath:"#/properties/status/properties/observedGeneration/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err510];
+}
+else {
+vErrors.push(err510);
+}
+errors++;
+}
+}
+}
+if(data186.conditions !== undefined){
+let data189 = data186.conditions;
+if(Array.isArray(data189)){
+if(data189.length > 16){
+const err511 = {instancePath:instancePath+"/status/conditions",schemaPath:"#/properties/status/properties/conditions/maxItems",keyword:"maxItems",params:{limit: 16},message:"must NOT have more than 16 items"};
+if(vErrors === null){
+vErrors = [err511];
+}
+else {
+vErrors.push(err511);
+}
+errors++;
+}
+const len33 = data189.length;
+for(let i33=0; i33<len33; i33++){
+let data190 = data189[i33];
+if(data190 && typeof data190 == "object" && !Array.isArray(data190)){
+if(data190.type === undefined){
+const err512 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "type"},message:"must have required property '"+"type"+"'"};
+if(vErrors === null){
+vErrors = [err512];
+}
+else {
+vErrors.push(err512);
+}
+errors++;
+}
+if(data190.status === undefined){
+const err513 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+if(vErrors === null){
+vErrors = [err513];
+}
+else {
+vErrors.push(err513);
+}
+errors++;
+}
+if(data190.lastTransitionTime === undefined){
+const err514 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "lastTransitionTime"},message:"must have required property '"+"lastTransitionTime"+"'"};
+if(vErrors === null){
+vErrors = [err514];
+}
+else {
+vErrors.push(err514);
+}
+errors++;
+}
+if(data190.reason === undefined){
+const err515 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "reason"},message:"must have required property '"+"reason"+"'"};
+if(vErrors === null){
+vErrors = [err515];
+}
+else {
+vErrors.push(err515);
+}
+errors++;
+}
+if(data190.message === undefined){
+const err516 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/required",keyword:"required",params:{missingProperty: "message"},message:"must have required property '"+"message"+"'"};
+if(vErrors === null){
+vErrors = [err516];
+}
+else {
+vErrors.push(err516);
+}
+errors++;
+}
+for(const key52 in data190){
+if(!((((((key52 === "type") || (key52 === "status")) || (key52 === "observedGeneration")) || (key52 === "lastTransitionTime")) || (key52 === "reason")) || (key52 === "message"))){
+const err517 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key52},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err517];
+}
+else {
+vErrors.push(err517);
+}
+errors++;
+}
+}
+if(data190.type !== undefined){
+let data191 = data190.type;
+if(typeof data191 === "string"){
+if(func2(data191) > 316){
+const err518 = {instancePath:instancePath+"/status/conditions/" + i33+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/maxLength",keyword:"maxLength",params:{limit: 316},message:"must NOT have more than 316 characters"};
+if(vErrors === null){
+vErrors = [err518];
+}
+else {
+vErrors.push(err518);
+}
+errors++;
+}
+if(!pattern38.test(data191)){
+const err519 = {instancePath:instancePath+"/status/conditions/" + i33+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/pattern",keyword:"pattern",params:{pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},message:"must match pattern \""+"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"+"\""};
+if(vErrors === null){
+vErrors = [err519];
+}
+else {
+vErrors.push(err519);
+}
+errors++;
+}
+}
+else {
+const err520 = {instancePath:instancePath+"/status/conditions/" + i33+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err520];
+}
+else {
+vErrors.push(err520);
+}
+errors++;
+}
+}
+if(data190.status !== undefined){
+let data192 = data190.status;
+if(typeof data192 !== "string"){
+const err521 = {instancePath:instancePath+"/status/conditions/" + i33+"/status",schemaPath:"#/properties/status/properties/conditions/items/properties/status/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err521];
+}
+else {
+vErrors.push(err521);
+}
+errors++;
+}
+if(!(((data192 === "True") || (data192 === "False")) || (data192 === "Unknown"))){
+const err522 = {instancePath:instancePath+"/status/conditions/" + i33+"/status",schemaPath:"#/properties/status/properties/conditions/items/properties/status/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.conditions.items.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err522];
+}
+else {
+vErrors.push(err522);
+}
+errors++;
+}
+}
+if(data190.observedGeneration !== undefined){
+let data193 = data190.observedGeneration;
+if(!((typeof data193 == "number") && (!(data193 % 1) && !isNaN(data193)))){
+const err523 = {instancePath:instancePath+"/status/conditions/" + i33+"/observedGeneration",schemaPath:"#/properties/status/properties/conditions/items/properties/observedGeneration/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err523];
+}
+else {
+vErrors.push(err523);
+}
+errors++;
+}
+if(typeof data193 == "number"){
+if(data193 < 0 || isNaN(data193)){
+const err524 = {instancePath:instancePath+"/status/conditions/" + i33+"/observedGeneration",schemaPath:"#/properties/status/properties/conditions/items/properties/observedGeneration/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err524];
+}
+else {
+vErrors.push(err524);
+}
+errors++;
+}
+}
+}
+if(data190.lastTransitionTime !== undefined){
+let data194 = data190.lastTransitionTime;
+if(typeof data194 === "string"){
+if(func2(data194) > 40){
+const err525 = {instancePath:instancePath+"/status/conditions/" + i33+"/lastTransitionTime",schemaPath:"#/properties/status/properties/conditions/items/properties/lastTransitionTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(vErrors === null){
+vErrors = [err525];
+}
+else {
+vErrors.push(err525);
+}
+errors++;
+}
+if(!(formats0.validate(data194))){
+const err526 = {instancePath:instancePath+"/status/conditions/" + i33+"/lastTransitionTime",schemaPath:"#/properties/status/properties/conditions/items/properties/lastTransitionTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(vErrors === null){
+vErrors = [err526];
+}
+else {
+vErrors.push(err526);
+}
+errors++;
+}
+}
+else {
+const err527 = {instancePath:instancePath+"/status/conditions/" + i33+"/lastTransitionTime",schemaPath:"#/properties/status/properties/conditions/items/properties/lastTransitionTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err527];
+}
+else {
+vErrors.push(err527);
+}
+errors++;
+}
+}
+if(data190.reason !== undefined){
+let data195 = data190.reason;
+if(typeof data195 === "string"){
+if(func2(data195) > 128){
+const err528 = {instancePath:instancePath+"/status/conditions/" + i33+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+if(vErrors === null){
+vErrors = [err528];
+}
+else {
+vErrors.push(err528);
+}
+errors++;
+}
+if(func2(data195) < 1){
+const err529 = {instancePath:instancePath+"/status/conditions/" + i33+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err529];
+}
+else {
+vErrors.push(err529);
+}
+errors++;
+}
+if(!pattern39.test(data195)){
+const err530 = {instancePath:instancePath+"/status/conditions/" + i33+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},message:"must match pattern \""+"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"+"\""};
+if(vErrors === null){
+vErrors = [err530];
+}
+else {
+vErrors.push(err530);
+}
+errors++;
+}
+}
+else {
+const err531 = {instancePath:instancePath+"/status/conditions/" + i33+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err531];
+}
+else {
+vErrors.push(err531);
+}
+errors++;
+}
+}
+if(data190.message !== undefined){
+let data196 = data190.message;
+if(typeof data196 === "string"){
+if(func2(data196) > 1024){
+const err532 = {instancePath:instancePath+"/status/conditions/" + i33+"/message",schemaPath:"#/properties/status/properties/conditions/items/properties/message/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(vErrors === null){
+vErrors = [err532];
+}
+else {
+vErrors.push(err532);
+}
+errors++;
+}
+}
+else {
+const err533 = {instancePath:instancePath+"/status/conditions/" + i33+"/message",schemaPath:"#/properties/status/properties/conditions/items/properties/message/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err533];
+}
+else {
+vErrors.push(err533);
+}
+errors++;
+}
+}
+}
+else {
+const err534 = {instancePath:instancePath+"/status/conditions/" + i33,schemaPath:"#/properties/status/properties/conditions/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err534];
+}
+else {
+vErrors.push(err534);
+}
+errors++;
+}
+}
+}
+else {
+const err535 = {instancePath:instancePath+"/status/conditions",schemaPath:"#/properties/status/properties/conditions/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err535];
+}
+else {
+vErrors.push(err535);
+}
+errors++;
+}
+}
+if(data186.plan !== undefined){
+let data197 = data186.plan;
+if(data197 && typeof data197 == "object" && !Array.isArray(data197)){
+if(data197.revision === undefined){
+const err536 = {instancePath:instancePath+"/status/plan",schemaPath:"#/properties/status/properties/plan/required",keyword:"required",params:{missingProperty: "revision"},message:"must have required property '"+"revision"+"'"};
+if(vErrors === null){
+vErrors = [err536];
+}
+else {
+vErrors.push(err536);
+}
+errors++;
+}
+for(const key53 in data197){
+if(!(((key53 === "revision") || (key53 === "title")) || (key53 === "steps"))){
+const err537 = {instancePath:instancePath+"/status/plan",schemaPath:"#/properties/status/properties/plan/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key53},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err537];
+}
+else {
+vErrors.push(err537);
+}
+errors++;
+}
+}
+if(data197.revision !== undefined){
+let data198 = data197.revision;
+if(!((typeof data198 == "number") && (!(data198 % 1) && !isNaN(data198)))){
+const err538 = {instancePath:instancePath+"/status/plan/revision",schemaPath:"#/properties/status/properties/plan/properties/revision/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err538];
+}
+else {
+vErrors.push(err538);
+}
+errors++;
+}
+if(typeof data198 == "number"){
+if(data198 < 1 || isNaN(data198)){
+const err539 = {instancePath:instancePath+"/status/plan/revision",schemaPath:"#/properties/status/properties/plan/properties/revision/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1"};
+if(vErrors === null){
+vErrors = [err539];
+}
+else {
+vErrors.push(err539);
+}
+errors++;
+}
+}
+}
+if(data197.title !== undefined){
+let data199 = data197.title;
+if(typeof data199 === "string"){
+if(func2(data199) > 256){
+const err540 = {instancePath:instancePath+"/status/plan/title",schemaPath:"#/properties/status/properties/plan/properties/title/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters"};
+if(vErrors === null){
+vErrors = [err540];
+}
+else {
+vErrors.push(err540);
+}
+errors++;
+}
+}
+else {
+const err541 = {instancePath:instancePath+"/status/plan/title",schemaPath:"#/properties/status/properties/plan/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err541];
+}
+else {
+vErrors.push(err541);
+}
+errors++;
+}
+}
+if(data197.steps !== undefined){
+let data200 = data197.steps;
+if(Array.isArray(data200)){
+if(data200.length > 30){
+const err542 = {instancePath:instancePath+"/status/plan/steps",schemaPath:"#/properties/status/properties/plan/properties/steps/maxItems",keyword:"maxItems",params:{limit: 30},message:"must NOT have more than 30 items"};
+if(vErrors === null){
+vErrors = [err542];
+}
+else {
+vErrors.push(err542);
+}
+errors++;
+}
+const len34 = data200.length;
+for(let i34=0; i34<len34; i34++){
+let data201 = data200[i34];
+if(data201 && typeof data201 == "object" && !Array.isArray(data201)){
+if(data201.id === undefined){
+const err543 = {instancePath:instancePath+"/status/plan/steps/" + i34,schemaPath:"#/properties/status/properties/plan/properties/steps/items/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err543];
+}
+else {
+vErrors.push(err543);
+}
+errors++;
+}
+if(data201.title === undefined){
+const err544 = {instancePath:instancePath+"/status/plan/steps/" + i34,schemaPath:"#/properties/status/properties/plan/properties/steps/items/required",keyword:"required",params:{missingProperty: "title"},message:"must have required property '"+"title"+"'"};
+if(vErrors === null){
+vErrors = [err544];
+}
+else {
+vErrors.push(err544);
+}
+errors++;
+}
+if(data201.status === undefined){
+const err545 = {instancePath:instancePath+"/status/plan/steps/" + i34,schemaPath:"#/properties/status/properties/plan/properties/steps/items/required",keyword:"required",params:{missingProperty: "status"},message:"must have required property '"+"status"+"'"};
+if(vErrors === null){
+vErrors = [err545];
+}
+else {
+vErrors.push(err545);
+}
+errors++;
+}
+for(const key54 in data201){
+if(!(((key54 === "id") || (key54 === "title")) || (key54 === "status"))){
+const err546 = {instancePath:instancePath+"/status/plan/steps/" + i34,schemaPath:"#/properties/status/properties/plan/properties/steps/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key54},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err546];
+}
+else {
+vErrors.push(err546);
+}
+errors++;
+}
+}
+if(data201.id !== undefined){
+let data202 = data201.id;
+if(typeof data202 === "string"){
+if(func2(data202) > 63){
+const err547 = {instancePath:instancePath+"/status/plan/steps/" + i34+"/id",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(vErrors === null){
+vErrors = [err547];
+}
+else {
+vErrors.push(err547);
+}
+errors++;
+}
+}
+else {
+const err548 = {instancePath:instancePath+"/status/plan/steps/" + i34+"/id",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err548];
+}
+else {
+vErrors.push(err548);
+}
+errors++;
+}
+}
+if(data201.title !== undefined){
+let data203 = data201.title;
+if(typeof data203 === "string"){
+if(func2(data203) > 200){
+const err549 = {instancePath:instancePath+"/status/plan/steps/" + i34+"/title",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/title/maxLength",keyword:"maxLength",params:{limit: 200},message:"must NOT have more than 200 characters"};
+if(vErrors === null){
+vErrors = [err549];
+}
+else {
+vErrors.push(err549);
+}
+errors++;
+}
+}
+else {
+const err550 = {instancePath:instancePath+"/status/plan/steps/" + i34+"/title",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/title/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err550];
+}
+else {
+vErrors.push(err550);
+}
+errors++;
+}
+}
+if(data201.status !== undefined){
+let data204 = data201.status;
+if(typeof data204 !== "string"){
+const err551 = {instancePath:instancePath+"/status/plan/steps/" + i34+"/status",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/status/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err551];
+}
+else {
+vErrors.push(err551);
+}
+errors++;
+}
+if(!((((data204 === "pending") || (data204 === "in_progress")) || (data204 === "completed")) || (data204 === "skipped"))){
+const err552 = {instancePath:instancePath+"/status/plan/steps/" + i34+"/status",schemaPath:"#/properties/status/properties/plan/properties/steps/items/properties/status/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.plan.properties.steps.items.properties.status.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err552];
+}
+else {
+vErrors.push(err552);
+}
+errors++;
+}
+}
+}
+else {
+const err553 = {instancePath:instancePath+"/status/plan/steps/" + i34,schemaPath:"#/properties/status/properties/plan/properties/steps/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err553];
+}
+else {
+vErrors.push(err553);
+}
+errors++;
+}
+}
+}
+else {
+const err554 = {instancePath:instancePath+"/status/plan/steps",schemaPath:"#/properties/status/properties/plan/properties/steps/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err554];
+}
+else {
+vErrors.push(err554);
+}
+errors++;
+}
+}
+}
+else {
+const err555 = {instancePath:instancePath+"/status/plan",schemaPath:"#/properties/status/properties/plan/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err555];
+}
+else {
+vErrors.push(err555);
+}
+errors++;
+}
+}
+if(data186.question !== undefined){
+let data205 = data186.question;
+if(data205 && typeof data205 == "object" && !Array.isArray(data205)){
+if(data205.id === undefined){
+const err556 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/required",keyword:"required",params:{missingProperty: "id"},message:"must have required property '"+"id"+"'"};
+if(vErrors === null){
+vErrors = [err556];
+}
+else {
+vErrors.push(err556);
+}
+errors++;
+}
+if(data205.text === undefined){
+const err557 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/required",keyword:"required",params:{missingProperty: "text"},message:"must have required property '"+"text"+"'"};
+if(vErrors === null){
+vErrors = [err557];
+}
+else {
+vErrors.push(err557);
+}
+errors++;
+}
+for(const key55 in data205){
+if(!((key55 === "id") || (key55 === "text"))){
+const err558 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key55},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err558];
+}
+else {
+vErrors.push(err558);
+}
+errors++;
+}
+}
+if(data205.id !== undefined){
+let data206 = data205.id;
+if(typeof data206 === "string"){
+if(func2(data206) > 63){
+const err559 = {instancePath:instancePath+"/status/question/id",schemaPath:"#/properties/status/properties/question/properties/id/maxLength",keyword:"maxLength",params:{limit: 63},message:"must NOT have more than 63 characters"};
+if(vErrors === null){
+vErrors = [err559];
+}
+else {
+vErrors.push(err559);
+}
+errors++;
+}
+}
+else {
+const err560 = {instancePath:instancePath+"/status/question/id",schemaPath:"#/properties/status/properties/question/properties/id/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err560];
+}
+else {
+vErrors.push(err560);
+}
+errors++;
+}
+}
+if(data205.text !== undefined){
+let data207 = data205.text;
+if(typeof data207 === "string"){
+if(func2(data207) > 2048){
+const err561 = {instancePath:instancePath+"/status/question/text",schemaPath:"#/properties/status/properties/question/properties/text/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters"};
+if(vErrors === null){
+vErrors = [err561];
+}
+else {
+vErrors.push(err561);
+}
+errors++;
+}
+}
+else {
+const err562 = {instancePath:instancePath+"/status/question/text",schemaPath:"#/properties/status/properties/question/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err562];
+}
+else {
+vErrors.push(err562);
+}
+errors++;
+}
+}
+}
+else {
+const err563 = {instancePath:instancePath+"/status/question",schemaPath:"#/properties/status/properties/question/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err563];
+}
+else {
+vErrors.push(err563);
+}
+errors++;
+}
+}
+if(data186.sandbox !== undefined){
+let data208 = data186.sandbox;
+if(data208 && typeof data208 == "object" && !Array.isArray(data208)){
+for(const key56 in data208){
+if(!(((key56 === "type") || (key56 === "name")) || (key56 === "uid"))){
+const err564 = {instancePath:instancePath+"/status/sandbox",schemaPath:"#/properties/status/properties/sandbox/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key56},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err564];
+}
+else {
+vErrors.push(err564);
+}
+errors++;
+}
+}
+if(data208.type !== undefined){
+let data209 = data208.type;
+if(typeof data209 !== "string"){
+const err565 = {instancePath:instancePath+"/status/sandbox/type",schemaPath:"#/properties/status/properties/sandbox/properties/type/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err565];
+}
+else {
+vErrors.push(err565);
+}
+errors++;
+}
+if(!(((data209 === "pod") || (data209 === "daytona")) || (data209 === "local"))){
+const err566 = {instancePath:instancePath+"/status/sandbox/type",schemaPath:"#/properties/status/properties/sandbox/properties/type/enum",keyword:"enum",params:{allowedValues: schema11.properties.status.properties.sandbox.properties.type.enum},message:"must be equal to one of the allowed values"};
+if(vErrors === null){
+vErrors = [err566];
+}
+else {
+vErrors.push(err566);
+}
+errors++;
+}
+}
+if(data208.name !== undefined){
+let data210 = data208.name;
+if(typeof data210 === "string"){
+if(func2(data210) > 1024){
+const err567 = {instancePath:instancePath+"/status/sandbox/name",schemaPath:"#/properties/status/properties/sandbox/properties/name/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters"};
+if(vErrors === null){
+vErrors = [err567];
+}
+else {
+vErrors.push(err567);
+}
+errors++;
+}
+}
+else {
+const err568 = {instancePath:instancePath+"/status/sandbox/name",schemaPath:"#/properties/status/properties/sandbox/properties/name/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err568];
+}
+else {
+vErrors.push(err568);
+}
+errors++;
+}
+}
+if(data208.uid !== undefined){
+let data211 = data208.uid;
+if(typeof data211 === "string"){
+if(func2(data211) > 128){
+const err569 = {instancePath:instancePath+"/status/sandbox/uid",schemaPath:"#/properties/status/properties/sandbox/properties/uid/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+if(vErrors === null){
+vErrors = [err569];
+}
+else {
+vErrors.push(err569);
+}
+errors++;
+}
+}
+else {
+const err570 = {instancePath:instancePath+"/status/sandbox/uid",schemaPath:"#/properties/status/properties/sandbox/properties/uid/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err570];
+}
+else {
+vErrors.push(err570);
+}
+errors++;
+}
+}
+}
+else {
+const err571 = {instancePath:instancePath+"/status/sandbox",schemaPath:"#/properties/status/properties/sandbox/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err571];
+}
+else {
+vErrors.push(err571);
+}
+errors++;
+}
+}
+if(data186.iteration !== undefined){
+let data212 = data186.iteration;
+if(!((typeof data212 == "number") && (!(data212 % 1) && !isNaN(data212)))){
+const err572 = {instancePath:instancePath+"/status/iteration",schemaPath:"#/properties/status/properties/iteration/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err572];
+}
+else {
+vErrors.push(err572);
+}
+errors++;
+}
+if(typeof data212 == "number"){
+if(data212 < 0 || isNaN(data212)){
+const err573 = {instancePath:instancePath+"/status/iteration",schemaPath:"#/properties/status/properties/iteration/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err573];
+}
+else {
+vErrors.push(err573);
+}
+errors++;
+}
+}
+}
+if(data186.steps !== undefined){
+let data213 = data186.steps;
+if(!((typeof data213 == "number") && (!(data213 % 1) && !isNaN(data213)))){
+const err574 = {instancePath:instancePath+"/status/steps",schemaPath:"#/properties/status/properties/steps/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err574];
+}
+else {
+vErrors.push(err574);
+}
+errors++;
+}
+if(typeof data213 == "number"){
+if(data213 < 0 || isNaN(data213)){
+const err575 = {instancePath:instancePath+"/status/steps",schemaPath:"#/properties/status/properties/steps/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err575];
+}
+else {
+vErrors.push(err575);
+}
+errors++;
+}
+}
+}
+if(data186.usage !== undefined){
+let data214 = data186.usage;
+if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
+for(const key57 in data214){
+if(!(((key57 === "inputTokens") || (key57 === "outputTokens")) || (key57 === "costUSD"))){
+const err576 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err576];
+}
+else {
+vErrors.push(err576);
+}
+errors++;
+}
+}
+if(data214.inputTokens !== undefined){
+let data215 = data214.inputTokens;
+if(!((typeof data215 == "number") && (!(data215 % 1) && !isNaN(data215)))){
+const err577 = {instancePath:instancePath+"/status/usage/inputTokens",schemaPath:"#/properties/status/properties/usage/properties/inputTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err577];
+}
+else {
+vErrors.push(err577);
+}
+errors++;
+}
+if(typeof data215 == "number"){
+if(data215 < 0 || isNaN(data215)){
+const err578 = {instancePath:instancePath+"/status/usage/inputTokens",schemaPath:"#/properties/status/properties/usage/properties/inputTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err578];
+}
+else {
+vErrors.push(err578);
+}
+errors++;
+}
+}
+}
+if(data214.outputTokens !== undefined){
+let data216 = data214.outputTokens;
+if(!((typeof data216 == "number") && (!(data216 % 1) && !isNaN(data216)))){
+const err579 = {instancePath:instancePath+"/status/usage/outputTokens",schemaPath:"#/properties/status/properties/usage/properties/outputTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err579];
+}
+else {
+vErrors.push(err579);
+}
+errors++;
+}
+if(typeof data216 == "number"){
+if(data216 < 0 || isNaN(data216)){
+const err580 = {instancePath:instancePath+"/status/usage/outputTokens",schemaPath:"#/properties/status/properties/usage/properties/outputTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err580];
+}
+else {
+vErrors.push(err580);
+}
+errors++;
+}
+}
+}
+if(data214.costUSD !== undefined){
+let data217 = data214.costUSD;
+if(typeof data217 == "number"){
+if(data217 < 0 || isNaN(data217)){
+const err581 = {instancePath:instancePath+"/status/usage/costUSD",schemaPath:"#/properties/status/properties/usage/properties/costUSD/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err581];
+}
+else {
+vErrors.push(err581);
+}
+errors++;
+}
+}
+else {
+const err582 = {instancePath:instancePath+"/status/usage/costUSD",schemaPath:"#/properties/status/properties/usage/properties/costUSD/type",keyword:"type",params:{type: "number"},message:"must be number"};
+if(vErrors === null){
+vErrors = [err582];
+}
+else {
+vErrors.push(err582);
+}
+errors++;
+}
+}
+}
+else {
+const err583 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err583];
+}
+else {
+vErrors.push(err583);
+}
+errors++;
+}
+}
+if(data186.log !== undefined){
+let data218 = data186.log;
+if(data218 && typeof data218 == "object" && !Array.isArray(data218)){
+for(const key58 in data218){
+if(!((key58 === "epoch") || (key58 === "lastSeq"))){
+const err584 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err584];
+}
+else {
+vErrors.push(err584);
+}
+errors++;
+}
+}
+if(data218.epoch !== undefined){
+let data219 = data218.epoch;
+if(!((typeof data219 == "number") && (!(data219 % 1) && !isNaN(data219)))){
+const err585 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err585];
+}
+else {
+vErrors.push(err585);
+}
+errors++;
+}
+if(typeof data219 == "number"){
+if(data219 < 0 || isNaN(data219)){
+const err586 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err586];
+}
+else {
+vErrors.push(err586);
+}
+errors++;
+}
+}
+}
+if(data218.lastSeq !== undefined){
+let data220 = data218.lastSeq;
+if(!((typeof data220 == "number") && (!(data220 % 1) && !isNaN(data220)))){
+const err587 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err587];
+}
+else {
+vErrors.push(err587);
+}
+errors++;
+}
+if(typeof data220 == "number"){
+if(data220 < 0 || isNaN(data220)){
+const err588 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err588];
+}
+else {
+vErrors.push(err588);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err589 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err589];
+}
+else {
+vErrors.push(err589);
+}
+errors++;
+}
+}
+if(data186.recentLogs !== undefined){
+let data221 = data186.recentLogs;
+if(Array.isArray(data221)){
+if(data221.length > 20){
+const err590 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+if(vErrors === null){
+vErrors = [err590];
+}
+else {
+vErrors.push(err590);
+}
+errors++;
+}
+const len35 = data221.length;
+for(let i35=0; i35<len35; i35++){
+let data222 = data221[i35];
+if(typeof data222 === "string"){
+if(func2(data222) > 300){
+const err591 = {instancePath:instancePath+"/status/recentLogs/" + i35,schemaPath:"#/properties/status/properties/recentLogs/items/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+if(vErrors === null){
+vErrors = [err591];
+}
+else {
+vErrors.push(err591);
+}
+errors++;
+}
+}
+else {
+const err592 = {instancePath:instancePath+"/status/recentLogs/" + i35,schemaPath:"#/properties/status/properties/recentLogs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err592];
+}
+else {
+vErrors.push(err592);
+}
+errors++;
+}
+}
+}
+else {
+const err593 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err593];
+}
+else {
+vErrors.push(err593);
+}
+errors++;
+}
+}
+if(data186.result !== undefined){
+let data223 = data186.result;
+if(data223 && typeof data223 == "object" && !Array.isArray(data223)){
+for(const key59 in data223){
+if(!(func4.call(schema11.properties.status.properties.result.properties, key59))){
+const err594 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err594];
+}
+else {
+vErrors.push(err594);
+}
+errors++;
+}
+}
+if(data223.summary !== undefined){
+let data224 = data223.summary;
+if(typeof data224 === "string"){
+if(func2(data224) > 4096){
+const err595 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+if(vErrors === null){
+vErrors = [err595];
+}
+else {
+vErrors.push(err595);
+}
+errors++;
+}
+}
+else {
+const err596 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err596];
+}
+else {
+vErrors.push(err596);
+}
+errors++;
+}
+}
+if(data223.branch !== undefined){
+let data225 = data223.branch;
+if(typeof data225 === "string"){
+if(func2(data225) > 255){
+const err597 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+if(vErrors === null){
+vErrors = [err597];
+}
+else {
+vErrors.push(err597);
+}
+errors++;
+}
+}
+else {
+const err598 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err598];
+}
+else {
+vErrors.push(err598);
+}
+errors++;
+}
+}
+if(data223.commit !== undefined){
+let data226 = data223.commit;
+if(typeof data226 === "string"){
+if(func2(data226) > 64){
+const err599 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err599];
+}
+else {
+vErrors.push(err599);
+}
+errors++;
+}
+}
+else {
+const err600 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err600];
+}
+else {
+vErrors.push(err600);
+}
+errors++;
+}
+}
+if(data223.pushed !== undefined){
+if(typeof data223.pushed !== "boolean"){
+const err601 = {instancePath:instancePath+"/status/result/pushed",schemaPath:"#/properties/status/properties/result/properties/pushed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err601];
+}
+else {
+vErrors.push(err601);
+}
+errors++;
+}
+}
+if(data223.filesChanged !== undefined){
+let data228 = data223.filesChanged;
+if(!((typeof data228 == "number") && (!(data228 % 1) && !isNaN(data228)))){
+const err602 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err602];
+}
+else {
+vErrors.push(err602);
+}
+errors++;
+}
+if(typeof data228 == "number"){
+if(data228 < 0 || isNaN(data228)){
+const err603 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err603];
+}
+else {
+vErrors.push(err603);
+}
+errors++;
+}
+}
+}
+if(data223.additions !== undefined){
+let data229 = data223.additions;
+if(!((typeof data229 == "number") && (!(data229 % 1) && !isNaN(data229)))){
+const err604 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err604];
+}
+else {
+vErrors.push(err604);
+}
+errors++;
+}
+if(typeof data229 == "number"){
+if(data229 < 0 || isNaN(data229)){
+const err605 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err605];
+}
+else {
+vErrors.push(err605);
+}
+errors++;
+}
+}
+}
+if(data223.deletions !== undefined){
+let data230 = data223.deletions;
+if(!((typeof data230 == "number") && (!(data230 % 1) && !isNaN(data230)))){
+const err606 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err606];
+}
+else {
+vErrors.push(err606);
+}
+errors++;
+}
+if(typeof data230 == "number"){
+if(data230 < 0 || isNaN(data230)){
+const err607 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err607];
+}
+else {
+vErrors.push(err607);
+}
+errors++;
+}
+}
+}
+if(data223.verified !== undefined){
+if(typeof data223.verified !== "boolean"){
+const err608 = {instancePath:instancePath+"/status/result/verified",schemaPath:"#/properties/status/properties/result/properties/verified/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err608];
+}
+else {
+vErrors.push(err608);
+}
+errors++;
+}
+}
+if(data223.evidence !== undefined){
+let data232 = data223.evidence;
+if(Array.isArray(data232)){
+if(data232.length > 32){
+const err609 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(vErrors === null){
+vErrors = [err609];
+}
+else {
+vErrors.push(err609);
+}
+errors++;
+}
+const len36 = data232.length;
+for(let i36=0; i36<len36; i36++){
+let data233 = data232[i36];
+if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
+if(data233.command === undefined){
+const err610 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "command"},message:"must have required property '"+"command"+"'"};
+if(vErrors === null){
+vErrors = [err610];
+}
+else {
+vErrors.push(err610);
+}
+errors++;
+}
+if(data233.exitCode === undefined){
+const err611 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+if(vErrors === null){
+vErrors = [err611];
+}
+else {
+vErrors.push(err611);
+}
+errors++;
+}
+for(const key60 in data233){
+if(!(((((key60 === "command") || (key60 === "exitCode")) || (key60 === "tree")) || (key60 === "durationMs")) || (key60 === "counted"))){
+const err612 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err612];
+}
+else {
+vErrors.push(err612);
+}
+errors++;
+}
+}
+if(data233.command !== undefined){
+let data234 = data233.command;
+if(typeof data234 === "string"){
+if(func2(data234) > 300){
+const err613 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+if(vErrors === null){
+vErrors = [err613];
+}
+else {
+vErrors.push(err613);
+}
+errors++;
+}
+}
+else {
+const err614 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err614];
+}
+else {
+vErrors.push(err614);
+}
+errors++;
+}
+}
+if(data233.exitCode !== undefined){
+let data235 = data233.exitCode;
+if(!((typeof data235 == "number") && (!(data235 % 1) && !isNaN(data235)))){
+const err615 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/exitCode",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err615];
+}
+else {
+vErrors.push(err615);
+}
+errors++;
+}
+}
+if(data233.tree !== undefined){
+let data236 = data233.tree;
+if(typeof data236 === "string"){
+if(func2(data236) > 64){
+const err616 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err616];
+}
+else {
+vErrors.push(err616);
+}
+errors++;
+}
+}
+else {
+const err617 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err617];
+}
+else {
+vErrors.push(err617);
+}
+errors++;
+}
+}
+if(data233.durationMs !== undefined){
+let data237 = data233.durationMs;
+if(!((typeof data237 == "number") && (!(data237 % 1) && !isNaN(data237)))){
+const err618 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err618];
+}
+else {
+vErrors.push(err618);
+}
+errors++;
+}
+if(typeof data237 == "number"){
+if(data237 < 0 || isNaN(data237)){
+const err619 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err619];
+}
+else {
+vErrors.push(err619);
+}
+errors++;
+}
+}
+}
+if(data233.counted !== undefined){
+if(typeof data233.counted !== "boolean"){
+const err620 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/counted",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/counted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(vErrors === null){
+vErrors = [err620];
+}
+else {
+vErrors.push(err620);
+}
+errors++;
+}
+}
+}
+else {
+const err621 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err621];
+}
+else {
+vErrors.push(err621);
+}
+errors++;
+}
+}
+}
+else {
+const err622 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(vErrors === null){
+vErrors = [err622];
+}
+else {
+vErrors.push(err622);
+}
+errors++;
+}
+}
+}
+else {
+const err623 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err623];
+}
+else {
+vErrors.push(err623);
+}
+errors++;
+}
+}
+if(data186.startTime !== undefined){
+let data239 = data186.startTime;
+if(typeof data239 === "string"){
+if(func2(data239) > 40){
+const err624 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(vErrors === null){
+vErrors = [err624];
+}
+else {
+vErrors.push(err624);
+}
+errors++;
+}
+if(!(formats0.validate(data239))){
+const err625 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(vErrors === null){
+vErrors = [err625];
+}
+else {
+vErrors.push(err625);
+}
+errors++;
+}
+}
+else {
+const err626 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err626];
+}
+else {
+vErrors.push(err626);
+}
+errors++;
+}
+}
+if(data186.completionTime !== undefined){
+let data240 = data186.completionTime;
+if(typeof data240 === "string"){
+if(func2(data240) > 40){
+const err627 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(vErrors === null){
+vErrors = [err627];
+}
+else {
+vErrors.push(err627);
+}
+errors++;
+}
+if(!(formats0.validate(data240))){
+const err628 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(vErrors === null){
+vErrors = [err628];
+}
+else {
+vErrors.push(err628);
+}
+errors++;
+}
+}
+else {
+const err629 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err629];
+}
+else {
+vErrors.push(err629);
+}
+errors++;
+}
+}
+}
+else {
+const err630 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err630];
+}
+else {
+vErrors.push(err630);
+}
+errors++;
+}
+}
+}
+else {
+const err631 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err631];
+}
+else {
+vErrors.push(err631);
 }
 errors++;
 }
@@ -4536,7 +7698,7 @@ return errors === 0;
 
 export const validateAIProfile = validate11;
 const schema12 = {"$id":"AIProfile","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["provider","model"],"properties":{"displayName":{"type":"string","minLength":1,"maxLength":128},"provider":{"type":"string","enum":["openai","azure","gemini","ollama","anthropic","openai-compatible"]},"model":{"type":"string","minLength":1,"maxLength":255},"baseUrl":{"type":"string","minLength":8,"maxLength":2048,"pattern":"^https?://[^\\s@]+$"},"apiVersion":{"type":"string","minLength":1,"maxLength":64},"deployment":{"type":"string","minLength":1,"maxLength":255},"credentialSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253},"key":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"default":{"type":"boolean"},"users":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":253}},"fallbackRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"parameters":{"type":"object","properties":{"temperature":{"type":"number","minimum":0,"maximum":2},"topP":{"type":"number","minimum":0,"maximum":1},"maxOutputTokens":{"type":"integer","minimum":256,"maximum":1000000},"reasoningEffort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh"]},"api":{"type":"string","enum":["responses","chat"]}},"additionalProperties":false},"pricing":{"type":"object","properties":{"inputPerMillion":{"type":"number","minimum":0,"maximum":100000},"cachedInputPerMillion":{"type":"number","minimum":0,"maximum":100000},"outputPerMillion":{"type":"number","minimum":0,"maximum":100000}},"additionalProperties":false},"contextWindow":{"type":"integer","minimum":4096,"maximum":100000000}},"additionalProperties":false},"status":{"type":"object","properties":{"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"contextWindow":{"type":"integer","minimum":0},"toolCalling":{"type":"boolean"},"lastProbeTime":{"type":"string","format":"date-time","maxLength":40}},"additionalProperties":false}},"additionalProperties":false};
-const pattern5 = new RegExp("^https?://[^\\s@]+$", "u");
+const pattern40 = new RegExp("^https?://[^\\s@]+$", "u");
 
 function validate11(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 /*# sourceURL="AIProfile" */;
@@ -4779,7 +7941,7 @@ vErrors.push(err19);
 }
 errors++;
 }
-if(!pattern5.test(data7)){
+if(!pattern40.test(data7)){
 const err20 = {instancePath:instancePath+"/spec/baseUrl",schemaPath:"#/properties/spec/properties/baseUrl/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s@]+$"},message:"must match pattern \""+"^https?://[^\\s@]+$"+"\""};
 if(vErrors === null){
 vErrors = [err20];
@@ -5612,7 +8774,7 @@ vErrors.push(err89);
 }
 errors++;
 }
-if(!pattern3.test(data33)){
+if(!pattern38.test(data33)){
 const err90 = {instancePath:instancePath+"/status/conditions/" + i1+"/type",schemaPath:"#/properties/status/properties/conditions/items/properties/type/pattern",keyword:"pattern",params:{pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},message:"must match pattern \""+"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"+"\""};
 if(vErrors === null){
 vErrors = [err90];
@@ -5740,7 +8902,7 @@ vErrors.push(err100);
 }
 errors++;
 }
-if(!pattern4.test(data37)){
+if(!pattern39.test(data37)){
 const err101 = {instancePath:instancePath+"/status/conditions/" + i1+"/reason",schemaPath:"#/properties/status/properties/conditions/items/properties/reason/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},message:"must match pattern \""+"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"+"\""};
 if(vErrors === null){
 vErrors = [err101];
