@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { parse as parseYaml, stringify } from 'yaml';
 import { profilesFromEnvironment } from '../../operator/llm/environment.ts';
+import { isSetting } from '../../operator/setting-names.ts';
+import { loadSettings, type Settings } from '../../operator/settings.ts';
 import { CHART, KUBE_VERSION, plainManifest } from '../../scripts/plain-manifest.ts';
 import { containerOf, describeWithHelm, type Manifest, parse, refusal, template, VALUES } from './charts.ts';
 
@@ -61,12 +63,48 @@ describeWithHelm('the chart', (helm) => {
     expect(refusal(helm, '--set=gateway.auth.mode=token')).toBe('');
   });
 
-  it('names every process by a file that there is', () => {
-    const objects = parse(template(helm));
-    for (const name of ['swe-agent-operator', 'swe-agent-gateway']) {
-      const [file = ''] = containerOf(objects, name).args;
-      expect(file).toMatch(/^\/app\/(operator|api-gateway)\/main\.ts$/);
-    }
+  it.each(['namespaces', 'everywhere', 'public', 'least'])(
+    'sets what its processes read, without a mistake, with the values "%s"',
+    (name) => {
+      const objects = parse(template(helm, valuesOf(name)));
+      for (const [role, deployment] of [
+        ['operator', 'swe-agent-operator'],
+        ['gateway', 'swe-agent-gateway'],
+      ] as const) {
+        if (!objects.some(({ kind, metadata }) => kind === 'Deployment' && metadata.name === deployment)) continue;
+        const { env, args } = containerOf(objects, deployment);
+        expect(args).toEqual([`/app/${role === 'operator' ? 'operator' : 'api-gateway'}/main.ts`]);
+        expect(env.map(({ name }) => name).filter((variable) => !isSetting(variable))).toEqual(
+          name === 'namespaces' && role === 'operator' ? ['HTTPS_PROXY'] : [],
+        );
+        expect(settingsOf(role, env).warnings).toEqual([]);
+      }
+    },
+  );
+
+  it('says to the operator what its values say', () => {
+    const { env } = containerOf(parse(template(helm, valuesOf('everywhere'))), 'swe-agent-operator');
+    expect(settingsOf('operator', env)).toMatchObject({
+      cluster: { watch: 'all', gateway: false, probePort: 8081 },
+      maxRunning: 500,
+      blobStore: 'redis',
+      sandbox: {
+        pods: {
+          user: 'image',
+          readOnlyRootFilesystem: false,
+          installation: 'agents-swe-agent',
+          toolboxImage: 'swe-agent-toolbox:0.1.0',
+          network: { blocked: ['198.51.100.0/24'], dnsServers: ['10.0.0.10'] },
+          defaults: {
+            image: 'swe-agent-worker:0.1.0',
+            runtimeClassName: 'kata',
+            nodeSelector: { pool: 'agents' },
+            env: [{ name: 'IT', value: "isn't" }],
+            network: { egress: 'strict', allow: [{ cidr: '10.1.2.3/32', ports: [443] }] },
+          },
+        },
+      },
+    });
   });
 
   it('gives the operator the right to change the ready-made profiles that it may make, and no others', () => {
@@ -126,6 +164,14 @@ describeWithHelm('k8s/deployment.yaml', (helm) => {
     ]);
   });
 
+  it('sets what one process that does all reads, without a mistake', () => {
+    const { env, args } = containerOf(parse(current), 'swe-agent');
+    expect(args).toEqual(['/app/operator/main.ts']);
+    const settings = settingsOf('operator', env);
+    expect(settings).toMatchObject({ warnings: [], api: { auth: 'none' }, cluster: { gateway: true }, blobStore: 'folder' });
+    expect(settings.redis).toBeUndefined();
+  });
+
   it('brings all it needs and nothing for the whole cluster but the definitions, in a namespace of your choice', () => {
     const objects = parse(current);
     expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
@@ -145,6 +191,20 @@ describeWithHelm('k8s/deployment.yaml', (helm) => {
     expect(current).not.toContain('managed-by');
   });
 });
+
+/** The settings as the process reads them in its Pod. */
+function settingsOf(role: 'operator' | 'gateway', variables: ReturnType<typeof containerOf>['env']): Settings {
+  const secrets: Record<string, string> = { url: 'redis://:password@redis:6379/0' };
+  const env = Object.fromEntries(
+    variables.map(({ name, value, valueFrom }) => [
+      name,
+      value ?? secrets[valueFrom?.secretKeyRef?.key ?? ''] ?? '0123456789abcdef',
+    ]),
+  );
+  // As in every Pod of the image.
+  Object.assign(env, { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443', SWE_AGENT_IN_CONTAINER: 'true' });
+  return loadSettings({ role, env, cwd: VALUES });
+}
 
 const optional = { name: 'swe-agent-secrets', optional: true };
 
