@@ -1,0 +1,187 @@
+/** What a real API server makes of the chart: its objects, the rights that it gives, and the policy about authors. */
+import { randomBytes } from 'node:crypto';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CHART } from '../../scripts/plain-manifest.ts';
+import { eventually } from '../support/eventually.ts';
+import { describeWithHelm, parse, template, VALUES } from './charts.ts';
+import { describeOnCluster } from './cluster.ts';
+import { TestRelease } from './releases.ts';
+
+/** Without Pods: what they run is nothing that an API server looks at. */
+const WITHOUT_PODS = ['--set=operator.replicas=0,gateway.replicas=0,redis.enabled=false,redis.external.url=redis://redis:6379'];
+/** Kinds that a cluster has only when others brought them. */
+const OTHERS = /^(gateway\.networking\.k8s\.io|monitoring\.coreos\.com)\//;
+
+describeOnCluster('on an API server', (cluster) => {
+  describeWithHelm('the chart', (helm) => {
+    let release: TestRelease;
+    beforeAll(async () => {
+      release = await TestRelease.open(cluster, helm);
+    });
+    afterAll(() => release[Symbol.asyncDispose]());
+
+    it.each(['', 'namespaces', 'everywhere', 'public', 'least'])(
+      'has objects that it takes without a warning, with the values "%s"',
+      async (name) => {
+        const values = name === '' ? [] : [`--values=${join(VALUES, `${name}.yaml`)}`];
+        // The namespaces of the values are not there.
+        if (name === 'namespaces') values.push(`--set=watchNamespaces={${release.namespace},default}`);
+        const objects = parse(template(helm, ...values)).filter(({ apiVersion }) => !OTHERS.test(apiVersion));
+        expect(objects.length).toBeGreaterThan(5);
+        for (const object of objects) object.metadata.namespace ??= release.namespace;
+        const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.map(clusterWide) });
+        const tried = await release.kube(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'], {
+          input,
+        });
+        expect(tried.err).toBe('');
+        expect(tried.out.trim().split('\n')).toHaveLength(objects.length);
+      },
+    );
+
+    it('takes k8s/deployment.yaml without a warning', async () => {
+      const file = join(CHART, '../../k8s/deployment.yaml');
+      const tried = await release.kubectl('apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', file);
+      expect(tried).toMatchObject({ code: 0, err: '' });
+    });
+
+    describe('as a release', () => {
+      beforeAll(async () => {
+        const older = join(release.folder, 'older');
+        cpSync(CHART, older, { recursive: true });
+        const chart = join(older, 'Chart.yaml');
+        writeFileSync(chart, readFileSync(chart, 'utf8').replaceAll('0.1.0', '0.0.9'));
+        await release.install(older, ...WITHOUT_PODS);
+      });
+
+      it('is upgraded with its definitions, rolled back, and says what to do next', async () => {
+        expect(await versionOfDefinition()).toBe('0.0.9');
+        const notes = await release.install(CHART, ...WITHOUT_PODS);
+        expect(await versionOfDefinition()).toBe('0.1.0');
+        expect(notes).toContain(`kubectl -n ${release.namespace} create secret generic openai`);
+        expect(notes).toContain(`helm test agents -n ${release.namespace}`);
+        const secret = () => release.ask('get', 'secret', 'agents-swe-agent-redis', '-o', 'jsonpath={.data}');
+        const before = await secret();
+        expect(await release.helm('rollback', 'agents', '1')).toMatchObject({ code: 0 });
+        expect(await versionOfDefinition()).toBe('0.0.9');
+        await release.install(CHART, ...WITHOUT_PODS);
+        expect(await secret()).toBe(before);
+      });
+
+      it('gives each process the rights that it needs, and no others', async () => {
+        const operator = `system:serviceaccount:${release.namespace}:agents-swe-agent-operator`;
+        const gateway = `system:serviceaccount:${release.namespace}:agents-swe-agent-gateway`;
+        const allowed: [string, string][] = [
+          [operator, 'create pods'],
+          [operator, 'create pods/exec'],
+          [operator, 'patch agentsessions.sweagent.dev/status'],
+          [operator, 'watch secrets'],
+          [operator, 'update secrets/env-openai'],
+          [gateway, 'list agentsessions.sweagent.dev'],
+        ];
+        const refused: [string, string][] = [
+          [operator, 'create pods -n default'],
+          [operator, 'get secrets -n kube-system'],
+          [operator, 'update secrets/other'],
+          [operator, 'create agentsessions.sweagent.dev'],
+          [operator, 'create deployments.apps'],
+          [operator, 'get nodes'],
+          [operator, 'create rolebindings.rbac.authorization.k8s.io'],
+          [gateway, 'create agentsessions.sweagent.dev'],
+          [gateway, 'get secrets'],
+          [gateway, 'create pods'],
+        ];
+        const answers = async (asked: typeof allowed) =>
+          Promise.all(asked.map(async ([user, what]) => `${what}: ${(await canI(user, what)).trim()}`));
+        expect(await answers(allowed)).toEqual(allowed.map(([, what]) => `${what}: yes`));
+        expect(await answers(refused)).toEqual(refused.map(([, what]) => `${what}: no`));
+      });
+
+      it('holds sessions and messages to who asks, for everybody with the role edit', async () => {
+        for (const user of ['alice', 'bob']) {
+          await release.ask('create', 'rolebinding', user, '--clusterrole=edit', `--user=${user}`);
+        }
+        const session = (name: string, spec: object) => sessionIn(release.namespace, name, spec);
+        const as = (user: string, object: object) =>
+          release.kube([`--as=${user}`, 'apply', '--server-side', '--force-conflicts', `--field-manager=${user}`, '-f', '-'], {
+            input: JSON.stringify(object),
+          });
+        // A new policy, and the aggregated role, are heard of a moment later.
+        const foreign = await eventually('the policy to be in force', async () => {
+          const tried = await as('alice', session(`foreign-${randomBytes(4).toString('hex')}`, { author: 'bob' }));
+          return tried.err.includes('ValidatingAdmissionPolicy') ? tried : undefined;
+        });
+        expect(foreign.err).toContain('spec.author must be alice, who asks, or be left out');
+        expect(await as('alice', session('without', {}))).toMatchObject({ code: 0 });
+        const message = (author: string) => ({ id: `from-${author}`, message: 'hello', author });
+        expect(await as('alice', session('own', { author: 'alice', inputs: [message('alice')] }))).toMatchObject({ code: 0 });
+
+        const forged = await as('bob', session('own', { inputs: [message('alice'), { ...message('bob'), author: 'alice' }] }));
+        expect(forged.err).toContain('author of a new message in spec.inputs must be bob, who asks, or be left out');
+        expect(await as('bob', session('own', { inputs: [message('alice'), message('bob')] }))).toMatchObject({ code: 0 });
+        const claimed = await as('bob', session('without', { author: 'alice' }));
+        expect(claimed.err).toContain('spec.author must be bob');
+        const operator = `--as=system:serviceaccount:${release.namespace}:agents-swe-agent-operator`;
+        const finalizer = [
+          'patch',
+          'agentsession',
+          'own',
+          '--type=merge',
+          '-p',
+          '{"metadata":{"finalizers":["sweagent.dev/cleanup"]}}',
+        ];
+        await release.ask(operator, ...finalizer);
+        await release.ask(operator, 'patch', 'agentsession', 'own', '--type=merge', '-p', '{"metadata":{"finalizers":null}}');
+      });
+    });
+
+    it('leaves nothing behind but the definitions and what people made', async () => {
+      await using own = await TestRelease.open(cluster, helm);
+      await own.install(CHART, ...WITHOUT_PODS);
+      expect((await own.left()).length).toBeGreaterThan(10);
+      await own.apply(sessionIn(own.namespace, 'kept', {}));
+      expect(await own.helm('uninstall', own.name, '--wait')).toMatchObject({ code: 0 });
+      await eventually('the end of all objects', async () => (await own.left()).length === 0);
+      expect(await own.ask('get', 'agentsessions', '-o', 'name')).toBe('agentsession.sweagent.dev/kept\n');
+    });
+
+    function versionOfDefinition(): Promise<string> {
+      return release.ask(
+        'get',
+        'crd',
+        'agentsessions.sweagent.dev',
+        '-o',
+        'jsonpath={.metadata.labels.app\\.kubernetes\\.io/version}',
+      );
+    }
+
+    async function canI(user: string, what: string): Promise<string> {
+      return (
+        await release.kubectl(
+          `--as=${user}`,
+          'auth',
+          'can-i',
+          ...what.replace(/^(.*) secrets\/(\S+)/, '$1 secrets/$2').split(' '),
+        )
+      ).out;
+    }
+  });
+});
+
+function sessionIn(namespace: string, name: string, spec: object): object {
+  const repository = { url: 'https://example.com/none.git' };
+  return {
+    apiVersion: 'sweagent.dev/v1alpha1',
+    kind: 'AgentSession',
+    metadata: { name, namespace },
+    spec: { goal: 'none', repository, ...spec },
+  };
+}
+
+/** Objects that belong to no namespace name none. */
+function clusterWide(object: ReturnType<typeof parse>[number]): object {
+  if (!/^(CustomResourceDefinition|Cluster|ValidatingAdmissionPolicy)/.test(object.kind)) return object;
+  const { namespace: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
