@@ -1,12 +1,13 @@
 /** What somebody sees who opens the address: how to begin. Text for a terminal, a plain page for a browser. */
 import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
+import type { GatewayAuth } from './http/auth.ts';
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem}pre{overflow:auto;padding:1rem;background:#8882;border-radius:.4rem}:root{color-scheme:light dark}';
 const STYLE_HASH = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
-export function sendFirstPage(request: Request, response: Response, auth: 'none' | 'token'): void {
+export function sendFirstPage(request: Request, response: Response, auth: GatewayAuth['mode']): void {
   const text = guide(`http://${request.headers.host ?? 'localhost'}`, auth);
   response.vary('Accept');
   if (request.accepts(['text/plain', 'text/html']) !== 'text/html') {
@@ -24,8 +25,10 @@ export function sendFirstPage(request: Request, response: Response, auth: 'none'
     );
 }
 
-function guide(origin: string, auth: 'none' | 'token'): string {
-  const token = auth === 'token' ? ` -H "Authorization: Bearer $API_TOKEN"` : '';
+function guide(origin: string, auth: GatewayAuth['mode']): string {
+  const variables = { none: undefined, token: 'API_TOKEN', kubernetes: 'KUBE_TOKEN' };
+  const variable = variables[auth];
+  const token = variable ? ` -H "Authorization: Bearer $${variable}"` : '';
   return `SWE Agent: a goal and a git repository in, a reviewed branch with evidence out.
 
 Start a session:

@@ -13,6 +13,7 @@ import { describeError, type Logger } from '../operator/logger.ts';
 import { createServer } from '../operator/node-http.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
 import { readBody } from './http/body.ts';
+import type { Caller } from './http/caller.ts';
 import { Callers, type ConnectionCheck } from './http/callers.ts';
 import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
@@ -27,11 +28,12 @@ import { sessionRoutes } from './session-routes.ts';
 import { Sessions } from './sessions.ts';
 
 export type GatewayDeps = {
+  /** With the rights of this process: for what it needs itself, and for callers that have none of their own. */
   kube: KubeClient;
   log: EventLog;
   blobs: BlobStore;
   auth: GatewayAuth;
-  /** Who asks for work, where callers do not say who they are: the user that the server runs as. */
+  /** Who asks for work, where callers do not say who they are: the user that the server runs as, say. */
   author: () => string;
   /** Namespace of all sessions. */
   namespace: string;
@@ -65,7 +67,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { auth, log, logger, now } = deps;
   const sessions = new Sessions(deps.kube, deps.namespace, 'session');
   const metrics = new GatewayMetrics(deps.metrics, sessions);
-  const authenticator = new Authenticator(auth, now);
+  const everybody: Caller = {
+    get author() {
+      return deps.author();
+    },
+    kube: deps.kube,
+    demand: async () => undefined,
+  };
+  const authenticator = new Authenticator(auth, everybody, now);
+  const callerOf = (request: Request): Caller => authenticator.caller(request);
   // Who has the token needs no other proof.
   const callers = deps.refusal && auth.mode === 'none' ? new Callers(deps.refusal) : undefined;
   const closing = new AbortController();
@@ -86,7 +96,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const pictures = new Pictures(log);
   for (const noun of ['session', 'task'] as const) {
     const own = new Sessions(deps.kube, deps.namespace, noun);
-    const routes = sessionRoutes(noun, { ...deps, sessions: own, pictures, metrics, closing: closing.signal });
+    const routes = sessionRoutes(noun, { ...deps, sessions: own, callerOf, pictures, metrics, closing: closing.signal });
     mount(app, routes, authenticator.require, readBody);
   }
   app.use((request: Request) => {
@@ -94,7 +104,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     throw new Problem(404, 'no-such-route', detail);
   });
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
-    const problem = problemOf(error, requestFieldOf);
+    const problem = problemOf(error, requestFieldOf, auth.mode === 'kubernetes');
     if (problem.status >= 500) {
       logger.error('a request failed', { method: request.method, path: request.path, error: describeError(error) });
     }

@@ -33,10 +33,10 @@ export function serverRoutes(door: ServerDoor): Record<'open' | 'login' | 'guard
     },
     login: {
       '/login': {
-        post(request, response) {
+        async post(request, response) {
           const body = bodyOf(request);
           only(body, ['token']);
-          door.authenticator.login(body.token, request, response);
+          await door.authenticator.login(body.token, request, response);
           response.status(204).end();
         },
       },
@@ -49,7 +49,8 @@ export function serverRoutes(door: ServerDoor): Record<'open' | 'login' | 'guard
     },
     guarded: {
       '/metrics': {
-        async get(_request, response) {
+        async get(request, response, signal) {
+          await door.authenticator.caller(request).demand({ path: '/metrics' }, signal);
           const { type, body } = await door.metrics.text();
           response.set('Content-Type', type).send(body);
         },

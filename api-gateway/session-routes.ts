@@ -8,6 +8,7 @@ import type { Noun } from '../operator/engine/log-lines.ts';
 import { KubeError } from '../operator/kube/client.ts';
 import { addInput, approvalOf, approve, cancel, changeLimits, type Decision, inputOf, resume, suspend } from './actions.ts';
 import { bodyOf, only } from './http/body.ts';
+import { type Caller, lease } from './http/caller.ts';
 import { invalid, Problem } from './http/problem.ts';
 import { param, type RouteTable } from './http/routes.ts';
 import { listSessions } from './listing.ts';
@@ -25,7 +26,8 @@ export type SessionDoor = {
   metrics: GatewayMetrics;
   log: EventLog;
   blobs: BlobStore;
-  author: () => string;
+  /** Who sent a request, and with which rights. */
+  callerOf: (request: Request) => Caller;
   namespace: string;
   now: () => number;
   allowLocalRepositories: boolean;
@@ -34,11 +36,24 @@ export type SessionDoor = {
 };
 
 export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
-  const { sessions, pictures, log, blobs } = door;
+  const { pictures, log, blobs } = door;
   const base = `/agent/${noun}s`;
 
+  /** The sessions with the rights of whoever sent the request. */
+  function sessionsOf(request: Request): Sessions {
+    return door.sessions.as(door.callerOf(request).kube);
+  }
+
   async function picture(request: Request, signal: AbortSignal): Promise<Picture> {
-    return pictures.of(await sessions.get(param(request, 'id'), signal));
+    return pictures.of(await sessionsOf(request).get(param(request, 'id'), signal));
+  }
+
+  /** The session, for those who may see it and read its log. */
+  async function readable(request: Request, signal: AbortSignal): Promise<AgentSession> {
+    const id = param(request, 'id');
+    const session = await sessionsOf(request).get(id, signal);
+    await door.callerOf(request).demand({ session: id }, signal);
+    return session;
   }
 
   /** Decides on the newest picture, writes, and answers with what was decided and where the session is now. */
@@ -48,7 +63,7 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
     decide: (picture: Picture) => Decision<T>,
   ): Promise<{ id: string; status: string } & T> {
     const id = param(request, 'id');
-    const { session, answer } = await sessions.change(id, async (found) => decide(await pictures.of(found)), signal);
+    const { session, answer } = await sessionsOf(request).change(id, async (found) => decide(await pictures.of(found)), signal);
     return { id, status: (await pictures.of(session)).status, ...answer };
   }
 
@@ -63,15 +78,15 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
           .json({ [`${noun}_id`]: name });
       },
       async get(request, response, signal) {
-        response.json(await listSessions(sessions, request, noun, signal));
+        response.json(await listSessions(sessionsOf(request), request, noun, signal));
       },
     },
     [`${base}/:id`]: {
       async get(request, response, signal) {
-        response.json(viewOf(await picture(request, signal), noun));
+        response.json(viewOf(await pictures.of(await readable(request, signal)), noun));
       },
       async delete(request, response, signal) {
-        await sessions.delete(param(request, 'id'), signal);
+        await sessionsOf(request).delete(param(request, 'id'), signal);
         response.status(204).end();
       },
     },
@@ -83,7 +98,8 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
     },
     [`${base}/:id/input`]: {
       async post(request, response, signal) {
-        const given = { key: idempotencyKey(request), author: door.author(), now: door.now(), newId: randomUUID };
+        const { author } = door.callerOf(request);
+        const given = { key: idempotencyKey(request), author, now: door.now(), newId: randomUUID };
         const input = inputOf(bodyOf(request), given);
         response.status(202).json(await act(request, signal, (at) => addInput(at, input)));
       },
@@ -121,25 +137,26 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
     },
     [`${base}/:id/diff`]: {
       async get(request, response, signal) {
-        await sendDiff(blobs, await picture(request, signal), response, signal);
+        await sendDiff(blobs, await pictures.of(await readable(request, signal)), response, signal);
       },
     },
     [`${base}/:id/bundle`]: {
       async get(request, response, signal) {
-        await sendBundle(blobs, await picture(request, signal), response, signal);
+        await sendBundle(blobs, await pictures.of(await readable(request, signal)), response, signal);
       },
     },
     [`${base}/:id/blobs/:ref`]: {
       async get(request, response, signal) {
-        const { metadata } = await sessions.get(param(request, 'id'), signal);
+        const { metadata } = await readable(request, signal);
         await sendBlob(blobs, metadata.uid ?? '', param(request, 'ref'), response, signal);
       },
     },
     [`${base}/:id/events`]: {
       async get(request, response, signal) {
-        const { metadata } = await sessions.get(param(request, 'id'), signal);
+        const { metadata } = await readable(request, signal);
         door.metrics.streamOpened(response);
-        await streamEvents(log, metadata.uid ?? '', request, response, door.closing);
+        using allowed = lease(door.callerOf(request), { session: metadata.name }, door.closing);
+        await streamEvents(log, metadata.uid ?? '', request, response, allowed.signal);
       },
     },
   };
@@ -153,15 +170,16 @@ async function create(
   signal: AbortSignal,
 ): Promise<{ session: AgentSession; created: boolean }> {
   const key = idempotencyKey(request);
-  const author = door.author();
+  const { author, kube } = door.callerOf(request);
+  const sessions = door.sessions.as(kube);
   const name = key === undefined ? randomUUID() : uuidOf(`${door.namespace}\n${author}\n${key}`);
   const wanted = sessionOf(bodyOf(request), { ...door, name, author, door: `${noun}s`, now: door.now(), newId: randomUUID });
   try {
-    const session = await door.sessions.kube.create<AgentSession>(RESOURCES.sessions, wanted, signal);
+    const session = await kube.create<AgentSession>(RESOURCES.sessions, wanted, signal);
     return { session, created: true };
   } catch (error) {
     if (key === undefined || !(error instanceof KubeError) || error.reason !== 'AlreadyExists') throw error;
-    const session = await door.sessions.get(name, signal);
+    const session = await sessions.get(name, signal);
     const same = session.spec.goal === wanted.spec.goal && session.spec.repository.url === wanted.spec.repository.url;
     if (same) return { session, created: false };
     throw new Problem(409, 'id-in-use', 'Another request was sent with this Idempotency-Key. Use a new key for a new request.');

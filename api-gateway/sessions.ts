@@ -20,6 +20,11 @@ export class Sessions {
     this.#noun = noun;
   }
 
+  /** The same with the rights of somebody else. */
+  as(kube: KubeClient): Sessions {
+    return kube === this.kube ? this : new Sessions(kube, this.namespace, this.#noun);
+  }
+
   /** @throws Problem 400 for an id that can be none, 404 when there is no such session */
   async get(id: string, signal: AbortSignal): Promise<AgentSession> {
     checkId(id);

@@ -91,9 +91,14 @@ export function sendProblem(response: Response, problem: Problem): void {
 /**
  * The problem that an error is for the caller.
  * @param fieldOf name of a request field for the path of a spec field, such as spec.repository.url
+ * @param callersAct whether requests to the Kubernetes API are made with the caller's own token
  */
-export function problemOf(error: unknown, fieldOf: (path: string) => string): Problem {
+export function problemOf(error: unknown, fieldOf: (path: string) => string, callersAct = false): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof KubeError && error.code === 401 && callersAct) {
+    const headers = { 'WWW-Authenticate': 'Bearer realm="kubernetes"' };
+    return new Problem(401, 'unauthenticated', 'The cluster does not know this token any more.', { headers, cause: error });
+  }
   if (error instanceof KubeError) return kubeProblem(error, fieldOf);
   if (error instanceof KubeUnreachableError) return unavailable('The Kubernetes API cannot be reached', error);
   if (error instanceof LogUnavailableError) return unavailable('The event log cannot be reached', error);

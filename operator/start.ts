@@ -1,0 +1,150 @@
+/** The operator of a cluster, put together from the settings; with a gateway in the same process where they say so. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Registry } from 'prom-client';
+import { sleep } from './clock.ts';
+import { type Cluster, findCluster, podSandboxes } from './cluster.ts';
+import { applyEnvironmentProfiles } from './environment-profiles.ts';
+import { backoffMs } from './kube/backoff.ts';
+import { describeError, type Logger } from './logger.ts';
+import { measureOperator } from './metrics.ts';
+import { Operator } from './operator.ts';
+import { startProbes } from './probes.ts';
+import { RepositoryCache } from './sandbox/git/cache.ts';
+import { credentialFromSettings } from './sandbox/git/credentials.ts';
+import { Publisher } from './sandbox/git/publish.ts';
+import type { Settings } from './settings.ts';
+import { StateFolder } from './state-folder.ts';
+import { openStores } from './stores.ts';
+
+export type OperatorSystem = {
+  /** Where /healthz, /readyz and /metrics are. */
+  probes: string;
+  /** Where REST is, when this process serves it. */
+  url: string | undefined;
+  /** Resolves when sessions are worked on: the API server was reached and knows the kinds. */
+  working: Promise<void>;
+  /** Gives all sessions back and closes everything, within 3 s. Commands in Pods go on. */
+  stop(): Promise<void>;
+};
+
+const MAX_COMMAND_SECONDS = 3600;
+const STOP_MS = 1_500;
+/** In the place of the label's value, where nobody chose one. */
+const INSTALLATION = 'swe-agent';
+
+/**
+ * Serves at once, also while API server and event log cannot be reached; sessions are worked on as soon as they can.
+ * @throws FolderError, ListenError, ClusterAccessError; nothing is left running then
+ */
+export async function startOperator(settings: Settings, logger: Logger): Promise<OperatorSystem> {
+  const stack = new AsyncDisposableStack();
+  try {
+    return await build(settings, logger, stack);
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function build(settings: Settings, logger: Logger, stack: AsyncDisposableStack): Promise<OperatorSystem> {
+  if (settings.sandbox.type !== 'k8s') throw new TypeError('the operator of a cluster has no other sandboxes than Pods');
+  const { git, sandbox } = settings;
+  const closing = new AbortController();
+  const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
+  const metrics = new Registry();
+  const { log, blobs } = await openStores({ settings, logger, metrics, stack }, folder);
+  stack.defer(() => closing.abort(new Error('the operator stops')));
+  const cluster = await findCluster(settings, 'swe-agent-operator', closing.signal);
+  const namespaces = watchedOf(settings, cluster);
+  const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: false, environment: settings.system });
+  // What a process that died had lent or left half made.
+  await repositories.prune();
+  const transport = podSandboxes(cluster, sandbox.pods, {
+    placement: { kind: 'with-session' },
+    installation: sandbox.pods.installation ?? INSTALLATION,
+    ...(namespaces && { namespaces }),
+    logger,
+  });
+  const holder = `${hostname()}-${randomUUID().slice(0, 8)}`;
+  const operator = new Operator({
+    client: cluster.client,
+    log,
+    blobs,
+    transport: (type) => (type === 'pod' ? transport : undefined),
+    defaultSandboxType: 'pod',
+    repositories,
+    publisher: new Publisher(repositories),
+    identity: { name: git.username, email: git.email },
+    defaultCredential: credentialFromSettings({
+      ...(git.token ? { token: git.token.reveal() } : {}),
+      hosts: git.tokenHosts.join(','),
+    }),
+    logger,
+    holder,
+    now: Date.now,
+    random: Math.random,
+    maxCommandSeconds: MAX_COMMAND_SECONDS,
+    maxRunning: settings.maxRunning,
+    swept: [transport],
+    proxy: settings.system,
+    ...(namespaces && { namespaces }),
+  });
+  measureOperator(operator, metrics);
+  const readiness = () => {
+    const { ready, reason } = operator.readiness;
+    return { ready, checks: { kubernetes: ready ? 'ok' : (reason ?? 'not reached yet') } };
+  };
+  const { host } = settings;
+  const probes = stack.adopt(await startProbes({ host, port: settings.cluster.probePort, metrics, readiness }), (one) =>
+    one.close(),
+  );
+  const gateway = settings.cluster.gateway ? await openGateway() : undefined;
+  stack.defer(() => operator.stop(STOP_MS));
+  // Profiles need nobody to wait for them.
+  const applying = new AbortController();
+  const profiles = keepProfiles(settings, cluster, logger, applying.signal);
+  stack.defer(async () => {
+    applying.abort(new Error('the operator stops'));
+    await profiles;
+  });
+  const working = operator.start().then(() => {
+    logger.info('sessions are worked on', { namespaces: namespaces ?? '*' });
+  });
+  working.catch((error: unknown) => {
+    // Else it was stopped before it came to that.
+    if (!applying.signal.aborted) logger.error('the operator cannot begin', { error: describeError(error) });
+  });
+  logger.info('the operator is up', { holder, cluster: cluster.access.source, probes: probes.url, api: gateway?.url });
+  return { probes: probes.url, url: gateway?.url, working, stop: () => stack.disposeAsync() };
+
+  async function openGateway(): Promise<{ url: string }> {
+    const { serveCluster } = await import('../api-gateway/serve-cluster.ts');
+    const server = await serveCluster({ settings, cluster, log, blobs, metrics, logger });
+    return stack.adopt(server, (one) => one.close());
+  }
+}
+
+/** undefined: all. */
+function watchedOf({ cluster: { watch } }: Settings, { namespace }: Cluster): readonly string[] | undefined {
+  return watch === 'all' ? undefined : (watch ?? [namespace]);
+}
+
+/** Tries until the profiles of the environment are there; resolves then, or when it is stopped. */
+async function keepProfiles(
+  settings: Settings,
+  { client, namespace }: Cluster,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      for (const problem of await applyEnvironmentProfiles(client, namespace, settings, signal)) logger.warn(problem);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.warn('the profiles of the environment cannot be made yet', { namespace, error: describeError(error) });
+    }
+    await sleep(backoffMs(failures, { baseMs: 500, maxMs: 60_000 }, Math.random), signal).catch(() => undefined);
+  }
+}
