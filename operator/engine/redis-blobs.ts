@@ -44,7 +44,7 @@ export class RedisBlobStore implements BlobStore {
       address,
       logger,
       purpose: 'blob store',
-      silenceMs: SILENCE_MS,
+      deadlines: { silenceMs: SILENCE_MS },
       unavailable: (message, cause) => new BlobUnavailableError(message, { cause }),
       damaged: (message, cause) => new BlobMissingError(message, { cause }),
     });

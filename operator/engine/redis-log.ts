@@ -22,7 +22,7 @@ import {
   SequenceError,
 } from './log.ts';
 import type { RedisAddress } from './redis/address.ts';
-import { RedisConnection } from './redis/connection.ts';
+import { RedisConnection, type RedisDeadlines } from './redis/connection.ts';
 import { durabilityFindings } from './redis/durability.ts';
 import { follow } from './redis/follow.ts';
 import { keysLike, keysOf, PREFIX } from './redis/keys.ts';
@@ -37,6 +37,8 @@ export type RedisEventLogOptions = {
   logger: Logger;
   /** Milliseconds since 1970, where time is held; left out, the clock of Redis decides about claims. */
   now?: () => number;
+  /** Of its connections, where they differ from the usual ones. */
+  deadlines?: Partial<RedisDeadlines>;
 };
 
 /** Events that are read with one answer. */
@@ -73,12 +75,13 @@ export class RedisEventLog implements EventLog {
 
   /** Begins to connect and returns at once: what is asked of a log that is not reached fails with LogUnavailableError. */
   static async open(options: RedisEventLogOptions): Promise<RedisEventLog> {
-    const { address, logger, prefix } = options;
+    const { address, logger, prefix, deadlines = {} } = options;
     if (!PREFIX.test(prefix)) throw new RangeError(`${JSON.stringify(prefix)} cannot begin the names of keys`);
     const unavailable = (message: string, cause?: unknown) => new LogUnavailableError(message, { cause });
     const damaged = (message: string, cause?: unknown) => new LogDamagedError(message, { cause });
-    const commands = await RedisConnection.open({ address, logger, purpose: 'event log', unavailable, damaged });
-    const line = await RedisConnection.open({ address, logger, purpose: 'news of events', unavailable, damaged });
+    const to = (purpose: string) => RedisConnection.open({ address, logger, purpose, deadlines, unavailable, damaged });
+    const commands = await to('event log');
+    const line = await to('news of events');
     const log = new RedisEventLog(commands, new RedisNews(line, logger), options);
     commands.start();
     return log;

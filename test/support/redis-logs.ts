@@ -20,7 +20,7 @@ export class RedisLogs {
   #shared: RedisServer | undefined;
   /** What the running test works with. */
   #redis: RedisServer | undefined;
-  readonly #opened: AsyncDisposable[] = [];
+  #opened = new AsyncDisposableStack();
 
   async start(): Promise<void> {
     this.#shared = await RedisServer.start();
@@ -38,8 +38,8 @@ export class RedisLogs {
 
   /** A server for this test alone; from now on it is `redis`. */
   async own(config: RedisConfig = {}): Promise<RedisServer> {
-    this.#redis = await RedisServer.start(config);
-    return this.adopt(this.#redis);
+    this.#redis = this.adopt(await RedisServer.start(config));
+    return this.#redis;
   }
 
   /** A log with keys of its own that has reached its server, closed after the test. */
@@ -51,23 +51,23 @@ export class RedisLogs {
 
   /** As `open`, whether there is a server or not. */
   async openUnreached(options: Partial<RedisEventLogOptions> = {}): Promise<RedisEventLog> {
-    const all = { address: this.redis.address, prefix: `t-${randomUUID()}`, logger: new KeepingLogger(), ...options };
-    const log = await RedisEventLog.open(all);
-    this.adopt({ [Symbol.asyncDispose]: () => log.close() });
-    return log;
+    const address = options.address ?? this.redis.address;
+    const all = { prefix: `t-${randomUUID()}`, logger: new KeepingLogger(), ...options, address };
+    return this.#opened.adopt(await RedisEventLog.open(all), (log) => log.close());
   }
 
   /** Is disposed after the test, the last one first. */
   adopt<T extends AsyncDisposable>(one: T): T {
-    this.#opened.push(one);
-    return one;
+    return this.#opened.use(one);
   }
 
-  /** Call after each test. */
+  /** Call after each test. All is disposed, whatever becomes of one. */
   async clear(): Promise<void> {
-    this.redis.line.pass();
+    const opened = this.#opened;
+    this.#opened = new AsyncDisposableStack();
+    (this.#redis ?? this.#shared)?.line.pass();
     this.#redis = undefined;
-    for (const one of this.#opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
+    await opened.disposeAsync();
   }
 }
 

@@ -1,18 +1,23 @@
 /**
  * A real redis-server with a folder of its own, behind a line that a test can hold, cut or refuse. The server listens on a
- * socket in its folder and the line on a port of its own, so that the address stays the same while the server is away.
+ * socket in its folder, for TLS on a port besides, and the line on a port of its own, so that the address stays the same
+ * while the server is away.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type RedisAddress, redisAddress } from '../../operator/engine/redis/address.ts';
 import { eventually } from './eventually.ts';
+import { Line } from './redis-line.ts';
 
 export type RedisConfig = Record<string, string>;
+
+/** What a server that speaks TLS shows, in PEM. */
+export type RedisCertificate = { key: string; cert: string };
 
 /** As the event log wants it. */
 const SAFE: RedisConfig = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction', save: '' };
@@ -21,18 +26,25 @@ export class RedisServer implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'swe-redis-'));
   readonly line: Line;
   readonly #socket = join(this.folder, 'redis.sock');
+  readonly #tls: boolean;
   #config: RedisConfig;
   #process: ChildProcess | undefined;
   #admin: Redis | undefined;
+  /** Where it speaks TLS. */
+  #tlsPort = 0;
 
-  private constructor(config: RedisConfig) {
-    this.#config = { ...SAFE, ...config };
-    this.line = new Line(this.#socket);
+  private constructor(config: RedisConfig, certificate: RedisCertificate | undefined) {
+    this.#config = { ...SAFE, ...config, ...(certificate && this.#keep(certificate)) };
+    this.#tls = certificate !== undefined;
+    this.line = new Line(() => (this.#tls ? connect(this.#tlsPort, '127.0.0.1') : connect(this.#socket)));
   }
 
-  /** @param config changes to a configuration that is as the event log wants it */
-  static async start(config: RedisConfig = {}): Promise<RedisServer> {
-    const server = new RedisServer(config);
+  /**
+   * @param config changes to a configuration that is as the event log wants it
+   * @param certificate makes it speak TLS, and nothing else, to who comes through the line
+   */
+  static async start(config: RedisConfig = {}, certificate?: RedisCertificate): Promise<RedisServer> {
+    const server = new RedisServer(config, certificate);
     try {
       await server.line.listen();
       await server.restart();
@@ -45,7 +57,8 @@ export class RedisServer implements AsyncDisposable {
 
   /** How it is reached through the line. */
   url({ credentials = '', database = 0 }: { credentials?: string; database?: number } = {}): string {
-    return `redis://${credentials === '' ? '' : `${credentials}@`}127.0.0.1:${this.line.port}/${database}`;
+    const scheme = this.#tls ? 'rediss' : 'redis';
+    return `${scheme}://${credentials === '' ? '' : `${credentials}@`}127.0.0.1:${this.line.port}/${database}`;
   }
 
   get address(): RedisAddress {
@@ -64,17 +77,26 @@ export class RedisServer implements AsyncDisposable {
     this.#admin = undefined;
     const server = this.#process;
     this.#process = undefined;
-    if (!server || server.exitCode !== null || server.signalCode !== null) return;
-    server.kill('SIGKILL');
-    await once(server, 'exit');
+    if (server) await end(server);
   }
 
   /** Ends the server, if it runs, and starts it again with what is on its disk. */
   async restart(changes: RedisConfig = {}): Promise<void> {
     await this.kill();
     this.#config = { ...this.#config, ...changes };
-    this.#process = launch({ ...this.#config, port: '0', unixsocket: this.#socket, dir: this.folder });
-    await answering(this.#process, () => connect(this.#socket));
+    const config = { ...this.#config, port: '0', unixsocket: this.#socket, dir: this.folder };
+    if (!this.#tls) {
+      this.#process = launch(config);
+      await answering(this.#process, () => connect(this.#socket));
+      return;
+    }
+    this.#process = await onFreePort(
+      (port) => {
+        this.#tlsPort = port;
+        return launch({ ...config, 'tls-port': String(port), bind: '127.0.0.1' });
+      },
+      () => connect(this.#socket),
+    );
   }
 
   /**
@@ -95,140 +117,67 @@ export class RedisServer implements AsyncDisposable {
     await this.line.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
+
+  /** Puts the certificate where the server finds it. */
+  #keep({ key, cert }: RedisCertificate): RedisConfig {
+    const files = { 'tls-key-file': join(this.folder, 'key.pem'), 'tls-cert-file': join(this.folder, 'cert.pem') };
+    writeFileSync(files['tls-key-file'], key, { mode: 0o600 });
+    writeFileSync(files['tls-cert-file'], cert);
+    // A client needs no certificate, as with most that are hosted.
+    return { ...files, 'tls-auth-clients': 'no' };
+  }
+}
+
+/** Why redis-server cannot speak TLS here; undefined when it can. */
+export function redisTlsMissing(): string | undefined {
+  // The first line that it does not like is the one that it names.
+  const { stdout, stderr } = spawnSync('redis-server', ['--tls-auth-clients', 'no', '--port', 'none'], { encoding: 'utf8' });
+  return /tls-auth-clients/.test(`${stdout}${stderr}`) ? 'redis-server was built without TLS' : undefined;
 }
 
 /** A server on a port of its own, without a line: for measurements. */
 export async function plainRedis(config: RedisConfig = {}): Promise<{ url: string } & AsyncDisposable> {
   const folder = mkdtempSync(join(tmpdir(), 'swe-redis-'));
-  for (let attempt = 0; ; attempt++) {
-    const port = await freePort();
-    const server = launch({ ...SAFE, ...config, port: String(port), bind: '127.0.0.1', dir: folder });
-    const close = async () => {
-      if (server.exitCode === null && server.signalCode === null && server.kill('SIGKILL')) await once(server, 'exit');
-    };
-    try {
-      await answering(server, () => connect(port, '127.0.0.1'));
-    } catch (error) {
-      await close();
-      // Somebody else may have taken the port meanwhile.
-      if (attempt < 3) continue;
-      throw error;
-    }
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  let taken = 0;
+  try {
+    const server = await onFreePort(
+      (port) => {
+        taken = port;
+        return launch({ ...SAFE, ...config, port: String(port), bind: '127.0.0.1', dir: folder });
+      },
+      () => connect(taken, '127.0.0.1'),
+    );
     return {
-      url: `redis://127.0.0.1:${port}/0`,
+      url: `redis://127.0.0.1:${taken}/0`,
       async [Symbol.asyncDispose]() {
-        await close();
-        rmSync(folder, { recursive: true, force: true });
+        await end(server);
+        remove();
       },
     };
+  } catch (error) {
+    remove();
+    throw error;
   }
 }
 
-/** What lies between a client and the server. */
-class Line {
-  readonly #target: string;
-  readonly #server: Server;
-  readonly #pairs = new Set<{ client: Socket; upstream: Socket }>();
-  #state: 'passing' | 'held' | 'refusing' = 'passing';
-  #losing: (() => void) | undefined;
-
-  constructor(target: string) {
-    this.#target = target;
-    this.#server = createServer((client) => this.#accept(client));
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('the line is not there');
-    return (address satisfies AddressInfo).port;
-  }
-
-  /** Connections that pass through it. */
-  get connections(): number {
-    return this.#pairs.size;
-  }
-
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-  }
-
-  /** From now on nothing comes through in either direction, and nobody is told: a partition. */
-  hold(): void {
-    this.#state = 'held';
-    for (const { client, upstream } of this.#pairs) {
-      client.pause();
-      upstream.pause();
+/** A server that was launched with a free port and answers; with another port when somebody took the first meanwhile. */
+async function onFreePort(launched: (port: number) => ChildProcess, open: () => Socket): Promise<ChildProcess> {
+  for (let attempt = 0; ; attempt++) {
+    const server = launched(await freePort());
+    try {
+      await answering(server, open);
+      return server;
+    } catch (error) {
+      await end(server);
+      if (attempt === 3) throw error;
     }
   }
+}
 
-  /** From now on all connections are ended at once. */
-  refuse(): void {
-    this.#state = 'refusing';
-    this.cut();
-  }
-
-  /** Lets everything through again, also what was held. */
-  pass(): void {
-    this.#state = 'passing';
-    for (const { client, upstream } of this.#pairs) {
-      client.resume();
-      upstream.resume();
-    }
-  }
-
-  /** Ends the connections that there are. */
-  cut(): void {
-    for (const { client, upstream } of this.#pairs) {
-      client.destroy();
-      upstream.destroy();
-    }
-  }
-
-  /** The next answer is lost with its connection, after the server did what was asked. Resolves when it was. */
-  loseNextAnswer(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#losing = resolve;
-    });
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    this.#server.close();
-    if (this.#server.listening) await once(this.#server, 'close');
-  }
-
-  #accept(client: Socket): void {
-    client.on('error', () => client.destroy());
-    if (this.#state === 'refusing') {
-      client.destroy();
-      return;
-    }
-    const upstream = connect(this.#target);
-    const pair = { client, upstream };
-    this.#pairs.add(pair);
-    upstream.on('error', () => client.destroy());
-    client.on('data', (chunk) => upstream.write(chunk));
-    client.on('end', () => upstream.end());
-    client.on('close', () => {
-      this.#pairs.delete(pair);
-      // What it sent before may still be held here.
-      if (this.#state !== 'held') upstream.end();
-    });
-    upstream.on('close', () => client.destroy());
-    upstream.on('data', (chunk) => {
-      if (this.#losing) {
-        this.#losing();
-        this.#losing = undefined;
-        client.destroy();
-        upstream.destroy();
-      } else client.write(chunk);
-    });
-    if (this.#state === 'held') {
-      client.pause();
-      upstream.pause();
-    }
-  }
+/** Ends a server, unless it has ended, as a crash would. */
+async function end(server: ChildProcess): Promise<void> {
+  if (server.exitCode === null && server.signalCode === null && server.kill('SIGKILL')) await once(server, 'exit');
 }
 
 /** Starts a server with a configuration file in its folder. */
@@ -242,12 +191,17 @@ function launch(config: RedisConfig & { dir: string }): ChildProcess {
 
 /** Resolves once the server answers and has loaded its data. */
 async function answering(server: ChildProcess, open: () => Socket): Promise<void> {
-  const ended = once(server, 'exit').then(() => {
-    throw new Error('redis-server ended at its start');
-  });
-  ended.catch(() => undefined);
-  const answered = eventually('an answer of redis-server', async () => !/^-LOADING/.test(await ping(open())));
-  await Promise.race([answered, ended]);
+  let ended: Error | undefined;
+  once(server, 'exit').then(
+    () => {
+      ended = new Error('redis-server ended at its start');
+    },
+    (cause: unknown) => {
+      ended = new Error('redis-server cannot be started', { cause });
+    },
+  );
+  await eventually('an answer of redis-server', async () => ended !== undefined || !/^-LOADING/.test(await ping(open())));
+  if (ended) throw ended;
 }
 
 async function ping(socket: Socket): Promise<string> {

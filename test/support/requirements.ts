@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from '@jest/globals';
 import { kubectlMissing } from './kubectl.ts';
+import { redisTlsMissing } from './redis-server.ts';
 
 /** `it`, where kubectl is installed; it has to be where every change is tested. */
 export function itWithKubectl(): typeof it.skip {
@@ -18,6 +19,15 @@ export function describeWithRedis(): typeof describe.skip {
   const missing = redisMissing();
   if (missing === undefined) return describe;
   if (process.env.CI === 'true') throw new Error(`the tests with Redis must run here, but ${missing}`);
+  console.warn(`some tests are skipped: ${missing}`);
+  return describe.skip;
+}
+
+/** `describe`, where redis-server is installed and speaks TLS; it has to be where every change is tested. */
+export function describeWithRedisTls(): typeof describe.skip {
+  const missing = redisMissing() ?? redisTlsMissing();
+  if (missing === undefined) return describe;
+  if (process.env.CI === 'true') throw new Error(`the tests with Redis over TLS must run here, but ${missing}`);
   console.warn(`some tests are skipped: ${missing}`);
   return describe.skip;
 }

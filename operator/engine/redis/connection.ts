@@ -18,16 +18,26 @@ export type RedisConnectionOptions = {
   /** The errors that `run` throws. */
   unavailable: (message: string, cause?: unknown) => Error;
   damaged: (message: string, cause?: unknown) => Error;
-  /** How long nothing may come from the server while it owes an answer; then the connection is given up, in ms. */
-  silenceMs?: number;
+  /** Those that differ from DEADLINES. */
+  deadlines?: Partial<RedisDeadlines>;
 };
 
-/** How long a command waits for a connection that is not there just now. */
-const PATIENCE_MS = 1_000;
-const SILENCE_MS = 3_000;
-const LONGEST_RETRY_MS = 2_000;
+/** In ms. */
+export type RedisDeadlines = {
+  /** How long a command waits for a connection that is not there just now. */
+  patienceMs: number;
+  /** How long nothing may come from the server while it owes an answer; then the connection is given up. */
+  silenceMs: number;
+  /** Between two tries to connect, at most. */
+  retryMs: number;
+  /** Between two questions whether the server is there, where nothing is asked of it otherwise. */
+  askMs: number;
+};
+
+const DEADLINES: RedisDeadlines = { patienceMs: 1_000, silenceMs: 3_000, retryMs: 2_000, askMs: 5_000 };
 
 export class RedisConnection {
+  readonly deadlines: RedisDeadlines;
   readonly #redis: Redis;
   readonly #options: RedisConnectionOptions;
   readonly #pending = new Set<Promise<unknown>>();
@@ -46,7 +56,8 @@ export class RedisConnection {
 
   private constructor(client: typeof Redis, options: RedisConnectionOptions) {
     this.#options = options;
-    const redis = new client(clientOptions(options, () => this.#retryDelay()));
+    this.deadlines = { ...DEADLINES, ...options.deadlines };
+    const redis = new client(clientOptions(options, this.deadlines.silenceMs, () => this.#retryDelay()));
     this.#redis = redis;
     redis.on('connect', () => {
       this.#refused = false;
@@ -131,7 +142,7 @@ export class RedisConnection {
 
   async #untilUsable(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, PATIENCE_MS);
+    const timer = setTimeout(resolve, this.deadlines.patienceMs);
     this.#waiting.add(resolve);
     await promise;
     clearTimeout(timer);
@@ -157,7 +168,7 @@ export class RedisConnection {
 
   /** The client's own count begins anew with every connection, also with one that is of no use. */
   #retryDelay(): number {
-    return Math.min(LONGEST_RETRY_MS, 25 * 2 ** Math.min(++this.#attempts, 10)) * (0.75 + Math.random() / 2);
+    return Math.min(this.deadlines.retryMs, 25 * 2 ** Math.min(++this.#attempts, 10)) * (0.75 + Math.random() / 2);
   }
 
   #lost(): void {
@@ -183,7 +194,7 @@ export class RedisConnection {
   }
 }
 
-function clientOptions({ address, purpose, silenceMs = SILENCE_MS }: RedisConnectionOptions, retryDelay: () => number) {
+function clientOptions({ address, purpose }: RedisConnectionOptions, silenceMs: number, retryDelay: () => number) {
   const { host, port, tls, database, username, password } = address;
   return {
     host,

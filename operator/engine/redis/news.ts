@@ -9,9 +9,6 @@ import type { RedisConnection } from './connection.ts';
 /** `last`: the last sequence, 0 for a deleted log; undefined: nobody knows, look. */
 export type Hear = (last: number | undefined) => void;
 
-/** A line that nothing is said on may be dead; so often it is asked, in ms. */
-const ASK_MS = 5_000;
-
 export class RedisNews {
   readonly #connection: RedisConnection;
   readonly #logger: Logger;
@@ -49,7 +46,7 @@ export class RedisNews {
 
   #begin(channel: string): void {
     this.#connection.start();
-    this.#asking ??= setInterval(() => this.#ask(), ASK_MS).unref();
+    this.#asking ??= setInterval(() => this.#ask(), this.#connection.deadlines.askMs).unref();
     const { client } = this.#connection;
     if (client) this.#subscribe(client, [channel]);
   }
@@ -65,7 +62,7 @@ export class RedisNews {
     );
   }
 
-  /** A line that does not answer is given up by the connection, which then makes a new one. */
+  /** A line that nothing is said on may be dead. One that does not answer is given up by the connection, which then makes a new one. */
   #ask(): void {
     if (this.#byChannel.size > 0) this.#connection.client?.ping().catch(() => undefined);
   }
