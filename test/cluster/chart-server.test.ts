@@ -136,6 +136,20 @@ describeOnCluster('on an API server', (cluster) => {
       });
     });
 
+    it('lets a gateway that does not know its callers say so, and name nobody', async () => {
+      await using own = await TestRelease.open(cluster, helm);
+      await own.install(CHART, ...WITHOUT_PODS, '--set=gateway.auth.mode=token');
+      const gateway = `--as=system:serviceaccount:${own.namespace}:agents-swe-agent-gateway`;
+      const create = (name: string, author: string) =>
+        own.kube([gateway, 'create', '-f', '-'], { input: JSON.stringify(sessionIn(own.namespace, name, { author })) });
+      const refused = await eventually('the policy to be in force', async () => {
+        const tried = await create(`foreign-${randomBytes(4).toString('hex')}`, 'alice');
+        return tried.err.includes('ValidatingAdmissionPolicy') ? tried : undefined;
+      });
+      expect(refused.err).toContain('spec.author must be anonymous, who asks, or be left out');
+      expect(await create('nobody', 'anonymous')).toMatchObject({ code: 0 });
+    });
+
     it('leaves nothing behind but the definitions and what people made', async () => {
       await using own = await TestRelease.open(cluster, helm);
       await own.install(CHART, ...WITHOUT_PODS);
