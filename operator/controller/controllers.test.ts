@@ -27,7 +27,7 @@ import { type ModelAnswer, ModelError } from '../llm/provider.ts';
 import { Caches } from './caches.ts';
 import { Controllers, type ControllersOptions } from './controllers.ts';
 import { ModelFindings, versionOf } from './model-findings.ts';
-import { RESTART_AFTER_ERROR_MS } from './policies.ts';
+import { CLEANUP_DEADLINE_MS, RESTART_AFTER_ERROR_MS } from './policies.ts';
 
 /** A minute passes in 0.3 s. */
 const FAST = 200;
@@ -432,6 +432,33 @@ describe('a session that is deleted', () => {
     await isGone('s');
     expect(aborted).toBe(true);
     await eventually('the warning', async () => (await saidOf('s')).includes('CleanupIncomplete'));
+  });
+
+  it('is let go with a warning that says why when its removal fails each time, after the same minute', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator({ clock: fastClock });
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
+    let tries = 0;
+    tasks.removal = async () => {
+      tries++;
+      throw new Error('the log cannot be reached');
+    };
+    const asked = fastClock.now();
+    await client.delete(RESOURCES.sessions, namespace, 's');
+    await isGone('s');
+    expect(fastClock.now() - asked).toBeGreaterThanOrEqual(CLEANUP_DEADLINE_MS);
+    expect(tries).toBeGreaterThan(0);
+    const warning = await eventually('the warning', async () =>
+      (await client.list<KubeObject & { reason: string; note: string }>(RESOURCES.events, { namespace })).items.find(
+        ({ reason }) => reason === 'CleanupIncomplete',
+      ),
+    );
+    expect(warning.note).toBe('Not everything of the session was removed within 60 s: the log cannot be reached');
+    // Nobody is left to hold the name: it can be used again.
+    tasks.removal = async () => {};
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
   });
 
   it('is cleaned up as well when its finalizer was taken away, also when the name is used again', async () => {
