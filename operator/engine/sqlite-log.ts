@@ -1,11 +1,8 @@
 /**
- * The event log in one SQLite file. All writes go through one queue that is committed once per turn of the event loop:
- * however many sessions append in a turn, they share one transaction and one fsync, and each still succeeds or fails alone.
- * SQLite only writes; the fsync of its write-ahead file runs beside the event loop.
+ * The event log in one SQLite file. Writes share transactions and syncs (sqlite-log-commits.ts), and each still succeeds or
+ * fails alone; reads see only what is on disk.
  *
- *   append, claim, … → queue → (end of the turn) BEGIN · every job · COMMIT → fsync → promises settle, followers wake
- *
- * Invariants: a job that is refused (fenced, out of sequence, claimed) throws before it writes anything. Nothing is
+ * Invariants: a write that is refused (fenced, out of sequence, claimed) throws before it changes anything. Nothing is
  * acknowledged, and no event is shown, before it is on disk.
  */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
@@ -24,6 +21,7 @@ import {
 } from './log.ts';
 import { Followers } from './log-followers.ts';
 import { isDamage, openSqlite, SqliteDamagedError, sqliteFailure } from './sqlite-file.ts';
+import { type AfterWrite, GroupCommits } from './sqlite-log-commits.ts';
 import { parseStoredEvent } from './stored-event.ts';
 
 export type SqliteEventLogOptions = {
@@ -52,43 +50,35 @@ const PAGE = 128;
 
 type Row = Record<string, SQLOutputValue>;
 
-/** A write. `run` returns what follows it. Not durable: a power cut may undo it without harm. */
-type Job = { durable: boolean; run: () => Written; reject: (reason: unknown) => void };
-
-type Written = {
-  /** Called when it is committed, and so seen by every statement after it. */
-  committed?: (() => void) | undefined;
-  /** Called when it is on disk, or with why it is not known to be. */
-  settle: (failure: Error | undefined) => void;
-};
-
 export class SqliteEventLog implements EventLog {
   readonly #database: DatabaseSync;
   readonly #path: string;
-  readonly #fsync: boolean;
   readonly #now: () => number;
   readonly #sql: Record<
     'claim' | 'head' | 'page' | 'event' | 'setClaim' | 'renew' | 'release' | 'deleteEvents' | 'deleteClaim' | 'uids',
     StatementSync
   >;
   readonly #followers = new Followers();
-  readonly #disk: DiskSync;
+  readonly #commits: GroupCommits;
   /** Sessions with events that are committed and not yet on disk: the last event that is, and the last there is. */
   readonly #ahead = new Map<string, { onDisk: number; stored: number }>();
-  #queue: Job[] = [];
   #closed = false;
   #closing: Promise<void> | undefined;
 
   /** @throws LogDamagedError | LogUnavailableError */
   constructor({ path, fsync = true, sync, exclusive = false, now = Date.now }: SqliteEventLogOptions) {
     this.#path = path;
-    this.#fsync = fsync;
-    this.#disk = new DiskSync(`${path}-wal`, sync);
     this.#now = now;
     try {
       const database = openSqlite(path, LAYOUT, fsync);
       if (exclusive) database.exec('UPDATE claims SET expires_at = 0 WHERE expires_at > 0');
       this.#database = database;
+      this.#commits = new GroupCommits({
+        database,
+        disk: fsync ? new DiskSync(`${path}-wal`, sync) : undefined,
+        refused: (error) => this.#translate(error),
+        notOnDisk: (failure) => this.#notOnDisk(failure),
+      });
       this.#sql = {
         claim: database.prepare('SELECT holder, epoch, expires_at FROM claims WHERE uid = ?'),
         head: database.prepare('SELECT seq FROM events WHERE uid = ? ORDER BY seq DESC LIMIT 1'),
@@ -204,81 +194,16 @@ export class SqliteEventLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    this.#flush();
+    const written = this.#commits.close();
     this.#closed = true;
-    await this.#disk.idle();
+    await written;
     this.#followers.close(this.#closedError());
-    this.#disk.close();
     this.#database.close();
   }
 
-  /** Queues a write. `committed` runs once it is committed; `synced` once it is on disk, before the promise is settled. */
-  #write<T>(durable: boolean, run: () => T, after: { committed?: () => void; synced?: () => void } = {}): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) throw this.#closedError();
-      if (this.#queue.length === 0) setImmediate(() => this.#flush());
-      this.#queue.push({
-        durable,
-        run: () => {
-          const value = run();
-          const settle = (failure: Error | undefined) => {
-            if (failure) return reject(this.#notOnDisk(failure));
-            after.synced?.();
-            resolve(value);
-          };
-          return { committed: after.committed, settle };
-        },
-        reject,
-      });
-    });
-  }
-
-  #flush(): void {
-    const jobs = this.#queue;
-    this.#queue = [];
-    if (jobs.length === 0) return;
-    try {
-      this.#commit(jobs);
-    } catch (error) {
-      // Storage refused the batch as a whole. Alone, a job that fits (or that needs no space) may still go through.
-      if (jobs.length === 1) {
-        jobs[0]?.reject(this.#translate(error));
-        return;
-      }
-      for (const job of jobs) {
-        try {
-          this.#commit([job]);
-        } catch (alone) {
-          job.reject(this.#translate(alone));
-        }
-      }
-    }
-  }
-
-  /** Runs the jobs in one transaction and has them settled. @throws SQLite's error when nothing was committed */
-  #commit(jobs: Job[]): void {
-    const written: Written[] = [];
-    try {
-      this.#database.exec('BEGIN IMMEDIATE');
-      for (const job of jobs) {
-        try {
-          written.push(job.run());
-        } catch (error) {
-          if (sqliteFailure(error)) throw error;
-          written.push({ settle: () => job.reject(error) });
-        }
-      }
-      this.#database.exec('COMMIT');
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    }
-    for (const { committed } of written) committed?.();
-    const settle = (failure: Error | undefined) => {
-      for (const one of written) one.settle(failure);
-    };
-    if (this.#fsync && jobs.some((job) => job.durable)) this.#disk.whenDone(settle);
-    else settle(undefined);
+  async #write<T>(durable: boolean, run: () => T, after: AfterWrite = {}): Promise<T> {
+    if (this.#closed) throw this.#closedError();
+    return this.#commits.write(durable, run, after);
   }
 
   /** @throws FencedError unless the epoch is the session's current one and was not given back */
