@@ -3,7 +3,7 @@
  * socket in its folder, for TLS on a port besides, and the line on a port of its own, so that the address stays the same
  * while the server is away.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -126,13 +126,6 @@ export class RedisServer implements AsyncDisposable {
     // A client needs no certificate, as with most that are hosted.
     return { ...files, 'tls-auth-clients': 'no' };
   }
-}
-
-/** Why redis-server cannot speak TLS here; undefined when it can. */
-export function redisTlsMissing(): string | undefined {
-  // The first line that it does not like is the one that it names.
-  const { stdout, stderr } = spawnSync('redis-server', ['--tls-auth-clients', 'no', '--port', 'none'], { encoding: 'utf8' });
-  return /tls-auth-clients/.test(`${stdout}${stderr}`) ? 'redis-server was built without TLS' : undefined;
 }
 
 /** A server on a port of its own, without a line: for measurements. */

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from '@jest/globals';
 import { kubectlMissing } from './kubectl.ts';
-import { redisTlsMissing } from './redis-server.ts';
 
 /** `it`, where kubectl is installed; it has to be where every change is tested. */
 export function itWithKubectl(): typeof it.skip {
@@ -15,19 +14,14 @@ export function itWithKubectl(): typeof it.skip {
 }
 
 /** `describe`, where redis-server is installed; it has to be where every change is tested. */
-export function describeWithRedis(): typeof describe.skip {
-  const missing = redisMissing();
-  if (missing === undefined) return describe;
-  if (process.env.CI === 'true') throw new Error(`the tests with Redis must run here, but ${missing}`);
-  console.warn(`some tests are skipped: ${missing}`);
-  return describe.skip;
-}
+export const describeWithRedis = (): typeof describe.skip => describeWhere(redisMissing());
 
 /** `describe`, where redis-server is installed and speaks TLS; it has to be where every change is tested. */
-export function describeWithRedisTls(): typeof describe.skip {
-  const missing = redisMissing() ?? redisTlsMissing();
+export const describeWithRedisTls = (): typeof describe.skip => describeWhere(redisMissing() ?? redisTlsMissing());
+
+function describeWhere(missing: string | undefined): typeof describe.skip {
   if (missing === undefined) return describe;
-  if (process.env.CI === 'true') throw new Error(`the tests with Redis over TLS must run here, but ${missing}`);
+  if (process.env.CI === 'true') throw new Error(`the tests with Redis must run here, but ${missing}`);
   console.warn(`some tests are skipped: ${missing}`);
   return describe.skip;
 }
@@ -35,6 +29,13 @@ export function describeWithRedisTls(): typeof describe.skip {
 /** Why there can be no Redis here; undefined when there can. */
 export function redisMissing(): string | undefined {
   return spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0 ? undefined : 'redis-server is not installed';
+}
+
+/** Why redis-server cannot speak TLS here; undefined when it can. */
+function redisTlsMissing(): string | undefined {
+  // The first line that it does not like is the one that it names.
+  const { stdout, stderr } = spawnSync('redis-server', ['--tls-auth-clients', 'no', '--port', 'none'], { encoding: 'utf8' });
+  return /tls-auth-clients/.test(`${stdout}${stderr}`) ? 'redis-server was built without TLS' : undefined;
 }
 
 /** `it`, where commands are kept from what is the operator's. */
