@@ -6,7 +6,8 @@
 # the operator) whenever it is asked to with SIGUSR1 and none is running. Its end is the end of every process.
 
 root=$1 run=$1/.run asked=
-trap 'exit 0' TERM INT
+# A Pod that ended with success would count as completed, and why it had to end (an eviction above all) be forgotten.
+trap 'exit 143' TERM INT
 trap 'asked=1' USR1
 umask 022
 cd /

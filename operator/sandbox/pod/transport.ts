@@ -225,7 +225,7 @@ export class PodTransport implements SandboxTransport {
   async #container(owner: SandboxOwner, place: Place, uid: string, signal: AbortSignal): Promise<RunningContainer> {
     const pod = await this.#read(place, signal);
     if (!pod || pod.metadata.uid !== uid) throw new SandboxLostError(`the Pod ${place.namespace}/${place.name} is gone`);
-    const containerId = this.#noteContainer(owner, uid, await this.#ready(owner, place, pod, signal));
+    const containerId = await this.#runningIn(owner, place, pod, signal);
     const { endpoint } = this.#options;
     return {
       exec: (request, options) =>
@@ -234,29 +234,30 @@ export class PodTransport implements SandboxTransport {
     };
   }
 
-  /** Waits for the container for as long as the signal allows; what it then still waits for is the error. */
-  async #ready(owner: SandboxOwner, place: Place, pod: Pod, signal: AbortSignal): Promise<Pod> {
+  /**
+   * The id of the Pod's container once it runs. What is still waited for when the signal aborts is the error. Why it is not
+   * the container of before is told, because it may have been back before anybody looked.
+   */
+  async #runningIn(owner: SandboxOwner, place: Place, pod: Pod, signal: AbortSignal): Promise<string> {
+    const uid = uidOf(pod);
     let last: Notice | undefined;
+    const onNotice = (notice: Notice): void => {
+      last = notice;
+      this.#options.onNotice?.(owner, notice);
+    };
     try {
-      return await this.#readiness.wait(place, pod, signal, (notice) => {
-        last = notice;
-        this.#options.onNotice?.(owner, notice);
-      });
+      const ready = await this.#readiness.wait(place, pod, signal, onNotice);
+      const verdict = this.#readiness.of(ready);
+      const id = verdict.state === 'ready' ? verdict.containerId : '';
+      const before = this.#containers.get(uid) ?? id;
+      this.#containers.set(uid, id);
+      const end = lastEndOf(ready);
+      if (end && before !== id && !last) onNotice(end);
+      return id;
     } catch (error) {
       if (signal.aborted && last) throw unavailable(last.reason, last.message, error);
       throw error;
     }
-  }
-
-  /** The id of the running container. Tells why it is not the one of before, which nothing else may have been there to see. */
-  #noteContainer(owner: SandboxOwner, uid: string, pod: Pod): string {
-    const verdict = this.#readiness.of(pod);
-    const id = verdict.state === 'ready' ? verdict.containerId : '';
-    const before = this.#containers.get(uid);
-    this.#containers.set(uid, id);
-    const end = before === undefined || before === id ? undefined : lastEndOf(pod);
-    if (end) this.#options.onNotice?.(owner, end);
-    return id;
   }
 
   async #read(place: Place, signal: AbortSignal): Promise<Pod | undefined> {
