@@ -274,7 +274,7 @@ export type AgentSessionSpec = {
       networkBlockAll?: boolean;
     };
   };
-  /** Messages to the session, in the order in which they were sent. Append only; at most 6 may be longer than 2048 bytes. */
+  /** Messages to the session, in the order in which they were sent. Append only. At most 6 may be longer than 2048 bytes. */
   inputs?: {
     /** Identifies the message within the session. */
     id: string;
