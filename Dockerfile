@@ -11,27 +11,28 @@ FROM node:26-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
 # What only compilers and debuggers read stays out of the image.
-RUN npm ci --omit=dev --include=optional --no-audit --no-fund --loglevel=error \
+RUN npm ci --omit=dev --include=optional --ignore-scripts --no-audit --no-fund --loglevel=error \
  && rm -rf node_modules/node-*/include node_modules/node-*/share \
  && find node_modules -type f '(' -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' ')' -delete
 
 FROM debian:bookworm-slim
-# Node needs libatomic1; tini takes in the processes that commands leave behind.
+# Node needs libatomic1; tini takes in the processes that commands leave behind. /data can be used by root, by the user
+# swe-agent, and by any number that docker run or a cluster gives without a group, but not by commands of sessions.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends bubblewrap ca-certificates git libatomic1 openssh-client ripgrep tini \
- && rm -rf /var/lib/apt/lists/* \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin swe-agent \
- && install -d -m 0755 /data
+ && install -d -m 0775 -o swe-agent -g root /data
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY . .
 # Node keeps what it compiles, so that a start takes half the time.
 ENV NODE_COMPILE_CACHE=/app/.cache/node SWE_AGENT_IN_CONTAINER=true
-RUN sh scripts/node -e "const { flushCompileCache } = await import('node:module'); await import('/app/local/serve.ts'); flushCompileCache(); process.exit()"
+RUN sh scripts/node -e "const { flushCompileCache } = await import('node:module'); for (const file of ['local/serve', 'operator/start', 'api-gateway/start']) await import('/app/' + file + '.ts'); flushCompileCache(); process.exit()"
 # .swe-agent and workspace lie in the working directory.
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["sh", "/app/scripts/node", "/app/scripts/healthcheck.ts"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["sh", "/app/scripts/node", "/app/scripts/healthcheck.ts"]
 ENTRYPOINT ["tini", "--", "sh", "/app/scripts/node"]
 CMD ["/app/local/main.ts"]

@@ -21,6 +21,8 @@ export type ModelScript = readonly ModelReply[] | ((request: SeenRequest) => Mod
 export type ModelServerOptions = ServerRules & {
   /** 0, the default: any free port. */
   port?: number;
+  /** The address to listen on, 127.0.0.1 by default. */
+  host?: string;
   /** How many of the latest requests are kept in `requests`; all by default. */
   keep?: number;
 };
@@ -41,7 +43,7 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   const requests: SeenRequest[] = [];
   const waiting: ((request: SeenRequest) => void)[] = [];
   const prefix = randomBytes(6).toString('hex');
-  const keep = options.keep ?? Number.POSITIVE_INFINITY;
+  const { keep = Number.POSITIVE_INFINITY, host = '127.0.0.1' } = options;
   let count = 0;
 
   const server = createServer((incoming, outgoing) => {
@@ -110,12 +112,12 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+    server.listen(options.port ?? 0, host, resolve);
   });
   const address = server.address();
   if (typeof address !== 'object' || !address) throw new Error('the server has no port');
   return {
-    baseUrl: `http://127.0.0.1:${address.port}/v1`,
+    baseUrl: `http://${host}:${address.port}/v1`,
     requests,
     nextRequest: () => new Promise((resolve) => waiting.push(resolve)),
     close: () =>
