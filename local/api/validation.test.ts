@@ -111,8 +111,8 @@ const refused: readonly [what: string, spec: Json, problems: readonly string[]][
   ],
   [
     'too many properties where any are allowed',
-    { sandbox: { affinity: { podAffinity: { a: 1, b: 2, c: 3 } } } },
-    ['spec.sandbox.affinity.podAffinity: Too many: 3: must have at most 2 items', unchecked],
+    { sandbox: { resources: { limits: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`r${index}`, 1])) } } },
+    ['spec.sandbox.resources.limits: Too many: 17: must have at most 16 items', unchecked],
   ],
 ];
 
