@@ -10,19 +10,17 @@ import { redactUrl } from '../sandbox/git/repository-url.ts';
 import { type Action, record } from './action.ts';
 import { baseline } from './baseline.ts';
 import { failedChecks, failureReport, nothingToMend, runNextCheck } from './checks.ts';
-import { converse, told } from './converse.ts';
-import type { ConversationRole } from './event-parts.ts';
+import { converse } from './converse.ts';
 import type { EventBody } from './events.ts';
 import { evidenceInWords, verified, whyUnverified } from './evidence.ts';
 import { applied, pending, steers } from './inputs.ts';
 import type { Intent } from './intent.ts';
 import { limitsToWarnOf, reachedLimit } from './limits.ts';
+import { finished, paused, suspend, waitForUser } from './resting.ts';
 import {
   beginIteration,
   CHANGES_REQUESTED,
   endConversation,
-  halfDone,
-  keepWork,
   replanned,
   replannedFrom,
   roundsExhausted,
@@ -97,92 +95,6 @@ function receiveInputs(state: SessionState, intent: Intent): Action | undefined 
   }));
   if (intent.cancelled) events.push({ type: 'input.applied', ids: fresh.map((input) => input.id), as: 'refused' });
   return record(...events);
-}
-
-/** A finished session rests until a message reopens it. */
-function finished(state: SessionState): Action | undefined {
-  if (!state.finished) return undefined;
-  const inputs = pending(state);
-  if (inputs.length === 0 || state.finished.outcome === 'Cancelled') return { do: 'idle' };
-  if (halfDone(state)) return record(...endConversation(state, 'replanned'), keepWork('NewInput'));
-  return record(
-    ...endConversation(state, 'replanned'),
-    applied(inputs, 'goal'),
-    state.base
-      ? { type: 'phase.entered', phase: 'Planning', reason: 'NewInput', message: 'A message changed the goal; planning again.' }
-      : { type: 'phase.entered', phase: 'Provisioning', reason: 'NewInput', message: 'A message came; trying again.' },
-  );
-}
-
-function paused(state: SessionState, intent: Intent): Action | undefined {
-  const { pause } = state;
-  if (!pause) return undefined;
-  if (intent.suspend) return { do: 'idle' };
-  const { question, conversation } = state;
-  const answer = pause.reason === 'Stuck' && question ? pending(state).find((one) => one.answerTo === question.id) : undefined;
-  if (answer && question && conversation) {
-    // Who asked is told at once, in whatever phase: this is what it waits for.
-    return record(
-      { type: 'question.answered', id: question.id, inputId: answer.id },
-      { type: 'session.resumed', resumeCounter: intent.resume },
-      told(conversation, [answer]),
-      applied([answer], 'answer'),
-    );
-  }
-  const resumed =
-    intent.resume > pause.resumeCounter ||
-    pause.reason === 'Suspended' ||
-    (pause.reason === 'LimitReached' && !reachedLimit(state, intent));
-  return resumed ? record({ type: 'session.resumed', resumeCounter: intent.resume }) : { do: 'idle' };
-}
-
-function suspend(_state: SessionState, intent: Intent): Action | undefined {
-  if (!intent.suspend) return undefined;
-  return record({ type: 'session.paused', reason: 'Suspended', message: 'Suspended by the user.', resumeCounter: intent.resume });
-}
-
-function waitForUser(state: SessionState, intent: Intent): Action | undefined {
-  if (state.phase !== 'WaitingForUser') return undefined;
-  const inputs = pending(state);
-  if (state.question) {
-    const { question, conversation } = state;
-    const answer = inputs.find((input) => input.answerTo === question.id);
-    const call = conversation?.openCalls.find((one) => one.id === question.callId);
-    if (answer && conversation && call) {
-      return record(
-        { type: 'question.answered', id: question.id, inputId: answer.id },
-        applied([answer], 'answer'),
-        {
-          type: 'tool.finished',
-          conversation: conversation.id,
-          callId: call.id,
-          name: call.name,
-          outcome: 'ok',
-          result: `The user answered: ${answer.message}`,
-          durationMs: 0,
-        },
-        { type: 'phase.entered', phase: phaseOf(conversation.role), reason: 'Answered', message: 'The question was answered.' },
-      );
-    }
-  }
-  if (inputs.length > 0) {
-    const { question } = state;
-    const answered: EventBody[] = question ? [{ type: 'question.answered', id: question.id, inputId: inputs[0]?.id ?? '' }] : [];
-    if (halfDone(state)) return record(...answered, ...endConversation(state, 'replanned'), keepWork('Feedback'));
-    return record(...endConversation(state, 'replanned'), ...answered, applied(inputs, 'goal'), {
-      type: 'phase.entered',
-      phase: 'Planning',
-      reason: 'Feedback',
-      message: 'Planning again with the feedback.',
-    });
-  }
-  if (!state.question && state.plan && intent.approvedPlan === state.plan.revision) {
-    return record(
-      { type: 'plan.approved', revision: state.plan.revision, by: intent.author },
-      ...beginIteration(state, 'PlanApproved', 'The plan was approved.'),
-    );
-  }
-  return { do: 'idle' };
 }
 
 function limits(state: SessionState, intent: Intent): Action | undefined {
@@ -300,8 +212,4 @@ function publish(state: SessionState): Action | undefined {
   const verdict = known ? 'Reviewed, and the checks passed.' : `Reviewed. ${whyUnverified(state)}`;
   const message = `${verdict} ${evidenceInWords(state)}`.trimEnd();
   return record({ type: 'session.finished', outcome: 'Completed', reason: known ? 'Verified' : 'Unverified', message });
-}
-
-function phaseOf(role: ConversationRole): 'Planning' | 'Programming' | 'Reviewing' {
-  return ({ planner: 'Planning', programmer: 'Programming', reviewer: 'Reviewing' } as const)[role];
 }

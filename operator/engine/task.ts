@@ -6,15 +6,14 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { AgentSession } from '../api/resources.ts';
-import { sleep } from '../clock.ts';
 import { describeError } from '../logger.ts';
-import { openSandbox } from '../sandbox/commands.ts';
-import { type Sandbox, SandboxFencedError } from '../sandbox/sandbox.ts';
+import { SandboxFencedError } from '../sandbox/sandbox.ts';
 import { SandboxLostError, type SandboxOwner } from '../sandbox/transport.ts';
 import type { Action } from './action.ts';
 import type { ActionContext } from './actions/context.ts';
-import { endProcesses, endsSession } from './actions/end-processes.ts';
+import { endsSession } from './actions/end-processes.ts';
 import { perform } from './actions/perform.ts';
+import { Connection } from './connection.ts';
 import { decide } from './decide.ts';
 import type { EventBody } from './events.ts';
 import { delayAfter, type Fault, faultOf, MAX_TRIES, troubleOf } from './faults.ts';
@@ -30,6 +29,7 @@ import { URGENT } from './session-tasks.ts';
 import { INITIAL_STATE, type SessionState } from './state.ts';
 import { TextStore } from './text.ts';
 import { limitTime } from './time-limit.ts';
+import { Waits } from './waits.ts';
 
 /** Why a task ended: nothing left to do until the object changes, told to, or not ours any more. */
 export type TaskEnd = 'idle' | 'stopped' | 'lost';
@@ -47,8 +47,8 @@ export class SessionTask {
   #observed = 0;
   /** When this owner began, in ms since 1970. */
   #since = 0;
-  #waiting: Waiting | undefined;
-  #sandbox: Sandbox | undefined;
+  readonly #waits: Waits;
+  readonly #connection: Connection;
   #seen = { conversation: '', files: new Map<string, string>() };
   /** Aborts the running action; renewed for each. */
   #action = new AbortController();
@@ -57,8 +57,6 @@ export class SessionTask {
   #tries = 0;
   /** Looks anew at how long the running action may take. */
   #limitChanged: () => void = () => undefined;
-  /** Resolves when the object changed. */
-  #changed = Promise.withResolvers<void>();
   readonly ended: Promise<TaskEnd>;
 
   constructor(session: AgentSession, deps: EngineDeps, onChange: (urgent: boolean) => void) {
@@ -70,9 +68,11 @@ export class SessionTask {
       name: session.metadata.name,
       namespace: session.metadata.namespace ?? 'default',
     };
+    this.#waits = new Waits(this.#stop.signal, () => onChange(true));
+    this.#connection = new Connection(deps, this.#owner);
     this.#texts = new TextStore(deps.blobs, this.#owner.uid, {
       signal: this.#stop.signal,
-      tell: (message) => this.#wait(message === undefined ? undefined : { reason: 'StorageUnavailable', message }),
+      tell: (message) => this.#waits.show(message === undefined ? undefined : { reason: 'StorageUnavailable', message }),
     });
     setMaxListeners(0, this.#stop.signal);
     this.ended = this.#run();
@@ -84,7 +84,7 @@ export class SessionTask {
   }
 
   get waiting(): Waiting | undefined {
-    return this.#waiting;
+    return this.#waits.shown;
   }
 
   /** The generation of the object up to which everything was taken into account. */
@@ -96,7 +96,7 @@ export class SessionTask {
   update(session: AgentSession): void {
     const before = this.#session;
     this.#session = session;
-    this.#changed.resolve();
+    this.#waits.changed();
     this.#limitChanged();
     const kind = interruptedBy(before, session, this.#doing);
     if (kind) this.#action.abort(new Interrupt(kind));
@@ -106,7 +106,7 @@ export class SessionTask {
   stop(kind: 'stopping' | 'deleted' | 'released'): void {
     this.#stop.abort(new Interrupt(kind));
     this.#action.abort(new Interrupt(kind));
-    this.#changed.resolve();
+    this.#waits.changed();
   }
 
   async #run(): Promise<TaskEnd> {
@@ -116,7 +116,7 @@ export class SessionTask {
       const claim = await claimSession(
         this.#deps,
         () => this.#session,
-        (waiting) => this.#wait(waiting),
+        (waiting) => this.#waits.show(waiting),
         this.#stop.signal,
       );
       this.#since = this.#deps.now();
@@ -141,7 +141,7 @@ export class SessionTask {
         return 'lost';
       }
       logger.error('the session cannot go on here', { uid, error: describeError(error) });
-      this.#wait({ reason: troubleOf(error), message: describeError(error) });
+      this.#waits.show({ reason: troubleOf(error), message: describeError(error) });
       return 'lost';
     }
   }
@@ -151,7 +151,7 @@ export class SessionTask {
     // What an ended task still shows does without the conversation; whoever goes on with it reads the log.
     this.#texts.forget();
     if (this.#state.conversation) this.#state = { ...this.#state, conversation: undefined };
-    const released = await Promise.allSettled([this.#sandbox?.close(), this.#deps.log.release(claim)]);
+    const released = await Promise.allSettled([this.#connection.forget(), this.#deps.log.release(claim)]);
     for (const one of released) {
       if (one.status === 'rejected')
         this.#deps.logger.warn('cannot let go of the session', { uid: claim.uid, error: describeError(one.reason) });
@@ -169,7 +169,7 @@ export class SessionTask {
         this.#state = state;
         this.#onChange(events.some((event) => URGENT.has(event.type)));
       },
-      onUnavailable: (message) => this.#wait(message === undefined ? undefined : { reason: 'LogUnavailable', message }),
+      onUnavailable: (message) => this.#waits.show(message === undefined ? undefined : { reason: 'LogUnavailable', message }),
     });
     const flush = () => recorder.flush(this.#stop.signal);
     for (;;) {
@@ -177,7 +177,7 @@ export class SessionTask {
         if (endsCommands(this.#stop.signal.reason)) await recorder.flush(AbortSignal.timeout(2_000));
         return 'stopped';
       }
-      this.#changed = Promise.withResolvers<void>();
+      this.#waits.watch();
       const session = this.#session;
       const intent = this.#intent(session);
       const action = decide(recorder.state, intent);
@@ -185,12 +185,12 @@ export class SessionTask {
       if (action.do === 'idle') {
         await flush();
         if (session !== this.#session) continue;
-        this.#wait(undefined);
+        this.#waits.show(undefined);
         this.#onChange(true);
         return 'idle';
       }
       if (action.do === 'record') {
-        if (endsSession(action.events)) await this.#endProcesses(recorder.state);
+        if (endsSession(action.events)) await this.#connection.endProcesses(recorder.state);
         recorder.emit(...action.events);
         continue;
       }
@@ -229,15 +229,9 @@ export class SessionTask {
       },
       emit: (...events: EventBody[]) => recorder.emit(...events),
       flush: () => recorder.flush(this.#stop.signal),
-      sandbox: () => this.#connect(recorder.state, epoch),
-      adopt: async (sandbox) => {
-        await this.#sandbox?.close();
-        this.#sandbox = sandbox;
-      },
-      forget: async () => {
-        await this.#sandbox?.close();
-        this.#sandbox = undefined;
-      },
+      sandbox: () => this.#connection.open(recorder.state, this.#session.spec.sandbox ?? {}, epoch, this.#action.signal),
+      adopt: (sandbox) => this.#connection.adopt(sandbox),
+      forget: () => this.#connection.forget(),
     };
     using limit = limitTime(
       () => timeLeftMs(recorder.state, this.#intent(this.#session)) + TIME_SLACK_MS,
@@ -249,7 +243,7 @@ export class SessionTask {
       await perform(action, context);
       // A sandbox that can be made but not used is no progress.
       if (action.do !== 'provision') this.#tries = 0;
-      if (this.#waiting) this.#wait(undefined);
+      this.#waits.show(undefined);
     } catch (error) {
       await this.#failed(error, recorder, intent);
     } finally {
@@ -261,8 +255,7 @@ export class SessionTask {
   async #failed(error: unknown, recorder: Recorder, intent: Intent): Promise<void> {
     if (error instanceof Interrupt || this.#action.signal.aborted) return;
     if (error instanceof SandboxLostError) {
-      await this.#sandbox?.close();
-      this.#sandbox = undefined;
+      await this.#connection.forget();
       recorder.emit({ type: 'sandbox.lost', sandboxUid: recorder.state.sandbox?.uid ?? '', message: error.message });
       const { message } = error;
       // Once may happen, and is mended at once.
@@ -274,7 +267,7 @@ export class SessionTask {
     if (!fault) throw error;
     const { kind, reason, message } = fault;
     if (kind === 'final') {
-      await this.#endProcesses(recorder.state);
+      await this.#connection.endProcesses(recorder.state);
       recorder.emit({ type: 'session.finished', outcome: 'Failed', reason, message });
       return;
     }
@@ -293,44 +286,13 @@ export class SessionTask {
     }
     const delay = delayAfter(this.#tries, this.#deps.firstRetryMs);
     this.#deps.logger.warn('an action could not be done; trying again', { uid: this.#owner.uid, reason, error: message });
-    this.#wait({ reason, message, retryAt: this.#deps.now() + delay });
-    await this.#pauseFor(delay);
-  }
-
-  async #endProcesses(state: SessionState): Promise<void> {
-    await this.#sandbox?.close();
-    this.#sandbox = undefined;
-    await endProcesses(state, this.#owner, this.#deps);
-  }
-
-  async #connect({ sandbox: known }: SessionState, epoch: number): Promise<Sandbox> {
-    if (this.#sandbox) return this.#sandbox;
-    const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
-    const handle = await transport?.find(this.#owner, this.#session.spec.sandbox ?? {}, this.#action.signal);
-    if (!handle) throw new SandboxLostError('the sandbox is gone');
-    if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
-    const sandbox = await openSandbox(handle, { epoch, signal: this.#action.signal });
-    this.#sandbox = sandbox;
-    return sandbox;
+    this.#waits.show({ reason, message, retryAt: this.#deps.now() + delay });
+    await this.#waits.during(delay);
   }
 
   async #pause(action: Action & { do: 'wait' }, now: number, timeLeft: number): Promise<void> {
-    this.#wait({ reason: action.reason, message: action.message, retryAt: action.until });
-    await this.#pauseFor(Math.min(Math.max(0, action.until - now), timeLeft + TIME_SLACK_MS));
-    this.#wait(undefined);
-  }
-
-  /** Until the time is over, the object changed or the task is stopped. */
-  async #pauseFor(ms: number): Promise<void> {
-    const timer = new AbortController();
-    const signal = AbortSignal.any([timer.signal, this.#stop.signal]);
-    await Promise.race([sleep(ms, signal).catch(() => undefined), this.#changed.promise]);
-    timer.abort();
-  }
-
-  #wait(waiting: Waiting | undefined): void {
-    if (!waiting && !this.#waiting) return;
-    this.#waiting = waiting;
-    this.#onChange(true);
+    this.#waits.show({ reason: action.reason, message: action.message, retryAt: action.until });
+    await this.#waits.during(Math.min(Math.max(0, action.until - now), timeLeft + TIME_SLACK_MS));
+    this.#waits.show(undefined);
   }
 }

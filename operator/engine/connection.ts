@@ -1,0 +1,50 @@
+/** A session's hold on its sandbox: opened when it is first needed, kept between actions, and found anew after it was let go. */
+import { openSandbox } from '../sandbox/commands.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { SandboxLostError, type SandboxOwner, type SandboxSpec } from '../sandbox/transport.ts';
+import { endProcesses } from './actions/end-processes.ts';
+import type { EngineDeps } from './ports.ts';
+import type { SessionState } from './state.ts';
+
+export class Connection {
+  readonly #deps: EngineDeps;
+  readonly #owner: SandboxOwner;
+  #sandbox: Sandbox | undefined;
+
+  constructor(deps: EngineDeps, owner: SandboxOwner) {
+    this.#deps = deps;
+    this.#owner = owner;
+  }
+
+  /**
+   * The sandbox that the state knows, connected.
+   * @throws SandboxLostError when it is gone or another is in its place; SandboxFencedError | SandboxUnavailableError
+   */
+  async open({ sandbox: known }: SessionState, spec: SandboxSpec, epoch: number, signal: AbortSignal): Promise<Sandbox> {
+    if (this.#sandbox) return this.#sandbox;
+    const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
+    const handle = await transport?.find(this.#owner, spec, signal);
+    if (!handle) throw new SandboxLostError('the sandbox is gone');
+    if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
+    this.#sandbox = await openSandbox(handle, { epoch, signal });
+    return this.#sandbox;
+  }
+
+  /** Takes a sandbox into use, in place of the one before. */
+  async adopt(sandbox: Sandbox): Promise<void> {
+    await this.#sandbox?.close();
+    this.#sandbox = sandbox;
+  }
+
+  /** Lets it go; commands go on. */
+  async forget(): Promise<void> {
+    await this.#sandbox?.close();
+    this.#sandbox = undefined;
+  }
+
+  /** Lets it go, and ends what runs in it. */
+  async endProcesses(state: SessionState): Promise<void> {
+    await this.forget();
+    await endProcesses(state, this.#owner, this.#deps);
+  }
+}
