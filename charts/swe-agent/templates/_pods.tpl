@@ -60,6 +60,7 @@ topologySpreadConstraints:
 {{- define "swe-agent.probes" -}}
 startupProbe:
   httpGet: {path: /healthz, port: probes}
+  initialDelaySeconds: 1
   periodSeconds: 1
   timeoutSeconds: 2
   failureThreshold: 60

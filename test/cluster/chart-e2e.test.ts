@@ -1,0 +1,266 @@
+/**
+ * The image installed on a cluster by both ways, with sessions in it: the chart from install to uninstall, and the plain
+ * recipe of the user guide. The image has to be there: `docker build -t swe-agent .`, and test/cluster/import.sh.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { CHART } from '../../scripts/plain-manifest.ts';
+import { eventually, patience } from '../support/eventually.ts';
+import { git } from '../support/git-repository.ts';
+import { bash, greet } from '../support/scripted-sessions.ts';
+import { containerOf, describeWithHelm, type Manifest } from './charts.ts';
+import { describeOnCluster, type TestCluster } from './cluster.ts';
+import { GIT_TOKEN, Outside } from './outside.ts';
+import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
+import { TestRelease } from './releases.ts';
+
+const SESSION_MS = 120_000;
+const LONG_MS = 6 * SESSION_MS;
+
+describeOnCluster('the image on a cluster', (cluster) => {
+  const image = imageOn(cluster);
+  const address = cluster.hostAddress;
+  const missing =
+    image === undefined
+      ? 'the image swe-agent is not on the cluster'
+      : address === undefined
+        ? 'E2E_HOST_ADDRESS is not set'
+        : undefined;
+  if (missing !== undefined || image === undefined || address === undefined) {
+    console.warn(`the tests of the image on a cluster are skipped: ${missing}`);
+    describe.skip('installed', () => it('needs its image', () => undefined));
+    return;
+  }
+  const [, repository = '', tag = ''] = /^(.*):([^:]+)$/.exec(image) ?? [];
+
+  describeWithHelm('installed by the chart', (helm) => {
+    it(
+      'is tested, upgraded while a session works, rolled back, and uninstalled with nothing left behind',
+      async () => {
+        await importPodImages(cluster);
+        await using release = await TestRelease.open(cluster, helm);
+        await using outside = await Outside.open(address, join(release.folder, 'repositories'));
+        const values = join(release.folder, 'values.json');
+        await configure(release, outside);
+        const small = { requests: { cpu: '10m', memory: '64Mi' } };
+        const mounted = {
+          volumes: [{ name: 'ca', configMap: { name: 'ca' } }],
+          volumeMounts: [{ name: 'ca', mountPath: '/etc/test' }],
+        };
+        writeFileSync(
+          values,
+          JSON.stringify({
+            image: { repository, tag },
+            operator: { resources: small, env: [{ name: 'GIT_SSL_CAINFO', value: '/etc/test/ca.pem' }], ...mounted },
+            gateway: { resources: small },
+            sandbox: { image: 'python:3.12-slim', toolboxImage: TOOLBOX_IMAGE, defaults: { resources: small } },
+            redis: { image: { tag: '7' }, resources: small, persistence: { keep: false, size: '1Gi' } },
+            credentials: { existingSecret: 'swe-agent-secrets' },
+            git: { tokenHosts: [outside.gitHost] },
+            model: { name: 'scripted-stand-in', openaiBaseUrl: outside.modelUrl },
+          }),
+        );
+        const older = join(release.folder, 'older');
+        cpSync(CHART, older, { recursive: true });
+        const chart = join(older, 'Chart.yaml');
+        writeFileSync(chart, readFileSync(chart, 'utf8').replace('version: 0.1.0', 'version: 0.0.9'));
+        await release.install(older, `--values=${values}`, '--wait');
+        expect(await release.helm('test', release.name, '--timeout=120s')).toMatchObject({ code: 0 });
+
+        // With a token of the cluster, whose rights decide.
+        await release.ask('create', 'serviceaccount', 'ada');
+        const token = (await release.ask('create', 'token', 'ada')).trim();
+        const { url, folder } = await outside.repository('greeter');
+        const waiting = 'echo run >>$HOME/runs; until [ -e $HOME/go ]; do sleep 0.1; done';
+        const goal = outside.model.on('Greet across an upgrade', { work: [bash(waiting), ...greet] });
+        const id = await throughGateway(release, 'agents-swe-agent', async (base) => {
+          const asked = () => call(base, '/agent/sessions', { token, body: { goal, repo_url: url } });
+          expect(await asked()).toMatchObject({ status: 403 });
+          await release.ask('create', 'rolebinding', 'ada', '--clusterrole=edit', `--serviceaccount=${release.namespace}:ada`);
+          const { answer } = await eventually('the right to be known', async () => {
+            const tried = await asked();
+            return tried.status === 201 ? tried : undefined;
+          });
+          return String(answer.session_id);
+        });
+        const inPod = (script: string) => release.kubectl('exec', `${id}-sandbox`, '--', 'sh', '-c', script);
+        await eventually('the command', async () => (await inPod('cat /workspace/home/runs')).out === 'run\n', SESSION_MS);
+
+        await release.install(
+          CHART,
+          `--values=${values}`,
+          '--wait',
+          '--set=operator.podAnnotations.again=yes,gateway.podAnnotations.again=yes',
+        );
+        await inPod('touch /workspace/home/go');
+        await finished(release, id);
+        expect((await inPod('cat /workspace/home/runs')).out).toBe('run\n');
+        const session = JSON.parse(await release.ask('get', 'agentsession', id, '-o', 'json'));
+        expect(session).toMatchObject({
+          spec: { author: `system:serviceaccount:${release.namespace}:ada` },
+          status: { phase: 'Completed', result: { verified: true } },
+        });
+        expect(await git(folder, 'show', `${session.status.result.branch}:greeting.txt`)).toBe('hello');
+
+        expect(await release.helm('rollback', release.name, '1', '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
+        await release.apply(sessionOf(release, 'after', outside.model.on('Greet after a rollback'), url));
+        await finished(release, 'after');
+
+        await release.ask('delete', 'agentsessions', '--all', '--timeout=60s');
+        expect(await release.helm('uninstall', release.name, '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
+        await eventually('the end of all objects', async () => (await release.left()).length === 0, SESSION_MS);
+        expect(await release.ask('get', 'pods,networkpolicies,persistentvolumeclaims', '-o', 'name')).toBe('');
+      },
+      LONG_MS,
+    );
+
+    it(
+      'works by the plain recipe of the user guide, beside the rights that the guide shows',
+      async () => {
+        await importPodImages(cluster);
+        await using release = await TestRelease.open(cluster, helm);
+        await using outside = await Outside.open(address, join(release.folder, 'repositories'));
+        await configure(release, outside);
+        const objects = edited(image, outside, release.namespace);
+        const list = (items: readonly object[]) => ({ apiVersion: 'v1', kind: 'List', items });
+        // They are there already where other tests were.
+        const definitions = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
+        await release.apply(list(definitions), '--server-side', '--force-conflicts');
+        await release.apply(list(objects.filter((object) => !definitions.includes(object))), '-n', release.namespace);
+        await release.apply(list(rightsOfTheGuide(release.namespace)));
+        await release.ask('rollout', 'status', 'deployment/swe-agent', '--timeout=60s');
+        const { url, folder } = await outside.repository('plain');
+        const goal = outside.model.on('Greet by the plain recipe');
+        const id = await throughGateway(release, 'swe-agent', async (base) => {
+          const { answer } = await call(base, '/agent/tasks', { body: { goal, repo_url: url } });
+          return String(answer.task_id);
+        });
+        await finished(release, id);
+        const result = await throughGateway(
+          release,
+          'swe-agent',
+          async (base) => (await call(base, `/agent/tasks/${id}`)).answer,
+        );
+        expect(result).toMatchObject({
+          status: 'COMPLETED',
+          logs: expect.arrayContaining(['Starting task...', 'Cloning repo...']),
+        });
+        const branches = await git(folder, 'branch', '--list', 'swe-agent/*', '--format=%(refname:short)');
+        expect(await git(folder, 'show', `${branches.split('\n')[0]}:greeting.txt`)).toBe('hello');
+        await release.ask('delete', 'agentsessions', '--all', '--timeout=60s');
+        await eventually(
+          'the end of the Pod',
+          async () => (await release.ask('get', 'pods', '-o', 'name')).split('\n').length === 2,
+        );
+      },
+      LONG_MS,
+    );
+  });
+});
+
+/** The image of this name that the nodes have. */
+function imageOn({ kubeconfig }: TestCluster): string | undefined {
+  const args = ['--kubeconfig', kubeconfig, 'get', 'nodes', '-o', 'jsonpath={.items[*].status.images[*].names}'];
+  const { stdout } = spawnSync('kubectl', args, { encoding: 'utf8' });
+  return /"((?:docker\.io\/library\/|localhost\/)?swe-agent:[\w.-]+)"/.exec(stdout ?? '')?.[1];
+}
+
+/** The keys as the guide says, and the git server's authority. */
+async function configure(release: TestRelease, outside: Outside): Promise<void> {
+  const keys = { 'openai-api-key': 'scripted-stand-in', 'google-api-key': 'none', 'git-token': GIT_TOKEN };
+  const literals = Object.entries(keys).map(([key, value]) => `--from-literal=${key}=${value}`);
+  await release.ask('create', 'secret', 'generic', 'swe-agent-secrets', ...literals);
+  await release.ask('create', 'configmap', 'ca', `--from-literal=ca.pem=${outside.authority}`);
+}
+
+/** k8s/deployment.yaml as somebody edits it whose images, model and git server are these. */
+function edited(image: string, outside: Outside, namespace: string): Manifest[] {
+  const text = readFileSync(join(CHART, '../../k8s/deployment.yaml'), 'utf8')
+    .replace('image: "swe-agent:latest"', `image: "${image}"`)
+    .replace('value: "swe-agent-toolbox:latest"', `value: "${TOOLBOX_IMAGE}"`)
+    .replace('value: "github.com"', `value: "${outside.gitHost}"`)
+    .replaceAll(/namespace: default\b/g, `namespace: ${namespace}`);
+  const objects = parseAllDocuments(text).map((document): Manifest => document.toJS());
+  const own = { OPENAI_BASE_URL: outside.modelUrl, MODEL_NAME: 'scripted-stand-in', GIT_SSL_CAINFO: '/etc/test/ca.pem' };
+  containerOf(objects, 'swe-agent').env.push(...Object.entries(own).map(([name, value]) => ({ name, value })));
+  for (const object of objects) if (isDeployment(object)) mountAuthority(object);
+  return objects;
+}
+
+type Deployment = Manifest & { spec: { template: { spec: { volumes: object[]; containers: { volumeMounts: object[] }[] } } } };
+
+function isDeployment(object: Manifest): object is Deployment {
+  return object.kind === 'Deployment';
+}
+
+function mountAuthority({ spec }: Deployment): void {
+  const pod = spec.template.spec;
+  pod.volumes.push({ name: 'ca', configMap: { name: 'ca' } });
+  for (const { volumeMounts } of pod.containers) volumeMounts.push({ name: 'ca', mountPath: '/etc/test' });
+}
+
+/** rbac.yaml of the guide, in this namespace. */
+function rightsOfTheGuide(namespace: string): object[] {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const verbs = ['create', 'get', 'list', 'watch', 'delete'];
+  const rules = [{ apiGroups: [''], resources: ['pods', 'pods/exec', 'pods/log'], verbs }];
+  const roleRef = { kind: 'Role', name: 'swe-agent-manager', apiGroup: 'rbac.authorization.k8s.io' };
+  const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace }];
+  return [
+    { apiVersion, kind: 'Role', metadata: { name: 'swe-agent-manager', namespace }, rules },
+    { apiVersion, kind: 'RoleBinding', metadata: { name: 'swe-agent-manager-binding', namespace }, subjects, roleRef },
+  ];
+}
+
+function sessionOf({ namespace }: TestRelease, name: string, goal: string, url: string): object {
+  const spec = { goal, repository: { url } };
+  return { apiVersion: 'sweagent.dev/v1alpha1', kind: 'AgentSession', metadata: { name, namespace }, spec };
+}
+
+/** @throws with what is known of the session when it does not come to its end */
+async function finished(release: TestRelease, name: string): Promise<void> {
+  const wait = ['wait', `agentsession/${name}`, '--for=condition=Finished', '--timeout=20s'];
+  try {
+    await eventually('the session to end', async () => (await release.kubectl(...wait)).code === 0, SESSION_MS);
+  } catch (cause) {
+    const described = await release.kubectl('describe', 'agentsession', name);
+    const logs = await release.kubectl(
+      'logs',
+      '--all-containers',
+      '--prefix',
+      '-l',
+      'app.kubernetes.io/component=operator',
+      '--tail=50',
+    );
+    throw new Error(`the session is not over\n${described.out}\n${logs.out}`, { cause });
+  }
+}
+
+/** Does something with the gateway, which is reached as a user of kubectl reaches it. */
+async function throughGateway<T>(release: TestRelease, service: string, use: (base: string) => Promise<T>): Promise<T> {
+  const forward = release.kube.start(['-n', release.namespace, 'port-forward', `service/${service}`, ':8000']);
+  try {
+    const port = await eventually('the port', () => /Forwarding from 127\.0\.0\.1:(\d+)/.exec(forward.out())?.[1]);
+    return await use(`http://127.0.0.1:${port}`);
+  } finally {
+    forward.stop();
+    await forward.done;
+  }
+}
+
+async function call(
+  base: string,
+  path: string,
+  { token, body }: { token?: string; body?: object } = {},
+): Promise<{ status: number; answer: Record<string, unknown> }> {
+  const response = await fetch(`${base}${path}`, {
+    method: body ? 'POST' : 'GET',
+    headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    signal: patience(),
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, answer: JSON.parse(await response.text()) };
+}
