@@ -32,7 +32,9 @@ export function lease(
     const signal = AbortSignal.any([parent, AbortSignal.timeout(everyMs)]);
     caller.demand(ask, signal).catch((error: unknown) => {
       // That it cannot be asked takes nothing away: the API server may be away for a while.
-      if (error instanceof Error && 'status' in error && (error.status === 401 || error.status === 403)) lost.abort(error);
+      if (!(error instanceof Error && 'status' in error && (error.status === 401 || error.status === 403))) return;
+      clearInterval(timer);
+      lost.abort(error);
     });
   };
   const timer = setInterval(renew, everyMs);

@@ -19,6 +19,8 @@ import type { SessionState } from './state.ts';
 export type Waiting = { reason: string; message: string; retryAt?: number };
 
 const RENEW_MS = CLAIM_TTL_MS / 3;
+/** Between two looks whether another owner gave its claim back, as one does that stops in an orderly way. */
+const LOOK_MS = 1_000;
 /** Between two tries to claim a session whose log is away. */
 const RETRY_MS = 2_000;
 
@@ -42,7 +44,7 @@ export async function claimSession(
     } catch (error) {
       let delay = RETRY_MS;
       if (error instanceof ClaimedError) {
-        delay = Math.max(50, error.expiresAt - now());
+        delay = Math.min(LOOK_MS, Math.max(50, error.expiresAt - now()));
         tell({ reason: 'Claimed', message: 'Another operator worked on the session; waiting for its claim to end.' });
       } else if (error instanceof LogUnavailableError) {
         tell({ reason: 'LogUnavailable', message: error.message });
