@@ -63,11 +63,23 @@ export class SystemProcess {
     return this.#said.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []));
   }
 
-  /** Waits until it has said something. @throws with all it said when it ends before */
-  async says(message: string): Promise<LogLine> {
-    const said = await eventually(`"${message}"`, () => this.lines.find((line) => line.message === message) ?? this.#over);
-    if (typeof said === 'string') throw new Error(`the process ended with ${said}\n${this.#said}`);
-    return said;
+  /** Waits until it has logged this message. @throws with all it said when it ends before */
+  async logs(message: string): Promise<LogLine> {
+    return this.#waitFor(`"${message}"`, () => this.lines.find((line) => line.message === message));
+  }
+
+  /** Waits until it has said what matches, and resolves with the first group. @throws as `logs` */
+  async says(pattern: RegExp): Promise<string> {
+    return this.#waitFor(String(pattern), () => pattern.exec(this.#said)?.[1]);
+  }
+
+  async #waitFor<T>(what: string, look: () => T | undefined): Promise<T> {
+    const found = await eventually(what, () => {
+      const value = look();
+      return value === undefined ? this.#over !== undefined && {} : { value };
+    });
+    if ('value' in found) return found.value;
+    throw new Error(`the process ended with ${this.#over}\n${this.#said}`);
   }
 
   /** Ends it as Kubernetes does, and resolves with its exit code and how long it took, in milliseconds. */
@@ -205,7 +217,7 @@ export class Installation implements AsyncDisposable {
   /** Starts operator/main.ts; resolves once it works on sessions. */
   async operator(name = 'operator', changes: Record<string, string> = {}): Promise<SystemProcess> {
     const started = this.run('operator/main.ts', { ...this.operatorEnvironment(name), ...changes });
-    await started.says('sessions are worked on');
+    await started.logs('sessions are worked on');
     return started;
   }
 
@@ -227,7 +239,7 @@ export class Installation implements AsyncDisposable {
   /** Starts api-gateway/main.ts. @returns where it is as well */
   async gateway(changes: Record<string, string> = {}): Promise<{ process: SystemProcess; url: string; probes: string }> {
     const started = this.run('api-gateway/main.ts', { ...this.environment('gateway'), ...changes });
-    const { api, probes } = await started.says('the gateway is up');
+    const { api, probes } = await started.logs('the gateway is up');
     return { process: started, url: String(api), probes: String(probes) };
   }
 

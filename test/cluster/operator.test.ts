@@ -102,15 +102,15 @@ describeOnCluster('an installation on a cluster', (cluster) => {
       const inPod = (script: string) => installation.kube('exec', 'handed-sandbox', '--', 'sh', '-c', script);
       await eventually('the command', async () => (await inPod('cat /workspace/home/runs')).out === 'run\n', SESSION_MS);
       const second = await installation.operator('operator-2');
-      const next = (await second.says('the operator is up')).holder;
+      const next = (await second.logs('the operator is up')).holder;
       const uid = await installation.read('agentsession', 'handed', '.metadata.uid');
       const holder = () => installation.redis.admin.hget(`swe-agent:{${uid}}:claim`, 'holder');
-      expect(await holder()).toBe((await operator.says('the operator is up')).holder);
+      expect(await holder()).toBe((await operator.logs('the operator is up')).holder);
       const { code, ms } = await operator.stop();
       // Else it would say that it did not stop in time.
       expect(code).toBe('0');
       console.info(`the operator stopped within ${Math.round(ms)} ms`);
-      expect(await holder()).not.toBe((await operator.says('the operator is up')).holder);
+      expect(await holder()).not.toBe((await operator.logs('the operator is up')).holder);
       await eventually('the next owner', async () => (await holder()) === next);
       await inPod('touch /workspace/home/go');
       await installation.finished('handed');
@@ -124,7 +124,7 @@ describeOnCluster('an installation on a cluster', (cluster) => {
   );
 
   it('says how it is, and what it counts', async () => {
-    const { probes } = await operator.says('the operator is up');
+    const { probes } = await operator.logs('the operator is up');
     const get = (path: string) => fetch(`${probes}${path}`, { signal: patience() });
     expect(await (await get('/readyz')).json()).toEqual({ status: 'ready', checks: { kubernetes: 'ok' } });
     expect((await get('/healthz')).status).toBe(200);
