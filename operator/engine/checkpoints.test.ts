@@ -66,7 +66,9 @@ describe('A sandbox that is lost', () => {
     engine.apply('between', { goal, repository: { url: repository } });
     const state = await engine.until('between', (now) => now.finished !== undefined);
     const [, , lost, look] = model.results(goal);
-    expect(lost).toMatch(/from checkpoint [0-9a-f]{12}: the worktree is as the last step left it, but for files that git ignores/);
+    expect(lost).toMatch(
+      /from checkpoint [0-9a-f]{12}: the worktree is as the last step left it, but for files that git ignores/,
+    );
     expect(lost).toMatch(/installed packages and running processes are gone/);
     expect(look).toContain('hello\nworld\n');
     expect(look).toMatch(/No such file or directory\n\?\? greeting\.txt\n/);
