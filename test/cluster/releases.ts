@@ -41,6 +41,11 @@ export class TestRelease implements AsyncDisposable {
     const levels = ['enforce', 'warn'].map((level) => [`pod-security.kubernetes.io/${level}`, 'restricted']);
     const metadata = { name: release.namespace, labels: Object.fromEntries(levels) };
     await release.apply({ apiVersion: 'v1', kind: 'Namespace', metadata });
+    // Other tests may have deleted them just before.
+    await eventually('the end of definitions that are being deleted', async () => {
+      const path = '-o=jsonpath={.items[*].metadata.deletionTimestamp}';
+      return (await release.kube(['get', 'crd', ...DEFINITIONS, '--ignore-not-found', path])).out.trim() === '';
+    });
     await eventually('the ServiceAccount', async () => (await release.kubectl('get', 'serviceaccount', 'default')).code === 0);
     return release;
   }
