@@ -36,9 +36,11 @@ export function decode(kind: Kind, input: unknown, { mode, duplicates = [], patc
   applyDefaults(metadata, metadataSchema);
   const [wrong] = validate(metadata, metadataSchema, 'metadata');
   if (wrong) throw cannot(unmarshalProblem(wrong, kind));
-  const problems = [...duplicates.map((path) => `duplicate field "${path}"`)];
-  problems.push(...prune(metadata, metadataSchema, 'metadata').map((path) => `unknown field "${path}"`));
-  problems.push(...prune(object, kind.schema).map((path) => `unknown field "${path}"`));
+  const unknown = [...prune(metadata, metadataSchema, 'metadata'), ...prune(object, kind.schema)].sort();
+  const problems = [
+    ...duplicates.map((path) => `duplicate field "${path}"`),
+    ...unknown.map((path) => `unknown field "${path}"`),
+  ];
   if (mode === 'Strict' && problems.length) throw cannot(`strict decoding error: ${problems.join(', ')}`);
   if (!kind.custom) {
     applyDefaults(object, kind.schema);

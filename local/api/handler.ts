@@ -269,7 +269,7 @@ function includeOf(text: string | null): IncludeObject {
 function bookmarkOf(kind: Kind, form: Form, revision: number, annotations?: Record<string, string>): JsonObject {
   const metadata = { resourceVersion: String(revision), ...(annotations && { annotations }) };
   if (form.as === 'Table') {
-    return { kind: 'Table', apiVersion: `meta.k8s.io/${form.version}`, metadata, columnDefinitions: [], rows: [] };
+    return { kind: 'Table', apiVersion: `meta.k8s.io/${form.version}`, metadata, columnDefinitions: null, rows: [] };
   }
   if (form.as === 'PartialObjectMetadata') return { kind: form.as, apiVersion: `meta.k8s.io/${form.version}`, metadata };
   return { kind: kind.resource.kind, apiVersion: apiVersionOf(kind.resource), metadata };

@@ -74,7 +74,7 @@ export function flag(value: string | null): boolean {
 }
 
 function positionOf(object: ApiObject): string {
-  return `${object.metadata.namespace ?? ''}\0${object.metadata.name}`;
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
 function versionOf(text: string): number {

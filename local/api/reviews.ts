@@ -1,4 +1,6 @@
 /** Questions about who one is and what one may: the only user may do everything. */
+
+import { invalidObject } from './api-status.ts';
 import type { ReviewResource } from './discovery.ts';
 import { isObject, type JsonObject } from './json.ts';
 import type { Expected } from './request-body.ts';
@@ -51,8 +53,22 @@ export function answerReview(
         incomplete: false,
       });
     case 'SubjectAccessReview':
+      checkAttributes(review, spec);
       return answer({ allowed: spec.user === user });
     default:
       return answer({ allowed: true });
   }
+}
+
+/** What is asked about has to be named. (One's own reviews come in protobuf, of which nothing is read.) */
+function checkAttributes({ group, version }: ReviewResource, spec: JsonObject): void {
+  if (isObject(spec.resourceAttributes) !== isObject(spec.nonResourceAttributes)) return;
+  throw invalidObject({ group, version, plural: '', kind: '', namespaced: false }, '', [
+    {
+      type: 'invalid',
+      field: 'spec.resourceAttributes',
+      value: null,
+      detail: 'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+    },
+  ]);
 }

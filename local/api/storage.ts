@@ -79,7 +79,7 @@ export class ObjectStore {
     return row && parseStored(string(row.body));
   }
 
-  /** All objects of a bucket, or of one namespace of it, in the order of namespace and name. */
+  /** All objects of a bucket, or of one namespace of it, in the order of `namespace/name`, as etcd has them. */
   list(bucket: string, namespace?: string): ApiObject[] {
     const rows = namespace === undefined ? this.#statements.list.all(bucket) : this.#statements.listIn.all(bucket, namespace);
     return rows.map((row) => parseStored(string(row.body)));
@@ -214,7 +214,7 @@ function prepare(database: DatabaseSync) {
   return {
     range: database.prepare('SELECT min(revision) AS first, max(revision) AS last FROM changes'),
     get: database.prepare('SELECT body FROM objects WHERE bucket = ? AND namespace = ? AND name = ?'),
-    list: database.prepare('SELECT body FROM objects WHERE bucket = ? ORDER BY namespace, name'),
+    list: database.prepare("SELECT body FROM objects WHERE bucket = ? ORDER BY namespace || '/', name"),
     listIn: database.prepare('SELECT body FROM objects WHERE bucket = ? AND namespace = ? ORDER BY name'),
     inNamespace: database.prepare('SELECT bucket, namespace, name FROM objects WHERE namespace = ? ORDER BY bucket, name'),
     collectable: database.prepare('SELECT bucket, namespace, name, body FROM objects WHERE collectable = 1'),
@@ -234,7 +234,7 @@ function prepare(database: DatabaseSync) {
 }
 
 function keyText(object: ApiObject): string {
-  return `${object.metadata.namespace ?? ''}\0${object.metadata.name}`;
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
 function keyOf(row: Record<string, SQLOutputValue>): ObjectKey {

@@ -29,7 +29,7 @@ export function tableOf(
     metadata,
     columnDefinitions:
       options.headers === false
-        ? []
+        ? null
         : columns.map(({ name, type, format = '', description, priority = 0 }) => ({
             name,
             type,

@@ -88,12 +88,24 @@ export function wantedCluster(environment: ClusterEnvironment): TestCluster | { 
   return found;
 }
 
+/**
+ * Where the programs of the built cluster are, for tests that start their own API server from them. Wanted where a cluster
+ * is, and then there, unless E2E_KUBECONFIG spared their build.
+ */
+export function wantedPrograms(environment: ClusterEnvironment): string | { missing: string } {
+  const cluster = wantedCluster(environment);
+  if ('missing' in cluster) return cluster;
+  const bin = join(clusterFolder(environment), 'bin');
+  return existsSync(join(bin, 'kube-apiserver'))
+    ? bin
+    : { missing: `"make cluster-build" was not run (no ${bin}/kube-apiserver)` };
+}
+
 /** The cluster there is, or why there is none in words that say what to do. It starts nothing. */
 export function findCluster(environment: ClusterEnvironment): TestCluster | { missing: string } {
   const own = environment.E2E_KUBECONFIG;
   if (own !== undefined && own !== '') return ownCluster(own, environment);
-  const cache = environment.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const kubeconfig = join(environment.SWE_AGENT_CLUSTER_DIR || join(cache, 'swe-agent-cluster'), 'kubeconfig');
+  const kubeconfig = join(clusterFolder(environment), 'kubeconfig');
   if (!existsSync(kubeconfig))
     return { missing: `there is no cluster: "make cluster-up" brings one up, or E2E_KUBECONFIG names one (no ${kubeconfig})` };
   return {
@@ -110,6 +122,11 @@ export function findCluster(environment: ClusterEnvironment): TestCluster | { mi
       restart: (name) => script('daemon.sh', ['restart', name], DAEMON_TIMEOUT_MS),
     },
   };
+}
+
+function clusterFolder(environment: ClusterEnvironment): string {
+  const cache = environment.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return environment.SWE_AGENT_CLUSTER_DIR || join(cache, 'swe-agent-cluster');
 }
 
 function ownCluster(kubeconfig: string, environment: ClusterEnvironment): TestCluster | { missing: string } {

@@ -23,12 +23,16 @@ export type Answer = {
   body: any;
 };
 
-export type TestApi = EmbeddedApi & {
-  readonly stateDir: string;
+/** Where an API server is, and what it is to be shown: the embedded one or any other. */
+export type ApiAccess = Pick<EmbeddedApi, 'url' | 'caPem' | 'token'>;
+
+export type Wire = {
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Opens a watch and collects its events. */
   watch(path: string, headers?: Record<string, string>): Promise<TestWatch>;
-} & AsyncDisposable;
+};
+
+export type TestApi = EmbeddedApi & Wire & { readonly stateDir: string } & AsyncDisposable;
 
 export type TestWatch = {
   // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of any kind
@@ -51,13 +55,20 @@ export async function testApi(options: Partial<EmbeddedApiOptions> = {}): Promis
   return {
     ...api,
     stateDir,
-    send: (method, path, body, headers) => send(api, method, path, body, headers),
-    watch: (path, headers) => watch(api, path, headers),
+    ...wire(api),
     [Symbol.asyncDispose]: async () => {
       await api.close();
       await folder[Symbol.asyncDispose]();
       if (faults.length) throw new AggregateError(faults, 'the embedded API failed');
     },
+  };
+}
+
+/** Plain requests to an API server, each on a connection of its own. */
+export function wire(api: ApiAccess): Wire {
+  return {
+    send: (method, path, body, headers) => send(api, method, path, body, headers),
+    watch: (path, headers) => watch(api, path, headers),
   };
 }
 
@@ -74,12 +85,12 @@ export function session(name: string, spec: Json = {}, metadata: Json = {}): Jso
 export const mergePatchType = { 'content-type': 'application/merge-patch+json' };
 export const jsonPatchType = { 'content-type': 'application/json-patch+json' };
 
-function options(api: EmbeddedApi, method: string, path: string, headers: Record<string, string>) {
+function options(api: ApiAccess, method: string, path: string, headers: Record<string, string>) {
   return { method, ca: api.caPem, agent: false, headers: { authorization: `Bearer ${api.token}`, ...headers }, path };
 }
 
 async function send(
-  api: EmbeddedApi,
+  api: ApiAccess,
   method: string,
   path: string,
   body?: unknown,
@@ -101,7 +112,7 @@ async function send(
       response.on('error', reject);
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
-        const json = text.startsWith('{') || text.startsWith('[');
+        const json = /[/+]json/.test(response.headers['content-type'] ?? '');
         resolve({ code: response.statusCode ?? 0, headers: response.headers, text, body: json ? JSON.parse(text) : undefined });
       });
     });
@@ -110,7 +121,7 @@ async function send(
   });
 }
 
-async function watch(api: EmbeddedApi, path: string, headers: Record<string, string> = {}): Promise<TestWatch> {
+async function watch(api: ApiAccess, path: string, headers: Record<string, string> = {}): Promise<TestWatch> {
   const events: TestWatch['events'] = [];
   return new Promise((resolve, reject) => {
     const request = httpsRequest(api.url, options(api, 'GET', path, headers), (response) => {

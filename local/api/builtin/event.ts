@@ -65,7 +65,7 @@ export const eventKind: Kind = {
   check: (object, old) => {
     const errors: FieldError[] = [];
     if (!old && !object.eventTime) errors.push(required('eventTime'));
-    return [...errors, ...typeErrors(object, true), ...lengthErrors(object, 'note')];
+    return [...errors, ...typeErrors(object, true), ...lengthErrors(object, 'note', 'message')];
   },
 };
 
@@ -175,7 +175,8 @@ function typeErrors(object: ApiObject, strict: boolean): FieldError[] {
   return known ? [] : [invalid('type', '', `has invalid value: ${String(type)}`)];
 }
 
-function lengthErrors(object: ApiObject, note: string): FieldError[] {
+/** `named`: what a kube-apiserver calls the note in both shapes, since it checks them as one. */
+function lengthErrors(object: ApiObject, note: string, named = note): FieldError[] {
   const limits: readonly [string, number][] = [
     [note, 1024],
     ['reason', 128],
@@ -185,7 +186,7 @@ function lengthErrors(object: ApiObject, note: string): FieldError[] {
   return limits.flatMap(([field, max]): FieldError[] => {
     const value = object[field];
     const long = typeof value === 'string' && value.length > max && (object.eventTime !== null || field === note);
-    return long ? [invalid(field, '', `can have at most ${max} characters`)] : [];
+    return long ? [invalid(field === note ? named : field, '', `can have at most ${max} characters`)] : [];
   });
 }
 
