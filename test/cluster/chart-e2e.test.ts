@@ -126,10 +126,7 @@ describeOnCluster('the image on a cluster', (cluster) => {
         await configure(release, outside);
         const objects = edited(image, outside, release.namespace);
         const list = (items: readonly object[]) => ({ apiVersion: 'v1', kind: 'List', items });
-        // They are there already where other tests were.
-        const definitions = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
-        await release.apply(list(definitions), '--server-side', '--force-conflicts');
-        await release.apply(list(objects.filter((object) => !definitions.includes(object))), '-n', release.namespace);
+        await release.apply(list(objects), '-n', release.namespace);
         await release.apply(list(rightsOfTheGuide(release.namespace)));
         await release.ask('rollout', 'status', 'deployment/swe-agent', '--timeout=60s');
         const { url, folder } = await outside.repository('plain');

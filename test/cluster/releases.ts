@@ -42,10 +42,10 @@ export class TestRelease implements AsyncDisposable {
     const metadata = { name: release.namespace, labels: Object.fromEntries(levels) };
     await release.apply({ apiVersion: 'v1', kind: 'Namespace', metadata });
     // Other tests may have deleted them just before.
-    await eventually('the end of definitions that are being deleted', async () => {
-      const path = '-o=jsonpath={.items[*].metadata.deletionTimestamp}';
-      return (await release.kube(['get', 'crd', ...DEFINITIONS, '--ignore-not-found', path])).out.trim() === '';
-    });
+    for (const name of DEFINITIONS) {
+      const asked = ['get', 'crd', name, '--ignore-not-found', '-o=jsonpath={.metadata.deletionTimestamp}'];
+      await eventually(`the end of ${name}, which is being deleted`, async () => (await release.kube(asked)).out === '');
+    }
     await eventually('the ServiceAccount', async () => (await release.kubectl('get', 'serviceaccount', 'default')).code === 0);
     return release;
   }

@@ -99,14 +99,14 @@
 - name: API_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "swe-agent.tokenSecret" . }}, key: token}}
 {{- end }}
-{{- with include "swe-agent.allowedHosts" . }}
 - name: SWE_AGENT_ALLOWED_HOSTS
-  value: {{ . | quote }}
-{{- end }}
+  value: {{ include "swe-agent.allowedHosts" . | quote }}
 {{- end }}
 
+{{/* Names of the Service with .svc, and those without a dot, are known without being named. */}}
 {{- define "swe-agent.allowedHosts" -}}
-{{- $hosts := .Values.gateway.allowedHosts -}}
+{{- $hosts := list (printf "%s.%s" (include "swe-agent.fullname" .) .Release.Namespace) -}}
+{{- $hosts = concat $hosts .Values.gateway.allowedHosts -}}
 {{- if .Values.gateway.ingress.enabled }}{{ $hosts = concat $hosts .Values.gateway.ingress.hosts }}{{ end -}}
 {{- if .Values.gateway.httpRoute.enabled }}{{ $hosts = concat $hosts .Values.gateway.httpRoute.hostnames }}{{ end -}}
 {{- /* *.example.com is .example.com there. */ -}}
