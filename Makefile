@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test e2e crash check generate bench clean cluster-build cluster-up cluster-down cluster-test docker-up docker-down
+.PHONY: help install run demo test e2e crash check generate bench clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
 
 install = sh scripts/install
 
@@ -20,7 +20,7 @@ test: ## Run all tests but those of `make crash`; ARGS="operator/engine" runs so
 	@$(install) && exec sh scripts/jest $(if $(ARGS),$(ARGS),--testPathIgnorePatterns /node_modules/ '/test/(integration|e2e)/crash\.test\.ts$$')
 
 e2e: ## Run the tests through the doors of the whole system: on this machine, crashes included, and on a cluster
-	@$(install) && exec test/cluster/with.sh sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
+	@$(install) && exec test/cluster/with.sh cluster sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
 
 crash: ## Kill the operator at every write and the whole system in the middle of its work (two minutes)
 	@$(install) && exec sh scripts/jest test/integration/crash.test.ts test/e2e/crash.test.ts
@@ -44,7 +44,10 @@ cluster-down: ## Stop it and leave nothing behind; WIPE=1 forgets its objects as
 	@exec test/cluster/down.sh
 
 cluster-test: ## Run the tests on a cluster: that of E2E_KUBECONFIG, else the built one; ARGS names some of them
-	@$(install) && exec test/cluster/with.sh sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
+	@$(install) && exec test/cluster/with.sh cluster sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
+
+images-test: ## Build the images and run the tests of them: DOCKER_HOST, docker's own engine, or the built one
+	@$(install) && exec test/cluster/with.sh docker sh scripts/jest --runInBand test/images/
 
 docker-up: ## Start a real Docker engine for tests of the images (root on Linux)
 	@$(install) && exec test/cluster/docker.sh up

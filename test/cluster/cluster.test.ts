@@ -197,14 +197,14 @@ describe('a script of the cluster', () => {
   });
 
   it('runs tests all the same where no cluster can be had, but not in CI', async () => {
-    const tried = await asNobody('with.sh', ['echo', 'run']);
+    const tried = await asNobody('with.sh', ['cluster', 'echo', 'run']);
     expect(tried).toMatchObject({ status: 0, stdout: 'run\n' });
     expect(tried.stderr).toContain('so the tests on a cluster are skipped');
-    expect(await asNobody('with.sh', ['echo', 'run'], { CI: 'true' })).toMatchObject({ status: 69, stdout: '' });
+    expect(await asNobody('with.sh', ['cluster', 'echo', 'run'], { CI: 'true' })).toMatchObject({ status: 69, stdout: '' });
   });
 
   it('takes the cluster that E2E_KUBECONFIG names without any right, and says so', async () => {
-    const tried = await asNobody('with.sh', ['sh', '-c', 'echo $CLUSTER_TESTS'], { E2E_KUBECONFIG: '/named' });
+    const tried = await asNobody('with.sh', ['cluster', 'sh', '-c', 'echo $CLUSTER_TESTS'], { E2E_KUBECONFIG: '/named' });
     expect(tried).toEqual({
       status: 0,
       stdout: 'true\n',
