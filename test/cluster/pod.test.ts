@@ -11,7 +11,6 @@ const BROUGHT = /^(HOSTNAME|PYTHON_\w+|GPG_KEY)$/;
 const IMAGES = [
   { name: 'with git and bash', defaults: { image: WITH_GIT_IMAGE }, toolboxImage: undefined },
   { name: 'of python:3.12-slim', defaults: { image: 'python:3.12-slim' }, toolboxImage: TOOLBOX_IMAGE },
-  { name: 'of ubuntu:22.04', defaults: { image: 'ubuntu:22.04' }, toolboxImage: TOOLBOX_IMAGE },
   { name: 'of alpine:3', defaults: { image: 'alpine:3' }, toolboxImage: TOOLBOX_IMAGE },
   {
     name: "of an image's own user",
