@@ -1,6 +1,7 @@
 /** The real API server judges what the embedded one is held to. */
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { kubeApiConformance } from '../conformance/kube-api.ts';
+import { kubeClientConformance } from '../conformance/kube-client.ts';
 import { type RealApi, startRealApi } from '../support/real-api.ts';
 import { wantedPrograms } from './cluster.ts';
 
@@ -18,8 +19,10 @@ if (typeof programs !== 'string') {
   afterAll(async () => {
     await api[Symbol.asyncDispose]();
   });
-  kubeApiConformance('a real API server', async () => {
+  const emptied = async () => {
     await api.empty();
     return { ...api, [Symbol.asyncDispose]: async () => undefined };
-  });
+  };
+  kubeApiConformance('a real API server', emptied);
+  kubeClientConformance('a real API server', emptied);
 }
