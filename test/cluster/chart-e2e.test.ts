@@ -128,7 +128,14 @@ describeOnCluster('the image on a cluster', (cluster) => {
         const list = (items: readonly object[]) => ({ apiVersion: 'v1', kind: 'List', items });
         await release.apply(list(objects), '-n', release.namespace);
         await release.apply(list(rightsOfTheGuide(release.namespace)));
-        await release.ask('rollout', 'status', 'deployment/swe-agent', '--timeout=60s');
+        await eventually(
+          'the Deployment to be ready',
+          async () => {
+            const rollout = ['rollout', 'status', 'deployment/swe-agent', '--timeout=30s'];
+            return (await release.kubectl(...rollout)).code === 0;
+          },
+          SESSION_MS,
+        );
         const { url, folder } = await outside.repository('plain');
         const goal = outside.model.on('Greet by the plain recipe');
         const id = await throughGateway(release, 'swe-agent', async (base) => {

@@ -84,6 +84,7 @@ export class TestRelease implements AsyncDisposable {
     // Upgrade, not install, so that the second time changes the first.
     const done = await this.helm('upgrade', '--install', '--take-ownership', '--timeout=150s', this.name, chart, ...args);
     if (done.code !== 0) throw new Error(`helm failed: ${done.err}`);
+    await this.ask('wait', '--for=condition=Established', '--timeout=50s', ...DEFINITIONS.map((name) => `crd/${name}`));
     return done.out;
   }
 
@@ -105,20 +106,12 @@ export class TestRelease implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  /** The definitions stay, for the other tests, and belong to nobody. */
+  /** The definitions stay, for the other tests, without a trace of who brought them. */
   async #remove(): Promise<void> {
     await this.helm('uninstall', this.name, '--ignore-not-found', '--wait', '--timeout=60s');
-    for (const name of DEFINITIONS) {
-      const marks = ['meta.helm.sh/release-name-', 'meta.helm.sh/release-namespace-', 'helm.sh/resource-policy-'];
-      const owner = await this.kube([
-        'get',
-        'crd',
-        name,
-        '-o',
-        'jsonpath={.metadata.annotations.meta\\.helm\\.sh/release-namespace}',
-      ]);
-      if (owner.out === this.namespace) await this.kube(['annotate', 'crd', name, ...marks]);
-    }
+    const marks = ['meta.helm.sh/release-name', 'meta.helm.sh/release-namespace', 'helm.sh/resource-policy'];
+    const names = [...marks, 'kubectl.kubernetes.io/last-applied-configuration'].map((mark) => `${mark}-`);
+    for (const definition of DEFINITIONS) await this.kube(['annotate', 'crd', definition, ...names]);
     await this.kube(['delete', 'namespace', this.namespace, '--wait=false']);
   }
 }
