@@ -170,6 +170,31 @@ describe('a fault', () => {
     expect(state.finished?.outcome).toBe('Completed');
   });
 
+  it('of the sandbox that may pass by itself is shown for as long as it is waited for', async () => {
+    const obstacle = { reason: 'ImagePullBackOff', message: 'the image cannot be pulled' };
+    const removed = Promise.withResolvers<void>();
+    const engine = await engineWith({
+      replace: (real) => ({
+        transport: (type) => {
+          const transport = real.transport(type);
+          const provision: SandboxTransport['provision'] = async (owner, spec, signal, onNotice) => {
+            onNotice?.(obstacle);
+            await removed.promise;
+            return transport?.provision(owner, spec, signal) ?? Promise.reject(new Error('no transport'));
+          };
+          return transport && through(transport, { provision });
+        },
+      }),
+    });
+    engine.apply('obstacle', { goal: model.on('Wait for an image'), repository: { url: repository } });
+    const waiting = () => engine.runner.view('uid-obstacle')?.waiting;
+    await eventually('the obstacle to be shown', () => waiting() !== undefined);
+    expect(waiting()).toEqual(obstacle);
+    removed.resolve();
+    await engine.until('obstacle', (now) => now.finished !== undefined);
+    expect(waiting()).toBeUndefined();
+  });
+
   it('of the remote while the result is handed over is tried again and loses nothing', async () => {
     let failures = 2;
     const engine = await engineWith({

@@ -229,6 +229,7 @@ export class SessionTask {
       },
       emit: (...events: EventBody[]) => recorder.emit(...events),
       flush: () => recorder.flush(this.#stop.signal),
+      show: (waiting) => this.#waits.show(waiting),
       sandbox: () => this.#connection.open(recorder.state, this.#session.spec.sandbox ?? {}, epoch, this.#action.signal),
       adopt: (sandbox) => this.#connection.adopt(sandbox),
       forget: () => this.#connection.forget(),

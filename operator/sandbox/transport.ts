@@ -78,6 +78,9 @@ export interface SandboxHandle {
 
 export type SandboxSpec = NonNullable<AgentSessionSpec['sandbox']>;
 
+/** What keeps a sandbox from being there: a condition reason in CamelCase, and words for people. */
+export type SandboxNotice = { reason: string; message: string };
+
 export interface SandboxTransport {
   readonly type: SandboxType;
   /**
@@ -85,8 +88,17 @@ export interface SandboxTransport {
    * would take the operator itself its turn on the processor.
    */
   readonly starts?: Gate;
-  /** Finds the owner's sandbox or makes it. Adopts only what carries the owner's UID. @throws SandboxUnavailableError */
-  provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle>;
+  /**
+   * Finds the owner's sandbox or makes it. Adopts only what carries the owner's UID.
+   * @param onNotice hears of every obstacle that may pass by itself while it is waited for; not of the ordinary course
+   * @throws SandboxUnavailableError
+   */
+  provision(
+    owner: SandboxOwner,
+    spec: SandboxSpec,
+    signal: AbortSignal,
+    onNotice?: (notice: SandboxNotice) => void,
+  ): Promise<SandboxHandle>;
   /** Finds it without making it. */
   find(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined>;
   /** Ends every process in it and removes it. Succeeds when there is none. */

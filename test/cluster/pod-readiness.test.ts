@@ -2,9 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Resource } from '../../operator/api/resources.ts';
 import { NETWORK_POLICIES, PODS, type Pod } from '../../operator/sandbox/pod/objects.ts';
-import type { Notice } from '../../operator/sandbox/pod/readiness.ts';
 import type { PodTransport } from '../../operator/sandbox/pod/transport.ts';
-import { type SandboxSpec, SandboxUnavailableError } from '../../operator/sandbox/transport.ts';
+import { type SandboxNotice, type SandboxSpec, SandboxUnavailableError } from '../../operator/sandbox/transport.ts';
 import { eventually, patience } from '../support/eventually.ts';
 import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
 import { clusterForTests, TestPods, type TestPodsOptions } from './pods.ts';
@@ -32,12 +31,12 @@ const STAGES = { pulling: 3_000 };
   const fault = async (spec: SandboxSpec, options: TestPodsOptions = {}): Promise<SandboxUnavailableError> =>
     failure(pods.transport(options), spec);
   /** Waits until a reason is told while the sandbox is waited for, and gives the wish for it up. */
-  const told = async (what: RegExp, spec: SandboxSpec, options: TestPodsOptions = {}): Promise<Notice> => {
-    const notices: Notice[] = [];
-    const transport = pods.transport({ ...options, onNotice: (_, notice) => notices.push(notice) });
+  const told = async (what: RegExp, spec: SandboxSpec, options: TestPodsOptions = {}): Promise<SandboxNotice> => {
+    const notices: SandboxNotice[] = [];
+    const transport = pods.transport(options);
     const owner = pods.owner();
     const stop = new AbortController();
-    const given = transport.provision(owner, spec, stop.signal);
+    const given = transport.provision(owner, spec, stop.signal, (notice) => notices.push(notice));
     given.catch(() => undefined);
     try {
       return await eventually(`to be told of ${what}`, () =>

@@ -8,9 +8,8 @@ import { execScript } from '../../operator/kube/exec-script.ts';
 import { HttpKubeClient } from '../../operator/kube/http-client.ts';
 import type { KubeEndpoint } from '../../operator/kube/http-transport.ts';
 import { PODS, type Pod } from '../../operator/sandbox/pod/objects.ts';
-import type { Notice } from '../../operator/sandbox/pod/readiness.ts';
 import { PodTransport, type PodTransportOptions } from '../../operator/sandbox/pod/transport.ts';
-import type { SandboxHandle, SandboxOwner, SandboxSpec } from '../../operator/sandbox/transport.ts';
+import type { SandboxHandle, SandboxNotice, SandboxOwner, SandboxSpec } from '../../operator/sandbox/transport.ts';
 import { eventually, patience } from '../support/eventually.ts';
 import { findCluster, type TestCluster } from './cluster.ts';
 
@@ -46,7 +45,7 @@ export class TestPods {
   readonly endpoint: KubeEndpoint;
   readonly installation = `test-${randomBytes(4).toString('hex')}`;
   /** What was said about Pods that were waited for, in order. */
-  readonly notices: Notice[] = [];
+  readonly notices: SandboxNotice[] = [];
   readonly #stop: AbortController;
   readonly #options: TestPodsOptions;
   readonly #owners = new Map<string, SandboxOwner>();

@@ -22,6 +22,8 @@ export interface ActionContext {
   emit(...events: EventBody[]): void;
   /** Resolves once everything emitted is on disk. */
   flush(): Promise<void>;
+  /** Shows to the user what is waited for, until the action ends. */
+  show(waiting: { reason: string; message: string }): void;
   /** The session's sandbox, connected. @throws SandboxLostError | SandboxUnavailableError */
   sandbox(): Promise<Sandbox>;
   /** Takes a sandbox into use, in place of one that was lost. */

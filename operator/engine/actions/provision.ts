@@ -49,7 +49,7 @@ type Opened = { handle: SandboxHandle; sandbox: Sandbox };
 async function open(transport: SandboxTransport, context: ActionContext): Promise<Opened> {
   const { session, owner, epoch, signal } = context;
   using _place = await transport.starts?.enter(signal);
-  const handle = await transport.provision(owner, session.spec.sandbox ?? {}, signal);
+  const handle = await transport.provision(owner, session.spec.sandbox ?? {}, signal, context.show);
   const sandbox = await openSandbox(handle, { epoch, signal });
   await context.adopt(sandbox);
   return { handle, sandbox };

@@ -1,14 +1,11 @@
 /** Waiting for a Pod, with a deadline for each stage and the real reason for whoever waits. */
 import { type KubeClient, KubeError } from '../../kube/client.ts';
-import { SandboxLostError, SandboxUnavailableError } from '../transport.ts';
+import { SandboxLostError, type SandboxNotice, SandboxUnavailableError } from '../transport.ts';
 import { creationFault } from './creation-fault.ts';
 import { POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
 import type { Place } from './placement.ts';
 import type { Pods } from './pods.ts';
 import { type Stage, type Verdict, verdictOf } from './verdict.ts';
-
-/** What a Pod is waiting for, or what became of it: a condition reason, and words for people. */
-export type Notice = { reason: string; message: string };
 
 /** How often the Events of a Pod that its node cannot make are looked at: its status does not tell why. */
 const GLANCE_MS = 10_000;
@@ -39,7 +36,7 @@ export class Readiness {
    * Waits until the Pod's container runs.
    * @throws SandboxLostError | SandboxUnavailableError with the reason that the cluster gives | the signal's reason
    */
-  async wait(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: Notice) => void): Promise<Pod> {
+  async wait(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: SandboxNotice) => void): Promise<Pod> {
     const uid = pod.metadata.uid ?? '';
     let stage: Stage | undefined;
     let deadline: AbortSignal | undefined;

@@ -9,6 +9,7 @@ import {
   type Isolation,
   type SandboxHandle,
   SandboxLostError,
+  type SandboxNotice,
   type SandboxOwner,
   type SandboxSpec,
   type SandboxTransport,
@@ -23,8 +24,8 @@ import { belongsTo, isSandbox, ownerOf, type Place, placeOf, selectorOf } from '
 import { Pods } from './pods.ts';
 import { Policies, type PoliciesOptions } from './policies.ts';
 import { QUIESCE_SCRIPT } from './quiesce.ts';
-import { type Notice, Readiness } from './readiness.ts';
-import { lastEndOf, STAGE_DEADLINES_MS, type Stage } from './verdict.ts';
+import { Readiness } from './readiness.ts';
+import { lastEndOf, ORDINARY, STAGE_DEADLINES_MS, type Stage } from './verdict.ts';
 
 export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 'tickSeconds' | 'user'> & {
   /** The cluster that runs the Pods, which need not be the one (or the embedded API) that holds the sessions. */
@@ -44,7 +45,7 @@ export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 't
   /** For how long each stage on the way to a running Pod may last, in milliseconds; see STAGE_DEADLINES_MS. */
   stageDeadlinesMs?: Partial<Record<Stage, number>>;
   /** Hears what a Pod is waiting for, and of what happens to it: for conditions and logs. Must not throw. */
-  onNotice?: (owner: SandboxOwner, notice: Notice) => void;
+  onNotice?: (owner: SandboxOwner, notice: SandboxNotice) => void;
   /** Addresses of a proxy's host name, for the NetworkPolicy; default the system's resolver. */
   resolve?: NonNullable<PoliciesOptions['resolve']>;
 };
@@ -96,7 +97,12 @@ export class PodTransport implements SandboxTransport {
     this.#readiness = new Readiness(client, this.#pods, { ...STAGE_DEADLINES_MS, ...options.stageDeadlinesMs });
   }
 
-  async provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle> {
+  async provision(
+    owner: SandboxOwner,
+    spec: SandboxSpec,
+    signal: AbortSignal,
+    onNotice?: (notice: SandboxNotice) => void,
+  ): Promise<SandboxHandle> {
     signal.throwIfAborted();
     const place = this.#placeOf(owner);
     const merged = withDefaults(spec, this.#options.defaults);
@@ -106,7 +112,10 @@ export class PodTransport implements SandboxTransport {
       throw unavailable('ImageMissing', message, undefined, true);
     }
     const { pod, unguarded } = await this.#exclusive(place, () => this.#findOrCreate(owner, place, { ...merged, image }, signal));
-    const ready = await this.#readiness.wait(place, pod, signal, (notice) => this.#options.onNotice?.(owner, notice));
+    const ready = await this.#readiness.wait(place, pod, signal, (notice) => {
+      this.#options.onNotice?.(owner, notice);
+      if (!ORDINARY.has(notice.reason)) onNotice?.(notice);
+    });
     const node = [ready.status?.hostIP ?? ''].filter((address) => isIP(address) !== 0);
     // Its node is known only now. No command has run yet.
     if (unguarded === undefined && this.#policies.needsNode(node))
@@ -240,8 +249,8 @@ export class PodTransport implements SandboxTransport {
    */
   async #runningIn(owner: SandboxOwner, place: Place, pod: Pod, signal: AbortSignal): Promise<string> {
     const uid = uidOf(pod);
-    let last: Notice | undefined;
-    const onNotice = (notice: Notice): void => {
+    let last: SandboxNotice | undefined;
+    const onNotice = (notice: SandboxNotice): void => {
       last = notice;
       this.#options.onNotice?.(owner, notice);
     };

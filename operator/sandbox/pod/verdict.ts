@@ -24,6 +24,9 @@ export const STAGE_DEADLINES_MS: Record<Stage, number> = {
   restarting: 60_000,
 };
 
+/** Reasons for waiting that every Pod has on its way. */
+export const ORDINARY: ReadonlySet<string> = new Set(['Pending', 'ContainerCreating', 'ToolboxRunning']);
+
 export function verdictOf(pod: Pod): Verdict {
   const { status = {}, metadata } = pod;
   if (metadata.deletionTimestamp !== undefined) {
