@@ -1,8 +1,7 @@
 /**
  * The image installed on a cluster by both ways, with sessions in it: the chart from install to uninstall, and the plain
- * recipe of the user guide. The image has to be there: `docker build -t swe-agent .`, and test/cluster/import.sh.
+ * recipe of the user guide.
  */
-import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -13,6 +12,7 @@ import { git } from '../support/git-repository.ts';
 import { bash, greet } from '../support/scripted-sessions.ts';
 import { containerOf, describeWithHelm, type Manifest } from './charts.ts';
 import { describeOnCluster, type TestCluster } from './cluster.ts';
+import { describeWithImage } from './main-image.ts';
 import { GIT_TOKEN, Outside } from './outside.ts';
 import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
 import { TestRelease } from './releases.ts';
@@ -21,155 +21,145 @@ const SESSION_MS = 120_000;
 const LONG_MS = 6 * SESSION_MS;
 
 describeOnCluster('the image on a cluster', (cluster) => {
-  const image = imageOn(cluster);
   const address = cluster.hostAddress;
-  const missing =
-    image === undefined
-      ? 'the image swe-agent is not on the cluster'
-      : address === undefined
-        ? 'E2E_HOST_ADDRESS is not set'
-        : undefined;
-  if (missing !== undefined || image === undefined || address === undefined) {
-    console.warn(`the tests of the image on a cluster are skipped: ${missing}`);
-    describe.skip('installed', () => it('needs its image', () => undefined));
+  if (address === undefined) {
+    console.warn('the tests of the image on a cluster are skipped: E2E_HOST_ADDRESS is not set');
+    describe.skip('installed', () => it('needs an address of this machine', () => undefined));
     return;
   }
-  const [, repository = '', tag = ''] = /^(.*):([^:]+)$/.exec(image) ?? [];
-
-  describeWithHelm('installed by the chart', (helm) => {
-    it(
-      'is tested, upgraded while a session works, rolled back, and uninstalled with nothing left behind',
-      async () => {
-        await importPodImages(cluster);
-        await using release = await TestRelease.open(cluster, helm);
-        await using outside = await Outside.open(address, join(release.folder, 'repositories'));
-        const values = join(release.folder, 'values.json');
-        await configure(release, outside);
-        const small = { requests: { cpu: '10m', memory: '64Mi' } };
-        const mounted = {
-          volumes: [{ name: 'ca', configMap: { name: 'ca' } }],
-          volumeMounts: [{ name: 'ca', mountPath: '/etc/test' }],
-        };
-        writeFileSync(
-          values,
-          JSON.stringify({
-            image: { repository, tag },
-            operator: { resources: small, env: [{ name: 'GIT_SSL_CAINFO', value: '/etc/test/ca.pem' }], ...mounted },
-            gateway: { resources: small },
-            sandbox: { image: 'python:3.12-slim', toolboxImage: TOOLBOX_IMAGE, defaults: { resources: small } },
-            redis: { image: { tag: '7' }, resources: small, persistence: { keep: false, size: '1Gi' } },
-            credentials: { existingSecret: 'swe-agent-secrets' },
-            git: { tokenHosts: [outside.gitHost] },
-            model: { name: 'scripted-stand-in', openaiBaseUrl: outside.modelUrl },
-          }),
-        );
-        const older = join(release.folder, 'older');
-        cpSync(CHART, older, { recursive: true });
-        const chart = join(older, 'Chart.yaml');
-        writeFileSync(chart, readFileSync(chart, 'utf8').replace('version: 0.1.0', 'version: 0.0.9'));
-        await release.install(older, `--values=${values}`, '--wait');
-        expect(await release.helm('test', release.name, '--timeout=120s')).toMatchObject({ code: 0 });
-
-        // With a token of the cluster, whose rights decide.
-        await release.ask('create', 'serviceaccount', 'ada');
-        const token = (await release.ask('create', 'token', 'ada')).trim();
-        const { url, folder } = await outside.repository('greeter');
-        const waiting = 'echo run >>$HOME/runs; until [ -e $HOME/go ]; do sleep 0.1; done';
-        const goal = outside.model.on('Greet across an upgrade', { work: [bash(waiting), ...greet] });
-        const id = await throughGateway(release, 'agents-swe-agent', async (base) => {
-          const asked = () => call(base, '/agent/sessions', { token, body: { goal, repo_url: url } });
-          expect(await asked()).toMatchObject({ status: 403 });
-          await release.ask('create', 'rolebinding', 'ada', '--clusterrole=edit', `--serviceaccount=${release.namespace}:ada`);
-          const { answer } = await eventually('the right to be known', async () => {
-            const tried = await asked();
-            return tried.status === 201 ? tried : undefined;
-          });
-          return String(answer.session_id);
-        });
-        const inPod = (script: string) => release.kubectl('exec', `${id}-sandbox`, '--', 'sh', '-c', script);
-        await eventually('the command', async () => (await inPod('cat /workspace/home/runs')).out === 'run\n', SESSION_MS);
-
-        await release.install(
-          CHART,
-          `--values=${values}`,
-          '--wait',
-          '--set=operator.podAnnotations.again=yes,gateway.podAnnotations.again=yes',
-        );
-        await inPod('touch /workspace/home/go');
-        await finished(release, id);
-        expect((await inPod('cat /workspace/home/runs')).out).toBe('run\n');
-        const session = JSON.parse(await release.ask('get', 'agentsession', id, '-o', 'json'));
-        expect(session).toMatchObject({
-          spec: { author: `system:serviceaccount:${release.namespace}:ada` },
-          status: { phase: 'Completed', result: { verified: true } },
-        });
-        expect(await git(folder, 'show', `${session.status.result.branch}:greeting.txt`)).toBe('hello');
-
-        expect(await release.helm('rollback', release.name, '1', '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
-        await release.apply(sessionOf(release, 'after', outside.model.on('Greet after a rollback'), url));
-        await finished(release, 'after');
-
-        await release.ask('delete', 'agentsessions', '--all', '--timeout=60s');
-        expect(await release.helm('uninstall', release.name, '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
-        await eventually('the end of all objects', async () => (await release.left()).length === 0, SESSION_MS);
-        expect(await release.ask('get', 'pods,networkpolicies,persistentvolumeclaims', '-o', 'name')).toBe('');
-      },
-      LONG_MS,
-    );
-
-    it(
-      'works by the plain recipe of the user guide, beside the rights that the guide shows',
-      async () => {
-        await importPodImages(cluster);
-        await using release = await TestRelease.open(cluster, helm);
-        await using outside = await Outside.open(address, join(release.folder, 'repositories'));
-        await configure(release, outside);
-        const objects = edited(image, outside, release.namespace);
-        const list = (items: readonly object[]) => ({ apiVersion: 'v1', kind: 'List', items });
-        await release.apply(list(objects), '-n', release.namespace);
-        await release.apply(list(rightsOfTheGuide(release.namespace)));
-        await eventually(
-          'the Deployment to be ready',
-          async () => {
-            const rollout = ['rollout', 'status', 'deployment/swe-agent', '--timeout=30s'];
-            return (await release.kubectl(...rollout)).code === 0;
-          },
-          SESSION_MS,
-        );
-        const { url, folder } = await outside.repository('plain');
-        const goal = outside.model.on('Greet by the plain recipe');
-        const id = await throughGateway(release, 'swe-agent', async (base) => {
-          const { answer } = await call(base, '/agent/tasks', { body: { goal, repo_url: url } });
-          return String(answer.task_id);
-        });
-        await finished(release, id);
-        const result = await throughGateway(
-          release,
-          'swe-agent',
-          async (base) => (await call(base, `/agent/tasks/${id}`)).answer,
-        );
-        expect(result).toMatchObject({
-          status: 'COMPLETED',
-          logs: expect.arrayContaining(['Starting task...', 'Cloning repo...']),
-        });
-        const branches = await git(folder, 'branch', '--list', 'swe-agent/*', '--format=%(refname:short)');
-        expect(await git(folder, 'show', `${branches.split('\n')[0]}:greeting.txt`)).toBe('hello');
-        await release.ask('delete', 'agentsessions', '--all', '--timeout=60s');
-        await eventually(
-          'the end of the Pod',
-          async () => (await release.ask('get', 'pods', '-o', 'name')).split('\n').length === 2,
-        );
-      },
-      LONG_MS,
-    );
-  });
+  describeWithHelm('installed', (helm) =>
+    describeWithImage('from an image', cluster, (image) => tests(cluster, helm, address, image)),
+  );
 });
 
-/** The image of this name that the nodes have. */
-function imageOn({ kubeconfig }: TestCluster): string | undefined {
-  const args = ['--kubeconfig', kubeconfig, 'get', 'nodes', '-o', 'jsonpath={.items[*].status.images[*].names}'];
-  const { stdout } = spawnSync('kubectl', args, { encoding: 'utf8' });
-  return /"((?:docker\.io\/library\/|localhost\/)?swe-agent:[\w.-]+)"/.exec(stdout ?? '')?.[1];
+function tests(cluster: TestCluster, helm: string, address: string, image: () => string): void {
+  it(
+    'is tested, upgraded while a session works, rolled back, and uninstalled with nothing left behind',
+    async () => {
+      await importPodImages(cluster);
+      await using release = await TestRelease.open(cluster, helm);
+      await using outside = await Outside.open(address, join(release.folder, 'repositories'));
+      const values = join(release.folder, 'values.json');
+      await configure(release, outside);
+      const small = { requests: { cpu: '10m', memory: '64Mi' } };
+      const mounted = {
+        volumes: [{ name: 'ca', configMap: { name: 'ca' } }],
+        volumeMounts: [{ name: 'ca', mountPath: '/etc/test' }],
+      };
+      writeFileSync(
+        values,
+        JSON.stringify({
+          image: imageOf(image()),
+          operator: { resources: small, env: [{ name: 'GIT_SSL_CAINFO', value: '/etc/test/ca.pem' }], ...mounted },
+          gateway: { resources: small },
+          sandbox: { image: 'python:3.12-slim', toolboxImage: TOOLBOX_IMAGE, defaults: { resources: small } },
+          redis: { image: { tag: '7' }, resources: small, persistence: { keep: false, size: '1Gi' } },
+          credentials: { existingSecret: 'swe-agent-secrets' },
+          git: { tokenHosts: [outside.gitHost] },
+          model: { name: 'scripted-stand-in', openaiBaseUrl: outside.modelUrl },
+        }),
+      );
+      const older = join(release.folder, 'older');
+      cpSync(CHART, older, { recursive: true });
+      const chart = join(older, 'Chart.yaml');
+      writeFileSync(chart, readFileSync(chart, 'utf8').replace('version: 0.1.0', 'version: 0.0.9'));
+      await release.install(older, `--values=${values}`, '--wait');
+      expect(await release.helm('test', release.name, '--timeout=120s')).toMatchObject({ code: 0 });
+
+      // With a token of the cluster, whose rights decide.
+      await release.ask('create', 'serviceaccount', 'ada');
+      const token = (await release.ask('create', 'token', 'ada')).trim();
+      const { url, folder } = await outside.repository('greeter');
+      const waiting = 'echo run >>$HOME/runs; until [ -e $HOME/go ]; do sleep 0.1; done';
+      const goal = outside.model.on('Greet across an upgrade', { work: [bash(waiting), ...greet] });
+      const id = await throughGateway(release, 'agents-swe-agent', async (base) => {
+        const asked = () => call(base, '/agent/sessions', { token, body: { goal, repo_url: url } });
+        expect(await asked()).toMatchObject({ status: 403 });
+        await release.ask('create', 'rolebinding', 'ada', '--clusterrole=edit', `--serviceaccount=${release.namespace}:ada`);
+        const { answer } = await eventually('the right to be known', async () => {
+          const tried = await asked();
+          return tried.status === 201 ? tried : undefined;
+        });
+        return String(answer.session_id);
+      });
+      const inPod = (script: string) => release.kubectl('exec', `${id}-sandbox`, '--', 'sh', '-c', script);
+      await eventually('the command', async () => (await inPod('cat /workspace/home/runs')).out === 'run\n', SESSION_MS);
+
+      await release.install(
+        CHART,
+        `--values=${values}`,
+        '--wait',
+        '--set=operator.podAnnotations.again=yes,gateway.podAnnotations.again=yes',
+      );
+      await inPod('touch /workspace/home/go');
+      await finished(release, id);
+      expect((await inPod('cat /workspace/home/runs')).out).toBe('run\n');
+      const session = JSON.parse(await release.ask('get', 'agentsession', id, '-o', 'json'));
+      expect(session).toMatchObject({
+        spec: { author: `system:serviceaccount:${release.namespace}:ada` },
+        status: { phase: 'Completed', result: { verified: true } },
+      });
+      expect(await git(folder, 'show', `${session.status.result.branch}:greeting.txt`)).toBe('hello');
+
+      expect(await release.helm('rollback', release.name, '1', '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
+      await release.apply(sessionOf(release, 'after', outside.model.on('Greet after a rollback'), url));
+      await finished(release, 'after');
+
+      await release.ask('delete', 'agentsessions', '--all', '--timeout=60s');
+      expect(await release.helm('uninstall', release.name, '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
+      await eventually('the end of all objects', async () => (await release.left()).length === 0, SESSION_MS);
+      expect(await release.ask('get', 'pods,networkpolicies,persistentvolumeclaims', '-o', 'name')).toBe('');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'works by the plain recipe of the user guide, beside the rights that the guide shows',
+    async () => {
+      await importPodImages(cluster);
+      await using release = await TestRelease.open(cluster, helm);
+      await using outside = await Outside.open(address, join(release.folder, 'repositories'));
+      await configure(release, outside);
+      const objects = edited(image(), outside, release.namespace);
+      const list = (items: readonly object[]) => ({ apiVersion: 'v1', kind: 'List', items });
+      await release.apply(list(objects), '-n', release.namespace);
+      await release.apply(list(rightsOfTheGuide(release.namespace)));
+      await eventually(
+        'the Deployment to be ready',
+        async () => {
+          const rollout = ['rollout', 'status', 'deployment/swe-agent', '--timeout=30s'];
+          return (await release.kubectl(...rollout)).code === 0;
+        },
+        SESSION_MS,
+      );
+      const { url, folder } = await outside.repository('plain');
+      const goal = outside.model.on('Greet by the plain recipe');
+      const id = await throughGateway(release, 'swe-agent', async (base) => {
+        const { answer } = await call(base, '/agent/tasks', { body: { goal, repo_url: url } });
+        return String(answer.task_id);
+      });
+      await finished(release, id);
+      const result = await throughGateway(release, 'swe-agent', async (base) => (await call(base, `/agent/tasks/${id}`)).answer);
+      expect(result).toMatchObject({
+        status: 'COMPLETED',
+        logs: expect.arrayContaining(['Starting task...', 'Cloning repo...']),
+      });
+      const branches = await git(folder, 'branch', '--list', 'swe-agent/*', '--format=%(refname:short)');
+      expect(await git(folder, 'show', `${branches.split('\n')[0]}:greeting.txt`)).toBe('hello');
+      await release.ask('delete', 'agentsessions', '--all', '--timeout=60s');
+      await eventually(
+        'the end of the Pod',
+        async () => (await release.ask('get', 'pods', '-o', 'name')).split('\n').length === 2,
+      );
+    },
+    LONG_MS,
+  );
+}
+
+/** The name in the parts that the chart has for it. */
+function imageOf(name: string): { repository: string; tag: string } {
+  const [, repository = name, tag = 'latest'] = /^(.*):([^:/]+)$/.exec(name) ?? [];
+  return { repository, tag };
 }
 
 /** The keys as the guide says, and the git server's authority. */
