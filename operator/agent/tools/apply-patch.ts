@@ -8,7 +8,7 @@ import { cannotEdit, hashOf, missingFile, openFile } from './open-file.ts';
 import { applyHunks, type HunkFailure } from './patch-apply.ts';
 import { type FilePatch, parsePatch } from './patch-parse.ts';
 import { locateForWriting } from './paths.ts';
-import { changedView } from './snippet.ts';
+import { changedView, VIEW_LINES } from './snippet.ts';
 import { syntaxNote } from './syntax.ts';
 import { encodeFile, type TextFile, toLF } from './text-file.ts';
 import type { SandboxTool, ToolContext, ToolResult } from './tool.ts';
@@ -56,14 +56,19 @@ type Work = {
   held: Map<string, Held>;
   changes: Map<string, FileChange>;
   report: string[];
+  /** Lines of files that the report may still show. */
+  linesLeft: number;
   errors: string[];
 };
+
+/** Lines of files that the result of one patch shows. */
+const SHOWN_LINES = 60;
 
 async function apply(patch: string, context: ToolContext): Promise<ToolResult> {
   const parsed = parsePatch(patch);
   if ('error' in parsed) return failed(`${parsed.error}\nNothing was changed.`);
   if (await finishedBefore(context)) return reconstructed(parsed.ok, context);
-  const work: Work = { context, held: new Map(), changes: new Map(), report: [], errors: [] };
+  const work: Work = { context, held: new Map(), changes: new Map(), report: [], linesLeft: SHOWN_LINES, errors: [] };
   for (const section of parsed.ok) {
     const located = locateForWriting(section.path, context.sandbox.worktree);
     if ('problem' in located) {
@@ -171,10 +176,17 @@ async function update(path: string, section: FilePatch & { kind: 'update' }, wor
     }
   }
   const moved = target !== path;
-  const view = result.state === 'text' && changed.length > 0 ? [changedView(result.file.text, changed)] : [];
+  const view = result.state === 'text' && changed.length > 0 ? [viewOf(result.file.text, changed, work)] : [];
   work.report.push([moved ? `Moved ${path} to ${target}.` : `Updated ${path}:`, ...notes, ...view].join('\n'));
   if (moved) hold(path, { state: 'gone' }, work);
   hold(target, result, work, moved && (await executable(path, work)) ? 0o755 : undefined);
+}
+
+/** The changed places, within what the views of the files before it left. */
+function viewOf(text: string, changed: readonly ChangedLines[], work: Work): string {
+  const view = changedView(text, changed, Math.min(VIEW_LINES, work.linesLeft));
+  work.linesLeft = Math.max(0, work.linesLeft - view.split('\n').length);
+  return view;
 }
 
 type Look = (Held & { hash?: string }) | { state: 'problem'; problem: string };

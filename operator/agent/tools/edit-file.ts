@@ -15,7 +15,7 @@ export const editFile: SandboxTool = {
   spec: {
     name: 'edit_file',
     description:
-      'Replace one piece of text in a file. old_string must be copied from the file exactly, with its indentation and without the line numbers that read_file shows, and must occur only once: include a neighbouring line or two to make it unique, or set replace_all. Keep it short: what changes, and what marks the place. The result shows the edited lines; when the text is not found, it shows what the file has instead.',
+      'Replace one piece of text in a file. old_string must be copied from the file exactly, with its indentation and without the line numbers that read_file shows, and must occur only once: include a neighbouring line or two to make it unique, or set replace_all. Keep it short: what changes, and what marks the place. The result shows the place, long new text by its ends; when the text is not found, it shows what the file has instead.',
     parameters: {
       type: 'object',
       additionalProperties: false,

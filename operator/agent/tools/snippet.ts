@@ -1,6 +1,9 @@
 /** Lines of a file with their numbers, as the model sees them in every view. */
 import type { ChangedLines } from './edit-match.ts';
-import { formatNumber, shortenLine, splitLines } from './truncate.ts';
+import { formatCount, formatNumber, shortenLine, splitLines } from './truncate.ts';
+
+/** Lines of one view of an edit. */
+export const VIEW_LINES = 40;
 
 /** Longest line of a view, in characters. */
 const LINE_CHARS = 500;
@@ -19,46 +22,73 @@ export function around(lines: readonly string[], at: number, length: number, con
 }
 
 /**
- * What an edit wrote, with three lines around each change. Long changes lose their middle, and of many changes the first
- * few are shown.
+ * Where an edit stands: each changed place with three lines around it. The model knows what it wrote, so long new text is
+ * shown by its two ends, and of many places the first few within `budget` lines.
  */
-export function changedView(text: string, changed: readonly ChangedLines[]): string {
+export function changedView(text: string, changed: readonly ChangedLines[], budget = VIEW_LINES): string {
   const lines = splitLines(text.replaceAll('\r\n', '\n'));
   const ranges = merge(
     changed.map(({ start, count }) => ({ from: Math.max(0, start - 4), to: Math.min(lines.length, start - 1 + count + 3) })),
-  );
+  ).filter(({ from, to }) => from < to);
   const views: string[] = [];
-  let budget = VIEW_LINES;
-  for (const [index, { from, to }] of ranges.entries()) {
-    if (index >= VIEW_PLACES || budget <= 0) {
-      const rest = ranges.slice(index).map((range) => formatNumber(Math.min(range.from + 4, range.to)));
-      views.push(`[... also changed near lines ${rest.slice(0, 20).join(', ')}${rest.length > 20 ? ', ...' : ''}]`);
+  let left = budget;
+  for (const [index, range] of ranges.entries()) {
+    const parts = withoutMiddles(range, changed);
+    const size = parts.reduce((sum, { from, to }) => sum + to - from, 0);
+    if (size > left && (index > 0 || left < FEWEST_LINES)) {
+      const rest = ranges.slice(index).map(({ from, to }) => formatNumber(Math.min(from + 4, to)));
+      const names = `${rest.slice(0, 20).join(', ')}${rest.length > 20 ? ', ...' : ''}`;
+      views.push(`[... ${index > 0 ? 'also ' : ''}changed near lines ${names}]`);
       break;
     }
-    const size = to - from;
-    if (size <= budget) {
-      views.push(numbered(lines.slice(from, to), from + 1));
-    } else {
-      const head = Math.ceil((budget * 2) / 3);
-      const tail = Math.max(3, budget - head);
-      views.push(numbered(lines.slice(from, from + head), from + 1));
-      views.push(`[... ${formatNumber(size - head - tail)} lines ...]`);
-      views.push(numbered(lines.slice(to - tail, to), to - tail + 1));
-    }
-    budget -= size;
+    views.push(partsView(lines, parts, left, range.to));
+    left -= size;
   }
-  return views
-    .filter((view) => view !== '')
-    .join('\n...\n')
-    .replaceAll('\n...\n[...', '\n[...')
-    .replaceAll('...]\n...\n', '...]\n');
+  return views.join('\n...\n').replaceAll('\n...\n[...', '\n[...');
 }
 
-const VIEW_LINES = 60;
-const VIEW_PLACES = 5;
+/** Less room than this shows no place of an edit. */
+const FEWEST_LINES = 8;
+/** New text of more lines than this is shown by so many at its beginning and at its end. */
+const WHOLE_LINES = 12;
+const END_LINES = 3;
 
-function merge(ranges: readonly { from: number; to: number }[]): { from: number; to: number }[] {
-  const merged: { from: number; to: number }[] = [];
+type LineRange = { from: number; to: number };
+
+/** A range without the middles of the long new texts in it. */
+function withoutMiddles({ from, to }: LineRange, changed: readonly ChangedLines[]): LineRange[] {
+  const parts: LineRange[] = [];
+  let at = from;
+  for (const { start, count } of changed.toSorted((a, b) => a.start - b.start)) {
+    if (count <= WHOLE_LINES || start - 1 < at || start - 1 >= to) continue;
+    parts.push({ from: at, to: start - 1 + END_LINES });
+    at = start - 1 + count - END_LINES;
+  }
+  return [...parts, { from: at, to }];
+}
+
+/** At most `max` lines of the parts, and how many lines are left out between and after them. */
+function partsView(lines: readonly string[], parts: readonly LineRange[], max: number, end: number): string {
+  const views: string[] = [];
+  let left = max;
+  let at = parts[0]?.from ?? end;
+  for (const { from, to } of parts) {
+    if (left === 0) break;
+    if (from > at) views.push(leftOut(from - at));
+    at = Math.min(to, from + left);
+    views.push(numbered(lines.slice(from, at), from + 1));
+    left -= at - from;
+  }
+  if (at < end) views.push(leftOut(end - at));
+  return views.join('\n');
+}
+
+function leftOut(count: number): string {
+  return `[... ${formatCount(count, 'line')} ...]`;
+}
+
+function merge(ranges: readonly LineRange[]): LineRange[] {
+  const merged: LineRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.from - b.from)) {
     const last = merged.at(-1);
     if (last && range.from <= last.to) last.to = Math.max(last.to, range.to);

@@ -33,15 +33,26 @@ describe('views of files', () => {
 
   it('stay short however much was written', () => {
     const text = Array.from({ length: 5000 }, (_, index) => `l${index + 1}`).join('\n');
-    const whole = changedView(text, [{ start: 1, count: 5000 }]);
-    expect(whole.split('\n')).toHaveLength(61);
-    expect(whole).toContain('[... 4,940 lines ...]\n4981\tl4981');
+    expect(changedView(text, [{ start: 1, count: 5000 }])).toBe(
+      '1\tl1\n2\tl2\n3\tl3\n[... 4,994 lines ...]\n4998\tl4998\n4999\tl4999\n5000\tl5000',
+    );
+    expect(changedView(text, [{ start: 100, count: 150 }])).toBe(
+      ' 97\tl97\n 98\tl98\n 99\tl99\n100\tl100\n101\tl101\n102\tl102\n[... 144 lines ...]\n247\tl247\n248\tl248\n249\tl249\n250\tl250\n251\tl251\n252\tl252',
+    );
+    expect(changedView(text, [{ start: 100, count: 12 }]).split('\n')).toHaveLength(18);
+    const alternating = changedView(
+      text,
+      Array.from({ length: 100 }, (_, index) => ({ start: index * 2 + 1, count: 1 })),
+    );
+    expect(alternating.split('\n')).toHaveLength(41);
+    expect(alternating).toContain('40\tl40\n[... 162 lines ...]');
     const many = changedView(
       text,
       Array.from({ length: 100 }, (_, index) => ({ start: index * 50 + 1, count: 1 })),
     );
     expect(many.split('\n').length).toBeLessThan(50);
-    expect(many).toContain('[... also changed near lines 251, 301');
+    expect(many).toContain('[... also changed near lines 301, 351');
+    expect(changedView(text, [{ start: 10, count: 1 }], 3)).toBe('[... changed near lines 10]');
   });
 });
 

@@ -265,6 +265,24 @@ describe('apply_patch', () => {
     expect(await git(box.repo, 'status', '--porcelain', '-uall')).not.toContain('old.txt');
   });
 
+  it('shows where new text stands, and little of the text itself', async () => {
+    await put('a.py', 'one = 1\ntwo = 2\n');
+    const added = Array.from({ length: 150 }, (_, index) => `+value_${index} = ${index}`);
+    const { text } = await box.call('apply_patch', patch(['*** Update File: a.py', ' one = 1', ...added, ' two = 2'].join('\n')));
+    expect(text).toBe(
+      'Updated a.py:\n1\tone = 1\n2\tvalue_0 = 0\n3\tvalue_1 = 1\n4\tvalue_2 = 2\n[... 144 lines ...]\n149\tvalue_147 = 147\n150\tvalue_148 = 148\n151\tvalue_149 = 149\n152\ttwo = 2',
+    );
+  });
+
+  it('shows little of many files', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `f${index}.txt`);
+    for (const name of names) await put(name, 'a\nb\nc\nd\ne\nf\ng\nh\n');
+    const { text } = await box.call('apply_patch', patch(names.map((name) => `*** Update File: ${name}\n-d\n+D`).join('\n')));
+    expect(text).toContain('Updated f0.txt:\n1\ta\n2\tb\n3\tc\n4\tD\n5\te\n6\tf\n7\tg\nUpdated f1.txt:');
+    expect(text).toContain('Updated f29.txt:\n[... changed near lines 4]');
+    expect(text.split('\n').length).toBeLessThan(60 + 2 * names.length);
+  });
+
   it('applies several sections to one file, one after the other', async () => {
     await put('a.txt', '1\n2\n3\n');
     await box.call('apply_patch', patch('*** Update File: a.txt\n-1\n+one\n*** Update File: a.txt\n one\n-2\n+two'));
