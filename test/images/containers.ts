@@ -1,6 +1,5 @@
 /** Containers of a test, through testcontainers; all are removed with it, volumes included. */
 import { randomBytes } from 'node:crypto';
-import { text } from 'node:stream/consumers';
 import type { GenericContainer as Definition, StartedTestContainer } from 'testcontainers';
 import { GenericContainer, Wait } from 'testcontainers';
 import { docker } from './engine.ts';
@@ -58,8 +57,4 @@ export async function shell(container: StartedTestContainer, script: string, use
     user === undefined ? {} : { user },
   );
   return output;
-}
-
-export async function logsOf(container: StartedTestContainer): Promise<string> {
-  return text(await container.logs());
 }

@@ -1,11 +1,13 @@
 /**
- * The Docker engine that the tests of the images use: the one that DOCKER_HOST names, else the one of `make docker-up`, else
- * the one that `docker` finds by itself. Only with IMAGE_TESTS=true (`make images-test`), because building takes minutes.
+ * The Docker engine that the tests of the images use: the one that DOCKER_HOST names, else the one that `docker` finds by
+ * itself, else the one of `make docker-up`. Only with IMAGE_TESTS=true (`make images-test`), because building takes minutes.
  * Without an engine they are skipped and say why; with CI=true they fail.
  */
 import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { homedir, networkInterfaces } from 'node:os';
+import { createServer, isIPv4 } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe } from '@jest/globals';
@@ -46,7 +48,7 @@ function skipped(reason: string): typeof describe.skip {
 
 function candidates(): (string | undefined)[] {
   if (process.env.DOCKER_HOST) return [process.env.DOCKER_HOST];
-  return existsSync(built) ? [`unix://${built}`, undefined] : [undefined];
+  return existsSync(built) ? [undefined, `unix://${built}`] : [undefined];
 }
 
 /** Runs docker to its end. @throws with what it said */
@@ -54,25 +56,40 @@ export async function docker(args: readonly string[], options: { cwd?: string; t
   try {
     const { stdout, stderr } = await promisify(execFile)('docker', [...args], {
       cwd: options.cwd,
+      // A test file has an environment of its own, which is not that of the process.
+      env: process.env,
       timeout: options.timeoutMs ?? 60_000,
       maxBuffer: 64 * 1024 * 1024,
     });
     // The process's own output is wanted of `docker logs`, and only of that is there any on both.
     return args[0] === 'logs' ? stdout + stderr : stdout;
   } catch (cause) {
-    const said = cause instanceof Error && 'stderr' in cause && 'stdout' in cause ? `${cause.stdout}\n${cause.stderr}` : '';
-    throw new Error(`docker ${args.join(' ')} failed: ${said.trim().split('\n').slice(-40).join('\n') || String(cause)}`, {
-      cause,
-    });
+    // The cause has the command and its standard error.
+    const printed =
+      cause instanceof Error && 'stdout' in cause ? String(cause.stdout).trim().split('\n').slice(-40).join('\n') : '';
+    throw new Error(`docker ${args[0]} failed after printing: ${printed}`, { cause });
   }
 }
 
-/** How a container reaches a server of this machine: the address to listen on. Its name there is host.docker.internal. */
+/** The address on which a server of this machine listens for containers, which call it host.docker.internal. */
 export async function hostAddress(): Promise<string> {
-  const gateway = (
-    await docker(['network', 'inspect', 'bridge', '--format', '{{range .IPAM.Config}}{{println .Gateway}}{{end}}'])
-  ).trim();
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? []);
-  // Docker Desktop's bridge is in its virtual machine, and its host.docker.internal leads to this machine's loopback.
-  return gateway.split('\n').find((address) => own.includes(address)) ?? '127.0.0.1';
+  const format = '{{range .IPAM.Config}}{{println .Gateway}}{{end}}';
+  for (const gateway of (await docker(['network', 'inspect', 'bridge', '--format', format])).split('\n')) {
+    if (isIPv4(gateway) && (await isOwn(gateway))) return gateway;
+  }
+  // Docker Desktop's bridge is in its virtual machine, where the name leads to this machine's loopback.
+  return '127.0.0.1';
+}
+
+/** Whether something can listen there; the list of interfaces lacks those that nothing is connected to yet. */
+async function isOwn(address: string): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(0, address), 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
 }
