@@ -151,7 +151,7 @@ describe('the bash tool', () => {
 
   it.each([
     ['cd sub', 'had no effect'],
-    ['nosuchprogram --help', 'not installed here'],
+    ['nosuchprogram --help', 'The output above may say how to have it'],
     ['./sub/a.txt', 'not executable'],
     ['git rebase -i HEAD~5', 'Interactive programs do not work here'],
     ['kill -9 $$', '(SIGKILL)'],
@@ -159,6 +159,15 @@ describe('the bash tool', () => {
     ['echo "curl: (6) Could not resolve host: x.invalid"; exit 6', 'cannot be reached from here'],
   ])('advises after: %s', async (command, words) => {
     expect((await box.call('bash', { command })).text).toContain(words);
+  });
+
+  it('says whose exit code it shows where that is not the one of the tests', async () => {
+    await writeFile(join(box.repo, 'run-tests.sh'), 'echo "FAILED (errors=12)"; exit 1\n');
+    expect(await box.call('bash', { command: 'sh run-tests.sh | grep FAILED' })).toMatchObject({
+      text: 'FAILED (errors=12)\n[exit code 0, of the last command (grep)]',
+      exitCode: 0,
+    });
+    expect((await box.call('bash', { command: 'sh run-tests.sh | grep -q passed' })).text).toBe('(no output)\n[exit code 1]');
   });
 
   it('says nothing more after a plain failure', async () => {

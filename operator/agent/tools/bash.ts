@@ -2,6 +2,7 @@
 import type { CommandResult, Output } from '../../sandbox/sandbox.ts';
 import { shown, summaryLine } from './answer.ts';
 import { hintFor } from './command-hints.ts';
+import { hidingCommand } from './last-command.ts';
 import { screenText } from './terminal-text.ts';
 import type { SandboxTool, ToolContext, ToolResult } from './tool.ts';
 import { byteLength, type Excerpt, formatSize, OUTPUT_LIMITS, truncate } from './truncate.ts';
@@ -66,7 +67,7 @@ async function execute(command: string, asked: number, context: ToolContext): Pr
       ].join('\n'),
     };
   }
-  const notes = [ending(result, timeoutSeconds, asked), ...hintFor(command, result, output).map((hint) => `[${hint}]`)];
+  const notes = [ending(command, result, timeoutSeconds, asked), ...hintFor(command, result, output).map((hint) => `[${hint}]`)];
   const outcome = result.endedBy === 'cancel' ? 'interrupted' : result.endedBy ? 'error' : 'ok';
   return {
     outcome,
@@ -86,7 +87,7 @@ function visible(output: Output): string {
   return truncate(excerpt, OUTPUT_LIMITS, where).text;
 }
 
-function ending(result: CommandResult & { state: 'exited' }, timeoutSeconds: number, asked: number): string {
+function ending(command: string, result: CommandResult & { state: 'exited' }, timeoutSeconds: number, asked: number): string {
   const seconds = `${(result.durationMs / 1000).toFixed(1)} s`;
   switch (result.endedBy) {
     case 'timeout': {
@@ -102,7 +103,9 @@ function ending(result: CommandResult & { state: 'exited' }, timeoutSeconds: num
       return `[ended after ${seconds}: it wrote too much output (${formatSize(result.output.bytes)}). Send the output to a file or filter it.]`;
     default: {
       const duration = result.durationMs >= LONG_MS ? `, ${seconds}` : '';
-      return `[exit code ${result.exitCode}${signalName(result.exitCode)}${duration}]`;
+      const hiding = result.exitCode === 0 ? hidingCommand(command) : undefined;
+      const whose = hiding ? `, of the last command (${hiding})` : '';
+      return `[exit code ${result.exitCode}${signalName(result.exitCode)}${whose}${duration}]`;
     }
   }
 }

@@ -26,7 +26,7 @@ const HINTS: readonly Hint[] = [
   {
     when: (_, result, output) => result.exitCode === 127 && /not found/i.test(output.slice(-2000)),
     words: () =>
-      'A program is not installed here. See what there is with "command -v NAME" before you rely on one; the project may bring its own (npx, python -m, ./gradlew).',
+      'A program was not found. The output above may say how to have it; else see what there is with "command -v NAME". The project may bring its own (npx, python -m, ./gradlew).',
   },
   {
     when: (_, result) => result.exitCode === 126,
