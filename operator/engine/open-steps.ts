@@ -37,7 +37,18 @@ export function endingOf({ plan, conversation }: Pick<SessionState, 'plan' | 'co
   };
 }
 
+/** What is still to be done of a plan, for who has just marked some of it. Pure. */
+export function openWords(steps: readonly Pick<PlanStep, 'id' | 'status'>[]): string {
+  const those = (status: PlanStep['status']) => steps.filter((step) => step.status === status).map(({ id }) => id);
+  const [begun, pending] = [those('in_progress'), those('pending')];
+  const parts = [
+    ...(begun.length > 0 ? [`In progress: ${begun.join(', ')}.`] : []),
+    ...(pending.length > 0 ? [`Pending: ${pending.join(', ')}.`] : []),
+  ];
+  return parts.join(' ') || 'All steps are done.';
+}
+
 /** Whether nothing was said yet of how the step ended. */
-export function isOpen({ status }: Pick<PlanStep, 'status'>): boolean {
+function isOpen({ status }: Pick<PlanStep, 'status'>): boolean {
   return status === 'pending' || status === 'in_progress';
 }

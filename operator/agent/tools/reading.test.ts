@@ -210,9 +210,10 @@ describe.each([
   });
 
   it('tries without regard to case before it gives up', async () => {
-    expect(await text({ pattern: 'ToDo' })).toBe(
-      'Nothing matches as it is written; these match when case is ignored.\n1 match in 1 file:\nsrc/load.ts:2: // TODO: load more',
-    );
+    expect(await text({ pattern: 'ToDo' })).toBe('No match; ignoring case:\nsrc/load.ts:2: // TODO: load more');
+    const many = await text({ pattern: 'NEEDLE' });
+    expect(many.split('\n')).toHaveLength(4);
+    expect(many).toMatch(/^No match; ignoring case \([\d,]+ matches, use \(\?i\) to see them\):\n/);
     expect(await text({ pattern: 'nowhere to be found' })).toMatch(/^No match for "nowhere to be found"\. Try a shorter/);
     expect(await text({ pattern: 'import', path: 'docs', glob: '*.md' })).toContain(
       'No match for "import" in docs in files *.md. Try without path and glob',

@@ -11,6 +11,8 @@ import { formatCount, formatNumber, LIST_LIMITS, shortenLine, truncate } from '.
 const MAX_MATCHES = 100;
 /** Matches of one file that are shown when there are too many to show all. */
 const MATCHES_PER_FILE = 10;
+/** Matches shown of those that differ from the pattern in case. */
+const MAX_LOOSE = 3;
 const LINE_CHARS = 250;
 
 export const search: SandboxTool = {
@@ -78,14 +80,14 @@ async function find(pattern: string, written: string, glob: string, context: Too
     found = await searchFiles(sandbox, used, signal);
   }
   if ('invalid' in found) return failed(`The search failed: ${found.invalid}`);
-  let matches = meant(found.matches);
+  const matches = meant(found.matches);
   const scope = `${path === '.' ? '' : ` in ${path}`}${filter ? ` in files ${glob}` : ''}`;
   if (matches.length === 0 && !found.cut && !/^\(\?\w*i/.test(pattern)) {
     const loose = await searchFiles(sandbox, { ...used, ignoreCase: true }, signal);
     if (!('invalid' in loose)) {
-      matches = meant(loose.matches);
+      const alike = meant(loose.matches);
+      if (alike.length > 0) return succeeded([...notes, looseReport(alike, prefix, loose.cut)].join('\n'));
       found = loose;
-      if (matches.length > 0) notes.push('Nothing matches as it is written; these match when case is ignored.');
     }
   }
   if (matches.length === 0) {
@@ -96,6 +98,17 @@ async function find(pattern: string, written: string, glob: string, context: Too
     return succeeded([...notes, `No match for ${JSON.stringify(pattern)}${scope}. ${hint}`].join('\n'));
   }
   return succeeded([...notes, report(matches, prefix, found.cut)].join('\n'));
+}
+
+/** What the pattern may have meant, in few words. */
+function looseReport(matches: readonly Match[], prefix: string, cut: boolean): string {
+  const some = matches.slice(0, MAX_LOOSE).map((match) => matchLine(match, prefix));
+  const all = `${cut ? 'more than ' : ''}${formatCount(matches.length, 'match', 'matches')}`;
+  return [`No match; ignoring case${some.length < matches.length ? ` (${all}, use (?i) to see them)` : ''}:`, ...some].join('\n');
+}
+
+function matchLine({ path, line, text }: Match, prefix: string): string {
+  return `${prefix}${path}:${line}: ${shortenLine(text, LINE_CHARS)}`;
 }
 
 /** Matches grouped by file, with what is left out. */
@@ -109,7 +122,7 @@ function report(matches: readonly Match[], prefix: string, cut: boolean): string
   for (const [path, own] of files) {
     const some = own.slice(0, Math.min(perFile, left));
     left -= some.length;
-    lines.push(...some.map(({ line, text }) => `${prefix}${path}:${line}: ${shortenLine(text, LINE_CHARS)}`));
+    lines.push(...some.map((match) => matchLine(match, prefix)));
     if (some.length === 0) hidden.push(`${prefix}${path} (${own.length})`);
     else if (some.length < own.length)
       lines.push(`${prefix}${path}: [${formatNumber(own.length - some.length)} more in this file]`);

@@ -62,3 +62,26 @@ describe('submit_plan', () => {
     expect(events[0]).toMatchObject({ revision: 2, steps: [{ status: 'completed' }, { status: 'pending' }] });
   });
 });
+
+describe('update_plan', () => {
+  const plan = (...states: ('pending' | 'in_progress' | 'completed')[]) => ({
+    revision: 1,
+    title: 'Mend',
+    steps: states.map((status, index) => ({ id: `${index + 1}`, title: 'Mend it', status })),
+    checks: [],
+  });
+  const mark = (steps: { id: string; status: string }[], ...states: Parameters<typeof plan>) =>
+    runSessionTool('update_plan', 'c1', { steps }, { state: { ...INITIAL_STATE, plan: plan(...states) } }).result?.text;
+
+  it('says which steps are in progress and which nobody began', () => {
+    const marks = [
+      { id: '1', status: 'completed' },
+      { id: '2', status: 'in_progress' },
+    ];
+    expect(mark(marks, 'in_progress', 'pending', 'pending', 'pending')).toBe('Updated. In progress: 2. Pending: 3, 4.');
+  });
+
+  it('says when nothing is left', () => {
+    expect(mark([{ id: '2', status: 'skipped' }], 'completed', 'pending')).toBe('Updated. All steps are done.');
+  });
+});

@@ -10,7 +10,7 @@ import type { ToolResult } from '../../agent/tools/tool.ts';
 import { INLINE_LIMIT } from '../blob.ts';
 import type { PlanStep } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
-import { endingOf, isOpen } from '../open-steps.ts';
+import { endingOf, openWords } from '../open-steps.ts';
 import type { SessionState } from '../state.ts';
 import { hiddenOutcome, judgeCheck } from '../verification.ts';
 import type { ActionContext } from './context.ts';
@@ -74,9 +74,8 @@ function updatePlan(args: Record<string, unknown>, state: SessionState): Session
   if (unknown.length > 0)
     return error(`No step ${unknown.join(', ')} in the plan; its steps are ${[...known.keys()].join(', ')}.`);
   const now = new Map(parsed.value.steps.map((step) => [step.id, step.status]));
-  const open = [...known.values()].filter(({ id, status }) => isOpen({ status: now.get(id) ?? status }));
-  const left = open.length === 0 ? 'All steps are done.' : `Open: ${open.map((step) => step.id).join(', ')}.`;
-  return ok(`Updated. ${left}`, { type: 'plan.updated', steps: parsed.value.steps });
+  const steps = [...known.values()].map(({ id, status }) => ({ id, status: now.get(id) ?? status }));
+  return ok(`Updated. ${openWords(steps)}`, { type: 'plan.updated', steps: parsed.value.steps });
 }
 
 function finish(args: Record<string, unknown>, state: SessionState): SessionToolResult {
