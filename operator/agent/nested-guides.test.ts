@@ -56,6 +56,7 @@ describe('a role', () => {
   const USB = 'Name every endpoint in hexadecimal.';
   const DRIVERS = 'Registers are written through poke().';
   const DOCS = 'One sentence a line.';
+  const MANY = 'Indent with tabs.\n'.repeat(1_000);
   const LONG = `Begin. ${'é'.repeat(20_000)}`;
 
   beforeAll(async () => {
@@ -70,6 +71,7 @@ describe('a role', () => {
       'docs/AGENTS.md': `${DOCS}\n`,
       'docs/a.md': 'A.\n',
       'long/AGENTS.md': LONG,
+      'long/many/AGENTS.md': MANY,
       'long/a.c': 'int a;\n',
     });
     server = await startModelServer((request) => model.answer(request));
@@ -133,6 +135,23 @@ describe('a role', () => {
     expect(times(DRIVERS, reviewer[0])).toBe(1);
     expect(times(DOCS, reviewer[0])).toBe(0);
     expect(reviewer[0]?.system).toContain('docs/AGENTS.md, long/AGENTS.md');
+  });
+
+  it('is given them once when it reads them itself, unless it read more than it would be given', async () => {
+    const { planner } = await completes(
+      'Read instructions',
+      [read('drivers/usb/AGENTS.md', 'drivers/AGENTS.md'), read('long/many/AGENTS.md')],
+      [write('greeting.txt', 'hello\n'), finish()],
+    );
+    const [, after, later] = planner;
+    expect([times(USB, after), times(DRIVERS, after)]).toEqual([1, 1]);
+    const results = after?.messages.filter(({ role }) => role === 'tool').map(({ text }) => text);
+    expect(results).toEqual(
+      ['drivers/usb', 'drivers'].map(
+        (name) => `${name}/AGENTS.md: you are given its text right after the results of these calls.`,
+      ),
+    );
+    expect(later?.messages.findLast(({ role }) => role === 'tool')?.text).toContain('1000\tIndent with tabs.');
   });
 
   it('is given the beginning of long ones, whole characters only', async () => {

@@ -2,6 +2,7 @@
 import { guidesTouched } from '../../agent/nested-guides.ts';
 import { parseArguments } from '../../agent/tools/arguments.ts';
 import { toolsFor } from '../../agent/tools/catalog.ts';
+import { locate } from '../../agent/tools/paths.ts';
 import type { SandboxTool, ToolResult } from '../../agent/tools/tool.ts';
 import { describeError } from '../../logger.ts';
 import { SandboxUnavailableError } from '../../sandbox/transport.ts';
@@ -10,6 +11,7 @@ import { endsCommands, type Interrupt } from '../interrupt.ts';
 import type { Conversation } from '../state.ts';
 import type { ActionContext } from './context.ts';
 import { endCommand } from './end-command.ts';
+import { insteadOfGuide } from './hand-guide.ts';
 import { runSessionTool } from './session-tools.ts';
 
 /** Live output of a command is shown in events at least this far apart. */
@@ -91,7 +93,16 @@ async function runInSandbox(
     }
   }
   const guides = guidesTouched(conversation.guides.unseen, { name: call.name, args, wrote: result.wrote }, sandbox.worktree);
-  await finish(call, conversation, context, { ...result, guides }, began);
+  const path = call.name === 'read_file' && result.outcome === 'ok' ? wholeFile(args, sandbox.worktree) : undefined;
+  const instead = path === undefined ? undefined : await insteadOfGuide({ guides, path, result: result.text }, context);
+  await finish(call, conversation, context, { ...result, text: instead ?? result.text, guides }, began);
+}
+
+/** The file that was read from its beginning to its end, relative to the worktree. */
+function wholeFile({ path, start_line: start, end_line: end }: Record<string, unknown>, worktree: string): string | undefined {
+  if ((start !== undefined && start !== 1) || end !== undefined) return undefined;
+  const located = locate(String(path), worktree);
+  return 'path' in located ? located.path : undefined;
 }
 
 async function finish(
