@@ -46,8 +46,8 @@ cluster-down: ## Stop it and leave nothing behind; WIPE=1 forgets its objects as
 cluster-test: ## Run the tests on a cluster: that of E2E_KUBECONFIG, else the built one; ARGS names some of them
 	@$(install) && exec test/cluster/with.sh cluster sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
 
-images-test: ## Build the images and run the tests of them: DOCKER_HOST, docker's own engine, or the built one
-	@$(install) && exec test/cluster/with.sh docker sh scripts/jest --runInBand test/images/
+images-test: ## Build the images of the last commit and test them on a Docker engine; ARGS names some of them
+	@$(install) && exec test/cluster/with.sh docker sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/images/)
 
 docker-up: ## Start a real Docker engine for tests of the images (root on Linux)
 	@$(install) && exec test/cluster/docker.sh up
