@@ -52,6 +52,13 @@ export interface EventLog {
    * @throws LogUnavailableError
    */
   claim(uid: string, holder: string, floor?: { epoch: number }): Promise<Claim>;
+  /**
+   * Resolves once nobody's claim on the session is good: never made, run out, or given back, of which it hears within a
+   * second. A claim under the waiter's own name counts as well. Cheap enough to wait for thousands of sessions.
+   * @param onHeld told who holds it, each time that it is found held
+   * @throws LogUnavailableError | the signal's reason
+   */
+  untilFree(uid: string, onHeld: (holder: string) => void, signal: AbortSignal): Promise<void>;
   /** Extends the claim by CLAIM_TTL_MS. @throws FencedError when the claim was lost */
   renew(claim: Claim): Promise<void>;
   /** Gives the session back; later appends with the claim's epoch fail. Does nothing when the claim was lost already. */

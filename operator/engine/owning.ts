@@ -19,37 +19,41 @@ import type { SessionState } from './state.ts';
 export type Waiting = { reason: string; message: string; retryAt?: number };
 
 const RENEW_MS = CLAIM_TTL_MS / 3;
-/** Between two looks whether another owner gave its claim back, as one does that stops in an orderly way. */
-const LOOK_MS = 1_000;
 /** Between two tries to claim a session whose log is away. */
 const RETRY_MS = 2_000;
 
 /**
- * Takes the session, waiting for another owner's claim to run out and for a log that is away.
+ * Takes the session, waiting for another owner's claim to run out and for a log that is away. A claim under our own name is
+ * another owner's as well: this process gave its own back, and one that has the same name by mistake is not to be fenced,
+ * and to fence in turn, for ever.
  * @throws ImpossibleLogError for events of a newer operator, and the signal's reason
  */
 export async function claimSession(
-  { log, holder, now }: Pick<EngineDeps, 'log' | 'holder' | 'now'>,
+  { log, holder }: Pick<EngineDeps, 'log' | 'holder'>,
   session: () => AgentSession,
   tell: (waiting: Waiting | undefined) => void,
   signal: AbortSignal,
 ): Promise<Claim> {
   const uid = session().metadata.uid ?? '';
+  const message = 'Another operator worked on the session; waiting for its claim to end.';
+  let told = false;
+  const held = () => {
+    if (!told) tell({ reason: 'Claimed', message });
+    told = true;
+  };
   for (;;) {
     try {
+      await log.untilFree(uid, held, signal);
       await checkFormat(log, uid);
       const claim = await log.claim(uid, holder, { epoch: session().status?.log?.epoch ?? 0 });
       tell(undefined);
       return claim;
     } catch (error) {
-      let delay = RETRY_MS;
-      if (error instanceof ClaimedError) {
-        delay = Math.min(LOOK_MS, Math.max(50, error.expiresAt - now()));
-        tell({ reason: 'Claimed', message: 'Another operator worked on the session; waiting for its claim to end.' });
-      } else if (error instanceof LogUnavailableError) {
-        tell({ reason: 'LogUnavailable', message: error.message });
-      } else throw error;
-      await sleep(delay, signal);
+      if (error instanceof ClaimedError) continue;
+      if (!(error instanceof LogUnavailableError)) throw error;
+      tell({ reason: 'LogUnavailable', message: error.message });
+      told = false;
+      await sleep(RETRY_MS, signal);
     }
   }
 }

@@ -27,8 +27,9 @@ import { durabilityFindings } from './redis/durability.ts';
 import { follow } from './redis/follow.ts';
 import { keysLike, keysOf, PREFIX } from './redis/keys.ts';
 import { RedisNews } from './redis/news.ts';
-import { APPEND, answerOf, CLAIM, DELETE, numberAt, READ, RELEASE, RENEW, textsAt } from './redis/scripts.ts';
+import { APPEND, answerOf, CLAIM, DELETE, HOLDER, numberAt, READ, RELEASE, RENEW, textsAt } from './redis/scripts.ts';
 import { parseStoredEvent } from './stored-event.ts';
+import { type Held, untilFree } from './until-free.ts';
 
 export type RedisEventLogOptions = {
   address: RedisAddress;
@@ -108,7 +109,17 @@ export class RedisEventLog implements EventLog {
   }
 
   async release({ uid, epoch }: Claim): Promise<void> {
-    await this.#script(uid, RELEASE, [epoch]);
+    await this.#script(uid, RELEASE, [epoch, keysOf(this.#prefix, uid).freed]);
+  }
+
+  untilFree(uid: string, onHeld: (holder: string) => void, signal: AbortSignal): Promise<void> {
+    const { freed } = keysOf(this.#prefix, uid);
+    const look = async (): Promise<Held | undefined> => {
+      const { word, rest } = await this.#script(uid, HOLDER, [this.#time()]);
+      return word === 'held' ? { holder: String(rest[0]), leftMs: numberAt(rest, 1) } : undefined;
+    };
+    // Also when the subscription begins, or begins anew, since news may have been missed before.
+    return untilFree({ look, listen: (hear) => this.#news.listen(freed, hear), onHeld, signal });
   }
 
   async append(uid: string, epoch: number, expectedSeq: number, events: readonly NewEvent[]): Promise<SessionEvent[]> {

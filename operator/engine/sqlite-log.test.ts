@@ -363,6 +363,7 @@ function changed(log: EventLog, part: Partial<EventLog>): EventLog {
     claim: (uid, holder, floor) => log.claim(uid, holder, floor),
     renew: (claim) => log.renew(claim),
     release: (claim) => log.release(claim),
+    untilFree: (uid, onHeld, signal) => log.untilFree(uid, onHeld, signal),
     append: (uid, epoch, expectedSeq, events) => log.append(uid, epoch, expectedSeq, events),
     read: (uid, afterSeq, limit) => log.read(uid, afterSeq, limit),
     head: (uid) => log.head(uid),

@@ -23,6 +23,7 @@ import { Followers } from './log-followers.ts';
 import { isDamage, openSqlite, SqliteDamagedError, sqliteFailure } from './sqlite-file.ts';
 import { type AfterWrite, GroupCommits } from './sqlite-log-commits.ts';
 import { parseStoredEvent } from './stored-event.ts';
+import { untilFree } from './until-free.ts';
 
 export type SqliteEventLogOptions = {
   /** The database file; it is created when there is none. */
@@ -45,6 +46,8 @@ const LAYOUT = {
     CREATE TABLE events (uid TEXT, seq INTEGER, event TEXT NOT NULL, PRIMARY KEY (uid, seq)) STRICT, WITHOUT ROWID`,
 };
 
+/** Between two looks at the claim of another process that has the file open, which tells nothing; a look is a read in memory. */
+const LOOK_MS = 1_000;
 /** Events read and parsed before other work gets its turn. */
 const PAGE = 128;
 
@@ -59,6 +62,8 @@ export class SqliteEventLog implements EventLog {
     StatementSync
   >;
   readonly #followers = new Followers();
+  /** Those who wait for the end of a claim, by session. */
+  readonly #waiting = new Map<string, Set<() => void>>();
   readonly #commits: GroupCommits;
   /** Sessions with events that are committed and not yet on disk: the last event that is, and the last there is. */
   readonly #ahead = new Map<string, { onDisk: number; stored: number }>();
@@ -115,11 +120,29 @@ export class SqliteEventLog implements EventLog {
     });
   }
 
-  release(claim: Claim): Promise<void> {
-    return this.#write(false, () => {
+  async release(claim: Claim): Promise<void> {
+    await this.#write(false, () => {
       const current = this.#claimOf(claim.uid);
       if (current.epoch === claim.epoch && current.holder !== undefined) this.#sql.release.run(claim.uid);
     });
+    for (const hear of this.#waiting.get(claim.uid) ?? []) hear();
+  }
+
+  untilFree(uid: string, onHeld: (holder: string) => void, signal: AbortSignal): Promise<void> {
+    const look = async () => {
+      const { holder, expiresAt } = this.#access(() => this.#claimOf(uid));
+      const leftMs = expiresAt - this.#now();
+      return holder !== undefined && leftMs > 0 ? { holder, leftMs } : undefined;
+    };
+    const listen = (hear: () => void) => {
+      const waiting = this.#waiting.get(uid) ?? new Set();
+      this.#waiting.set(uid, waiting.add(hear));
+      return () => {
+        waiting.delete(hear);
+        if (waiting.size === 0) this.#waiting.delete(uid);
+      };
+    };
+    return untilFree({ look, listen, onHeld, mostMs: LOOK_MS, signal });
   }
 
   async append(uid: string, epoch: number, expectedSeq: number, events: readonly NewEvent[]): Promise<SessionEvent[]> {

@@ -8,6 +8,7 @@ import { type ModelServer, startModelServer } from '../../test/support/model-ser
 import { bash, finish, Gate, greet, plan, ScriptedSessions } from '../../test/support/scripted-sessions.ts';
 import { type EventOf, type EventType, FORMAT, type SessionEvent } from './events.ts';
 import { type EventLog, LogUnavailableError } from './log.ts';
+import { SqliteEventLog } from './sqlite-log.ts';
 
 let folder: string;
 let repository: string;
@@ -56,6 +57,7 @@ function instead(log: EventLog, changes: Partial<EventLog>): EventLog {
     claim: log.claim.bind(log),
     renew: log.renew.bind(log),
     release: log.release.bind(log),
+    untilFree: log.untilFree.bind(log),
     append: log.append.bind(log),
     read: log.read.bind(log),
     head: log.head.bind(log),
@@ -80,6 +82,22 @@ describe('a session', () => {
     engines.pop();
     const again = await engineWith({ folder: engine.folder });
     expect(await stored(again, 'held')).toEqual([]);
+  });
+
+  it('that a process with the same name holds waits, too, and takes it up as soon as it is given back', async () => {
+    const engine = await engineWith();
+    // Its claim is good for an hour, however slow this machine is.
+    const log = new SqliteEventLog({ path: join(engine.folder, 'events.db'), now: () => Date.now() + 3_600_000 });
+    const claim = await log.claim('uid-same', engine.deps.holder);
+    engine.apply('same', { goal: model.on('Wait for the double'), repository: { url: repository } });
+    await eventually('the reason', () => waitingOf(engine, 'same')?.reason === 'Claimed');
+    // Not fenced.
+    await log.renew(claim);
+    expect(await stored(engine, 'same')).toEqual([]);
+    await log.release(claim);
+    await log.close();
+    const state = await engine.until('same', (now) => now.finished !== undefined);
+    expect(state.finished?.outcome).toBe('Completed');
   });
 
   it('goes on by itself when the log could not be reached or written', async () => {

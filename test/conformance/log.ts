@@ -15,7 +15,7 @@ import {
   LogUnavailableError,
   SequenceError,
 } from '../../operator/engine/log.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, PATIENCE_MS } from '../support/eventually.ts';
 
 /** Empty storage of one adapter, made for one case. */
 export type LogStorage = AsyncDisposable & {
@@ -213,6 +213,50 @@ const cases: Record<string, Case> = {
     await expect(log.renew(released)).rejects.toThrow(FencedError);
     await log.release(released);
     expect((await other.claim('a', 'two')).epoch).toBeGreaterThan(released.epoch);
+  },
+
+  async 'who waits for a session is told who has it, and that it was given back'(storage) {
+    const logs = [await storage.connect(), await storage.connect()];
+    const claim = await at(logs, 0).claim('a', 'one');
+    const given = new AbortController();
+    // Also in the very log that it was claimed in, and under the same name.
+    const waiting = logs.map(async (log) => {
+      const holders = new Set<string>();
+      await log.untilFree('a', (holder) => holders.add(holder), AbortSignal.timeout(PATIENCE_MS));
+      return { holders: [...holders], early: !given.signal.aborted };
+    });
+    await at(logs, 1).claim('b', 'two');
+    await at(logs, 0).append('a', claim.epoch, 0, [line('x')]);
+    await at(logs, 0).renew(claim);
+    given.abort();
+    await at(logs, 0).release(claim);
+    expect(await Promise.all(waiting)).toEqual(logs.map(() => ({ holders: ['one'], early: false })));
+  },
+
+  async 'nobody waits for a session that was never claimed, or whose claim has run out'(storage) {
+    const log = await storage.connect();
+    const holders: string[] = [];
+    const free = (uid: string) => log.untilFree(uid, (holder) => holders.push(holder), AbortSignal.timeout(PATIENCE_MS));
+    await free('a');
+    await log.claim('a', 'one');
+    storage.advance(CLAIM_TTL_MS);
+    await free('a');
+    expect(holders).toEqual([]);
+  },
+
+  async 'a wait for a session ends with its signal, and with the log'(storage) {
+    const [log, closed] = [await storage.connect(), await storage.connect()];
+    await log.claim('a', 'one');
+    const stop = new AbortController();
+    const held = Promise.withResolvers<void>();
+    const waiting = log.untilFree('a', () => held.resolve(), stop.signal);
+    waiting.catch(() => undefined);
+    await held.promise;
+    stop.abort(new Error('stopped'));
+    await expect(waiting).rejects.toThrow('stopped');
+    await closed.close();
+    await expect(closed.untilFree('a', () => undefined, stop.signal)).rejects.toThrow();
+    await expect(closed.untilFree('a', () => undefined, AbortSignal.timeout(PATIENCE_MS))).rejects.toThrow(LogUnavailableError);
   },
 
   async 'of many that claim at once, one gets the session'(storage) {

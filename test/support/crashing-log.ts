@@ -48,6 +48,7 @@ function wrap(log: EventLog, append: EventLog['append']): EventLog {
     claim: (...args) => log.claim(...args),
     renew: (claim) => log.renew(claim),
     release: (claim) => log.release(claim),
+    untilFree: (...args) => log.untilFree(...args),
     read: (...args) => log.read(...args),
     head: (uid) => log.head(uid),
     subscribe: (...args) => log.subscribe(...args),

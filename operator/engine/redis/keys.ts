@@ -15,11 +15,19 @@ export type SessionKeys = {
   blobs: string;
   /** Channel: the last sequence whenever it changed, 0 when the log was deleted. */
   news: string;
+  /** Channel: said on it when a claim was given back. */
+  freed: string;
 };
 
 export function keysOf(prefix: string, uid: string): SessionKeys {
   const base = `${prefix}:{${encodeURIComponent(uid)}}`;
-  return { claim: `${base}:claim`, events: `${base}:events`, blobs: `${base}:blobs`, news: `${base}:news` };
+  return {
+    claim: `${base}:claim`,
+    events: `${base}:events`,
+    blobs: `${base}:blobs`,
+    news: `${base}:news`,
+    freed: `${base}:freed`,
+  };
 }
 
 /** A pattern of SCAN for one kind of key, and the session of a key that it found. */

@@ -39,9 +39,16 @@ if epoch ~= tonumber(ARGV[1]) or holder == '' then return {'fenced', epoch, hold
 redis.call('HSET', KEYS[1], 'expires', whole(clock(ARGV[3]) + ARGV[2]))
 return {'renewed'}`;
 
-/** ARGV: epoch. → released | fenced */
+/** ARGV: fixed time. → free | held holder left */
+export const HOLDER = `${READ_CLAIM}${READ_CLOCK}
+local left = expires - clock(ARGV[1])
+if holder == '' or left <= 0 then return {'free'} end
+return {'held', holder, left}`;
+
+/** ARGV: epoch, channel. → released | fenced */
 export const RELEASE = `${READ_CLAIM}
 if epoch ~= tonumber(ARGV[1]) or holder == '' then return {'fenced', epoch, holder} end
+redis.call('PUBLISH', ARGV[2], '0')
 redis.call('HSET', KEYS[1], 'holder', '', 'expires', '0')
 return {'released'}`;
 
