@@ -69,8 +69,9 @@ describeWithDocker()('the image', () => {
     const port = /:(\d+)$/m.exec(await docker(['port', id, '8000/tcp']))?.[1];
     const api = new RestClient(`http://127.0.0.1:${port}`);
     await eventually('the published port to answer', async () => (await api.get('/readyz')).status === 200);
-    // As a user brings a repository that is not on a server.
+    // A repository that is not on a server and belongs to somebody else, as one does that is mounted.
     await docker(['cp', join(folder.path, 'greeter.git'), `${id}:${REMOTE}`]);
+    await docker(['exec', id, 'chown', '-R', '1000:1000', REMOTE]);
 
     const {
       result,
@@ -81,7 +82,19 @@ describeWithDocker()('the image', () => {
     expect(logs).toEqual(expect.arrayContaining(['Starting session...', 'Cloning repo...', 'PLANNER: Generating plan...']));
     expect(conditions).toContainEqual(expect.objectContaining({ type: 'Isolated', status: 'True', reason: 'User' }));
     expect(result.pushed).toBe(true);
-    const pushed = await docker(['exec', id, 'git', '-C', REMOTE, 'log', '-1', '--format=%H %an <%ae>', result.branch]);
+    const pushed = await docker([
+      'exec',
+      id,
+      'git',
+      '-c',
+      'safe.directory=*',
+      '-C',
+      REMOTE,
+      'log',
+      '-1',
+      '--format=%H %an <%ae>',
+      result.branch,
+    ]);
     expect(pushed.trim()).toBe(`${result.commit} swe-agent-bot <bot@example.com>`);
 
     const bundle = join(folder.path, 'result.bundle');
