@@ -18,8 +18,8 @@ RUN npm ci --omit=dev --include=optional --ignore-scripts --no-audit --no-fund -
 FROM debian:bookworm-slim
 # Node needs libatomic1; tini takes in the processes that commands leave behind. /data can be used by root, by the user
 # swe-agent, and by any number that docker run or a cluster gives without a group, but not by commands of sessions.
-RUN apt-get update \
- && apt-get install -y --no-install-recommends bubblewrap ca-certificates git libatomic1 openssh-client ripgrep tini \
+RUN apt-get -o Acquire::Retries=5 update \
+ && apt-get -o Acquire::Retries=5 install -y --no-install-recommends bubblewrap ca-certificates git libatomic1 openssh-client ripgrep tini \
  && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin swe-agent \
  && install -d -m 0775 -o swe-agent -g root /data

@@ -24,7 +24,13 @@ export async function build(name: string, args: readonly string[]): Promise<stri
   await run('git', ['-C', root, '-c', 'safe.directory=*', 'archive', '--output', archive, 'HEAD']);
   await run('tar', ['-xf', archive, '-C', clean]);
   const tag = `swe-agent-test/${name}`;
-  await docker(['build', '--force-rm', '--tag', tag, '--label', LABEL, ...args], { cwd: clean, timeoutMs: BUILD_MS });
+  const once = () =>
+    docker(['build', '--force-rm', '--tag', tag, '--label', LABEL, ...args], { cwd: clean, timeoutMs: BUILD_MS });
+  // Packages come over a network; what was made before a fault is in the cache.
+  await once().catch((error: unknown) => {
+    console.warn(`building ${tag} once more: ${error instanceof Error ? error.cause : error}`);
+    return once();
+  });
   await docker(['image', 'prune', '--force', '--filter', `label=${LABEL}`]);
   const size = Number(await docker(['image', 'inspect', tag, '--format', '{{.Size}}']));
   console.info(`${tag}: ${Math.round(size / 1e6)} MB, built in ${Math.round((Date.now() - began) / 1000)} s`);
