@@ -19,7 +19,11 @@ function isolated(session: SessionScript, files = FILES): SessionScript {
   return session.happen({ type: 'tests.isolated', commit: 'commit-1', tree: 'mixed', files });
 }
 
-function ran(session: SessionScript, exitCode: number, more: { change?: CheckChange; durationMs?: number; note?: string } = {}) {
+function ran(
+  session: SessionScript,
+  exitCode: number,
+  more: { change?: CheckChange; durationMs?: number; note?: string; output?: string } = {},
+) {
   const action = session.next();
   if (action.do !== 'verify') throw new Error(`${action.do} instead of a check`);
   expect(action.on).toEqual({ stage: 'without-change', commit: 'commit-1', tree: 'mixed' });
@@ -75,6 +79,21 @@ describe('the changed tests without the change', () => {
     ran(slow, 0, { change: 'kept', durationMs: WITHOUT_CHANGE_SECONDS * 1000 });
     expect(slow.next()).toEqual(REVIEW);
     expect(slow.state.compared).toMatchObject({ fail: 'unknown', message: expect.stringContaining('took too long') });
+  });
+
+  it('are asked further when the first failure is for want of a name, which alone is told with doubt', () => {
+    const missing = { change: 'broken', output: 'span_test.go:9:7: undefined: Timeout' } as const;
+    const further = isolated(passed(['go vet ./...', 'go test ./...']));
+    ran(further, 1, missing);
+    ran(further, 1, { change: 'broken', output: 'want 3, got 4' });
+    expect(further.next()).toEqual(REVIEW);
+    expect(further.state.compared?.message).toMatch(/`go test \.\/\.\.\.` with .* gives exit code 1\.$/);
+
+    const only = isolated(passed(['go vet ./...', 'go test ./...']));
+    ran(only, 1, missing);
+    ran(only, 0, { change: 'kept' });
+    expect(only.next()).toEqual(REVIEW);
+    expect(only.state.compared).toMatchObject({ fail: 'yes', message: expect.stringContaining('that proves little') });
   });
 
   it('are not run again when a later round leaves the tests as they are', () => {
