@@ -2,6 +2,7 @@
 import { changeWords } from '../engine/compare-runs.ts';
 import { type Evidence, goalUpdates, type Review, type SessionState } from '../engine/state.ts';
 import { claimsOf } from './claims.ts';
+import type { ShownFile } from './plan-files.ts';
 
 /** A run of a check with the end of its output. */
 export type ShownRun = Evidence & { excerpt: string };
@@ -10,6 +11,8 @@ export type OpeningFacts = {
   state: SessionState;
   /** How the repository is laid out. */
   layout: string;
+  /** Files whose text the role is given. */
+  present: readonly ShownFile[];
   /** Unified diff of the work so far against the commit that was cloned; empty when there is none. */
   diff: string;
   /** What was left out of it, if anything. */
@@ -44,6 +47,7 @@ export function plannerOpening(facts: OpeningFacts): string {
 
 export function programmerOpening(facts: OpeningFacts): string {
   const { state } = facts;
+  const last = lastReviews(state);
   const parts = [goal(state), section('Plan', plan(state))];
   if (facts.checks.length > 0) {
     const lines = facts.checks.map((command) => {
@@ -53,8 +57,16 @@ export function programmerOpening(facts: OpeningFacts): string {
     parts.push(section('Checks that the platform will run at the end, and how they ended before the work', lines.join('\n')));
   }
   parts.push(section('Files', facts.layout));
+  if (facts.present.length > 0) {
+    const texts = facts.present.map(({ path, text }) => `## ${path}\n\n${text}`);
+    parts.push(
+      section(
+        `Files that ${last.length > 0 ? 'the findings name' : 'the plan names'}, whole and as they are now`,
+        `You need not read these again before you edit them. The line number and the tab are not part of a file.\n\n${texts.join('\n\n')}`,
+      ),
+    );
+  }
   if (facts.diff) parts.push(diff(facts, 'The work so far is already in the worktree'));
-  const last = lastReviews(state);
   if (last.length > 0) {
     parts.push(
       section(
@@ -124,7 +136,8 @@ export function plan(state: SessionState): string {
   return [state.plan.title, ...steps].join('\n');
 }
 
-function lastReviews(state: SessionState): Review[] {
+/** The reviews that this round of programming answers. */
+export function lastReviews(state: SessionState): Review[] {
   return state.reviews.filter((one) => one.iteration === state.iteration - 1 && one.verdict === 'request_changes');
 }
 

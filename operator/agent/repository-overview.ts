@@ -14,20 +14,34 @@ export type Overview = {
   guides: string[];
 };
 
-/** Looks at the worktree as it is now. `changed`: the commits between which the work lies, when there is some. */
-export async function overviewOf(
-  sandbox: Sandbox,
-  { changed, contextWindow }: { changed: { from: string; to: string } | undefined; contextWindow: number | undefined },
-  signal: AbortSignal,
-): Promise<Overview> {
+/** Files of the worktree that git does not ignore, sorted. */
+export async function listFiles(sandbox: Sandbox, signal: AbortSignal): Promise<string[]> {
   const { output } = await sandbox.query('git ls-files -co --exclude-standard -z | tr "\\0" "\\n"', {
     signal,
     timeoutSeconds: 60,
     maxBytes: 64 * 1024 * 1024,
   });
-  const files = [...new Set(output.split('\n').filter((file) => file !== ''))].sort();
+  return [...new Set(output.split('\n').filter((file) => file !== ''))].sort();
+}
+
+export type OverviewOptions = {
+  /** The commits between which the work lies, when there is some. */
+  changed: { from: string; to: string } | undefined;
+  /** Files whose text the role is given from the beginning. */
+  shown: readonly string[];
+  contextWindow: number | undefined;
+};
+
+/** Looks at the worktree as it is now. `files`: those of `listFiles`. */
+export async function overviewOf(
+  sandbox: Sandbox,
+  files: readonly string[],
+  { changed, shown: read, contextWindow }: OverviewOptions,
+  signal: AbortSignal,
+): Promise<Overview> {
   const nested = nestedGuides(files);
   const paths = changed && nested.length > 0 ? await changedPaths(sandbox, changed.from, changed.to, signal) : [];
+  paths.push(...read);
   const parts = await rootGuides(sandbox, files, signal);
   const shown = new Set<string>();
   let room = roomForNested(contextWindow);

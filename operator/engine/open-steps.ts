@@ -49,6 +49,6 @@ export function openWords(steps: readonly Pick<PlanStep, 'id' | 'status'>[]): st
 }
 
 /** Whether nothing was said yet of how the step ended. */
-function isOpen({ status }: Pick<PlanStep, 'status'>): boolean {
+export function isOpen({ status }: Pick<PlanStep, 'status'>): boolean {
   return status === 'pending' || status === 'in_progress';
 }

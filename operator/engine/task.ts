@@ -212,9 +212,14 @@ export class SessionTask {
     return intentOf(session, profiles, now(), this.#since);
   }
 
-  async #act(action: Action, intent: Intent, recorder: Recorder, epoch: number): Promise<void> {
-    const conversation = recorder.state.conversation?.id ?? '';
+  /** Files that were seen in a conversation; those of an earlier one are forgotten. */
+  #seenIn(conversation: string): Map<string, string> {
     if (this.#seen.conversation !== conversation) this.#seen = { conversation, files: new Map() };
+    return this.#seen.files;
+  }
+
+  async #act(action: Action, intent: Intent, recorder: Recorder, epoch: number): Promise<void> {
+    const seen = () => this.#seenIn(recorder.state.conversation?.id ?? '');
     const context: ActionContext = {
       deps: this.#deps,
       session: this.#session,
@@ -222,7 +227,9 @@ export class SessionTask {
       intent,
       texts: this.#texts,
       signal: this.#action.signal,
-      seen: this.#seen.files,
+      get seen() {
+        return seen();
+      },
       epoch,
       get state() {
         return recorder.state;

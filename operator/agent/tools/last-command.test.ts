@@ -26,7 +26,7 @@ describe('the exit code of a command', () => {
     'set -o pipefail; npm test | tail -20',
     'set -e\nnpm test\ngit status',
     'npm test; echo "exit $?"',
-    'npm test | tail -5; exit ${PIPESTATUS[0]}',
+    'npm test | tail -5; exit $PIPESTATUS',
     'npm test >log 2>&1; code=$?; tail log; exit $code',
     'git status; pytest',
     'grep -rn pytest . | head',

@@ -1,12 +1,14 @@
 /** Begins a role's conversation: looks at the repository and writes down, once, everything the role is told. */
-import { type OpeningFacts, plannerOpening, programmerOpening, reviewerOpening } from '../../agent/opening.ts';
+import { lastReviews, type OpeningFacts, plannerOpening, programmerOpening, reviewerOpening } from '../../agent/opening.ts';
+import { namedFiles, showFiles } from '../../agent/plan-files.ts';
 import { PROMPT_VERSION, systemPrompt } from '../../agent/prompts.ts';
-import { overviewOf } from '../../agent/repository-overview.ts';
+import { listFiles, overviewOf } from '../../agent/repository-overview.ts';
 import { diff, resetWorktree } from '../../sandbox/git/worktree.ts';
 import type { ConversationRole } from '../event-parts.ts';
 import { checksOf } from '../evidence.ts';
+import { isOpen } from '../open-steps.ts';
 import { workCommit } from '../rounds.ts';
-import { type Evidence, evidenceOn } from '../state.ts';
+import { type Evidence, evidenceOn, type SessionState } from '../state.ts';
 import type { ActionContext } from './context.ts';
 import { bringBack, markBegin } from './ignored-output.ts';
 
@@ -32,10 +34,16 @@ export async function openConversation(role: ConversationRole, context: ActionCo
   if (state.displaced) await bringBack(sandbox, signal);
   if (role === 'programmer') await markBegin(sandbox, signal);
   const changed = state.base && state.commit ? { from: state.base.commit, to: state.commit.commit } : undefined;
-  const { layout, guidelines, guides } = await overviewOf(sandbox, { changed, contextWindow: binding?.contextWindow }, signal);
+  const contextWindow = binding?.contextWindow;
+  const files = await listFiles(sandbox, signal);
+  const named = role === 'programmer' ? namedFiles(toDo(state), files) : [];
+  const present = await showFiles(sandbox, named, contextWindow, signal);
+  const shown = present.map(({ path }) => path);
+  const { layout, guidelines, guides } = await overviewOf(sandbox, files, { changed, shown, contextWindow }, signal);
   const facts: OpeningFacts = {
     state,
     layout,
+    present,
     ...(await work(role, context)),
     checks: checksOf(state, intent),
     ...(await runs(context)),
@@ -51,6 +59,16 @@ export async function openConversation(role: ConversationRole, context: ActionCo
     opening: await texts.store(OPENINGS[role](facts)),
     ...(guides.length > 0 ? { guides } : {}),
   });
+  // From here on they are what this conversation has seen.
+  for (const { path, hash } of present) context.seen.set(path, hash);
+}
+
+/** Where the programmer will have to do something: what the last review found, or else the steps that are not done. */
+function toDo(state: SessionState): string {
+  const found = lastReviews(state).flatMap((review) => review.findings);
+  if (found.length > 0) return found.map(({ file, problem }) => `${file}\n${problem}`).join('\n');
+  const steps = state.plan?.steps.filter(isOpen) ?? [];
+  return steps.map(({ title, details }) => `${title}\n${details ?? ''}`).join('\n');
 }
 
 async function work(role: ConversationRole, context: ActionContext): Promise<{ diff: string; diffNote: string }> {
