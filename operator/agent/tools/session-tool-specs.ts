@@ -62,7 +62,7 @@ export const SUBMIT_PLAN: ToolSpec = {
 export const UPDATE_PLAN: ToolSpec = {
   name: 'update_plan',
   description:
-    'Record progress on the plan. Set a step to in_progress when you start it, to completed once you have seen it work, or to skipped if it turns out to be unnecessary. Give only the steps whose status changes; several at once are fine, also beside other tools and right before finish in one answer.',
+    'Record progress on the plan. Set a step to in_progress when you start it, to completed once you have seen it work (not beside a call that could still show the opposite), or to skipped if it turns out to be unnecessary. Give only the steps whose status changes; several at once are fine, also beside other tools and, the last ones, right before finish in one answer.',
   parameters: {
     type: 'object',
     required: ['steps'],
