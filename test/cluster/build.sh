@@ -8,4 +8,5 @@ lock
 began=$SECONDS
 "$here/programs.sh"
 "$here/images.sh"
+"$here/pod-images.sh" >/dev/null
 say "programs and images are there after $((SECONDS - began)) s"

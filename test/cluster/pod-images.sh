@@ -6,7 +6,10 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 require_linux_root
-lock
+mkdir -p "$cluster_dir"
+# One at a time, beside the other scripts: build.sh calls this one while it holds their lock.
+exec 7>"$cluster_dir/pod-images.lock"
+flock -w 900 7 || fail 'the images of the tests of Pods are still being made after 15 minutes'
 archive=$images/pods.tar
 made=$(cat "$here/pod-images.sh" "$repository"/worker-image/{toolbox.sh,git.mak,package-lock.json} | cksum)
 if [ "$(cat "$images/.made-pods" 2>/dev/null)" = "$made" ]; then

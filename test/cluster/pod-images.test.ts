@@ -10,7 +10,7 @@ import type { Sandbox } from '../../operator/sandbox/sandbox.ts';
 import { patience } from '../support/eventually.ts';
 import { makeRepository } from '../support/git-repository.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { importPodImages, TOOLBOX_IMAGE, WITH_GIT_IMAGE } from './pod-images.ts';
+import { IMAGES_MS, importPodImages, TOOLBOX_IMAGE, WITH_GIT_IMAGE } from './pod-images.ts';
 import { clusterForTests, TestPods, type TestPodsOptions } from './pods.ts';
 
 const cluster = clusterForTests();
@@ -36,7 +36,7 @@ const identity = { name: 'Bot', email: 'bot@example.com' };
     });
     snapshot = await cache.fetch({ url: source, depth: 1 }, undefined, patience());
     pods = await TestPods.open(cluster);
-  });
+  }, IMAGES_MS);
   afterAll(async () => {
     await Promise.all(opened.map((sandbox) => sandbox.close()));
     await pods.close();
@@ -101,7 +101,7 @@ const identity = { name: 'Bot', email: 'bot@example.com' };
     const places = ['/etc', '/usr/bin', '/opt/swe-agent/bin', '/', '/workspace', '"$HOME"', '"$TMPDIR"', '/tmp', '/var/tmp'];
     const { output } = await sandbox.query(`{ ${places.map(write).join('; ')}; } 2>/dev/null`, { signal: patience() });
     expect(output).toBe('/workspace\n/workspace/home\n/workspace/tmp\n/tmp\n/var/tmp\n');
-    const image = await open('ubuntu:22.04', { readOnlyRootFilesystem: false, user: { uid: 10001, gid: 10001 } });
+    const image = await open('localhost/swe-agent-test/non-root:1', { readOnlyRootFilesystem: false, user: 'image' });
     expect((await image.query(': >/home/app/x && id -u', { signal: patience() })).output).toBe('10001\n');
   });
 

@@ -8,7 +8,7 @@ import { NETWORK_POLICIES } from '../../operator/sandbox/pod/objects.ts';
 import type { Sandbox } from '../../operator/sandbox/sandbox.ts';
 import type { SandboxSpec } from '../../operator/sandbox/transport.ts';
 import { eventually, patience } from '../support/eventually.ts';
-import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
+import { IMAGES_MS, importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
 import { clusterForTests, TestPods } from './pods.ts';
 
 const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: true } as const;
@@ -29,7 +29,7 @@ if (cluster && !(hostAddress && publicAddress))
     if (!cluster) throw new Error('there is no cluster');
     await importPodImages(cluster);
     pods = await TestPods.open(cluster, { defaults: { image: 'python:3.12-slim' }, toolboxImage: TOOLBOX_IMAGE });
-  });
+  }, IMAGES_MS);
   afterAll(async () => {
     await Promise.all(opened.map((sandbox) => sandbox.close()));
     for (const server of servers) {

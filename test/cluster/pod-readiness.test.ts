@@ -5,7 +5,7 @@ import { NETWORK_POLICIES, PODS, type Pod } from '../../operator/sandbox/pod/obj
 import type { PodTransport } from '../../operator/sandbox/pod/transport.ts';
 import { type SandboxNotice, type SandboxSpec, SandboxUnavailableError } from '../../operator/sandbox/transport.ts';
 import { eventually, patience } from '../support/eventually.ts';
-import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
+import { IMAGES_MS, importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
 import { clusterForTests, TestPods, type TestPodsOptions } from './pods.ts';
 
 const QUOTAS = {
@@ -25,7 +25,7 @@ const STAGES = { pulling: 3_000 };
     if (!cluster) throw new Error('there is no cluster');
     await importPodImages(cluster);
     pods = await TestPods.open(cluster, { defaults: { image: 'ubuntu:22.04' }, stageDeadlinesMs: STAGES });
-  });
+  }, IMAGES_MS);
   afterAll(() => pods.close());
 
   const fault = async (spec: SandboxSpec, options: TestPodsOptions = {}): Promise<SandboxUnavailableError> =>

@@ -1,8 +1,8 @@
 /** The sandbox suites on Pods of a real cluster, one image of each kind at a time: `make cluster-test`. */
-import { describe } from '@jest/globals';
+import { beforeAll, describe } from '@jest/globals';
 import { describeSandbox } from '../conformance/sandbox.ts';
 import { describeTransport } from '../conformance/transport.ts';
-import { importPodImages, TOOLBOX_IMAGE, WITH_GIT_IMAGE } from './pod-images.ts';
+import { IMAGES_MS, importPodImages, TOOLBOX_IMAGE, WITH_GIT_IMAGE } from './pod-images.ts';
 import { clusterForTests, TestPods } from './pods.ts';
 
 const cluster = clusterForTests();
@@ -23,9 +23,10 @@ const IMAGES = [
 (cluster ? describe : describe.skip)('on a cluster', () => {
   const open = async ({ name: _, toolboxImage, ...options }: (typeof IMAGES)[number]): Promise<TestPods> => {
     if (!cluster) throw new Error('there is no cluster');
-    await importPodImages(cluster);
     return TestPods.open(cluster, { ...options, ...(toolboxImage && { toolboxImage }) });
   };
+
+  beforeAll(async () => cluster && importPodImages(cluster), IMAGES_MS);
 
   for (const image of IMAGES) {
     describeSandbox(
