@@ -66,7 +66,7 @@ const CLOSE_GRACE_MS = 800;
 export function createGateway(deps: GatewayDeps): Gateway {
   const { auth, log, logger, now } = deps;
   const sessions = new Sessions(deps.kube, deps.namespace, 'session');
-  const metrics = new GatewayMetrics(deps.metrics, sessions);
+  const metrics = new GatewayMetrics(deps.metrics);
   const everybody: Caller = {
     get author() {
       return deps.author();

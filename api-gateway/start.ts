@@ -1,7 +1,9 @@
 /** The gateway alone, put together from the settings: objects from the cluster, events and blobs from Redis. */
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { findCluster } from '../operator/cluster.ts';
 import type { Logger } from '../operator/logger.ts';
+import { kubernetesMetrics } from '../operator/metrics/kubernetes-metrics.ts';
+import { measureProcess } from '../operator/metrics/process-metrics.ts';
 import { startProbes } from '../operator/probes.ts';
 import type { Settings } from '../operator/settings.ts';
 import { openStores } from '../operator/stores.ts';
@@ -33,11 +35,12 @@ export async function startGateway(settings: Settings, logger: Logger): Promise<
 
 async function build(settings: Settings, logger: Logger, stack: AsyncDisposableStack): Promise<GatewaySystem> {
   const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
+  stack.defer(measureProcess(metrics));
+  const onRequest = kubernetesMetrics(metrics);
   const { log, blobs } = await openStores({ settings, logger, metrics, stack });
   const closing = new AbortController();
   stack.defer(() => closing.abort(new Error('the gateway stops')));
-  const cluster = await findCluster(settings, 'swe-agent-gateway', closing.signal);
+  const cluster = await findCluster(settings, 'swe-agent-gateway', closing.signal, onRequest);
   const sessions = new Sessions(cluster.client, cluster.namespace, 'session');
   const probes = stack.adopt(
     await startProbes({

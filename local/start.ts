@@ -8,7 +8,11 @@ import type { ConnectionCheck } from '../api-gateway/http/callers.ts';
 import { applyEnvironmentProfiles } from '../operator/environment-profiles.ts';
 import { installationOf } from '../operator/installation.ts';
 import { HttpKubeClient } from '../operator/kube/http-client.ts';
+import type { RequestSeen } from '../operator/kube/http-transport.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
+import { kubernetesMetrics } from '../operator/metrics/kubernetes-metrics.ts';
+import { OperatorMetrics } from '../operator/metrics/operator-metrics.ts';
+import { measureProcess } from '../operator/metrics/process-metrics.ts';
 import { Operator } from '../operator/operator.ts';
 import { RepositoryCache } from '../operator/sandbox/git/cache.ts';
 import { credentialFromSettings } from '../operator/sandbox/git/credentials.ts';
@@ -71,8 +75,10 @@ async function build(
   const { namespace = 'default', git } = settings;
   const user = userName(settings.system.USER);
   const metrics = new Registry();
+  stack.defer(measureProcess(metrics));
+  const onRequest = kubernetesMetrics(metrics);
   const closing = new AbortController();
-  const sandboxes = await openSandboxes(settings, isolation, folder, logger, closing.signal);
+  const sandboxes = await openSandboxes(settings, isolation, folder, logger, { signal: closing.signal, onRequest });
   const { log, blobs } = await openStores({ settings, logger, metrics, stack }, folder);
   const api = stack.adopt(
     await startEmbeddedApi({
@@ -87,12 +93,8 @@ async function build(
     (one) => one.close(),
   );
   stack.defer(() => closing.abort(new Error('the system stops')));
-  const client = new HttpKubeClient({
-    baseUrl: api.url,
-    ca: api.caPem,
-    headers: async () => ({ authorization: `Bearer ${api.token}` }),
-    signal: closing.signal,
-  });
+  const headers = async () => ({ authorization: `Bearer ${api.token}` });
+  const client = new HttpKubeClient({ baseUrl: api.url, ca: api.caPem, headers, signal: closing.signal }, { onRequest });
   const problems = await applyEnvironmentProfiles(client, namespace, settings);
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: true, environment: settings.system });
   // What a process that died had lent or left half made.
@@ -118,6 +120,7 @@ async function build(
     random: Math.random,
     maxCommandSeconds: MAX_COMMAND_SECONDS,
     maxRunning: settings.maxRunning,
+    metrics: new OperatorMetrics(metrics),
   });
   const { auth } = settings.api;
   const gateway = createGateway({
@@ -163,7 +166,7 @@ async function openSandboxes(
   isolation: LocalOptions['isolation'] & string,
   folder: StateFolder,
   logger: Logger,
-  signal: AbortSignal,
+  { signal, onRequest }: { signal: AbortSignal; onRequest: (seen: RequestSeen) => void },
 ): Promise<Sandboxes> {
   if (settings.sandbox.type === 'local') {
     makeUsable(settings.workspace, { what: 'workspace', variable: 'SWE_AGENT_WORKSPACE' });
@@ -180,7 +183,7 @@ async function openSandboxes(
   }
   const { pods } = settings.sandbox;
   const { findCluster, podSandboxes } = await import('../operator/cluster.ts');
-  const cluster = await findCluster(settings, 'swe-agent', signal);
+  const cluster = await findCluster(settings, 'swe-agent', signal, onRequest);
   const { namespace } = cluster;
   logger.info(`commands run in Pods of the namespace ${namespace}, reached through ${cluster.access.source}`);
   const transport = podSandboxes(cluster, pods, {

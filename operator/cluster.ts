@@ -2,10 +2,11 @@
 import { homedir } from 'node:os';
 import { type ClusterAccess, clusterAccess } from './kube/cluster-access.ts';
 import { HttpKubeClient } from './kube/http-client.ts';
-import type { KubeEndpoint } from './kube/http-transport.ts';
+import type { KubeEndpoint, RequestSeen } from './kube/http-transport.ts';
 import type { Logger } from './logger.ts';
 import type { Placement } from './sandbox/pod/placement.ts';
 import { PodTransport } from './sandbox/pod/transport.ts';
+import { ownerFields } from './session-log.ts';
 import type { Settings } from './settings.ts';
 import type { PodSettings } from './settings-cluster.ts';
 
@@ -15,30 +16,37 @@ export type Cluster = {
   client: HttpKubeClient;
   /** Of sessions and Pods that name none: K8S_NAMESPACE, else that of the service account or the kubeconfig's context. */
   namespace: string;
+  /** Hears of every request, for metrics. */
+  onRequest?: ((seen: RequestSeen) => void) | undefined;
 };
 
 /**
  * The way to the cluster; that it leads there is found out with the first request.
  * @param signal ends every connection and watch
+ * @param onRequest hears of every request, for metrics
  * @throws ClusterAccessError when no way is configured
  */
 export async function findCluster(
   { cluster, namespace, system }: Pick<Settings, 'cluster' | 'namespace' | 'system'>,
   userAgent: string,
   signal: AbortSignal,
+  onRequest?: (seen: RequestSeen) => void,
 ): Promise<Cluster> {
   const { kubeconfig, serviceHost, servicePort } = cluster;
   const access = await clusterAccess({ kubeconfig, serviceHost, servicePort, home: system.HOME ?? homedir() });
   const endpoint = { ...access, signal };
-  const client = new HttpKubeClient(endpoint, { userAgent });
-  return { access, endpoint, client, namespace: namespace ?? access.namespace ?? 'default' };
+  const client = new HttpKubeClient(endpoint, { userAgent, ...(onRequest && { onRequest }) });
+  return { access, endpoint, client, onRequest, namespace: namespace ?? access.namespace ?? 'default' };
 }
 
 /**
  * A client with no credential of its own, for callers' tokens: a client certificate would win over the token that a request
  * carries, and every caller would be taken for this process.
  */
-export function withoutCredentials({ endpoint }: Pick<Cluster, 'endpoint'>, userAgent: string): HttpKubeClient {
+export function withoutCredentials(
+  { endpoint, onRequest }: Pick<Cluster, 'endpoint' | 'onRequest'>,
+  userAgent: string,
+): HttpKubeClient {
   const { baseUrl, ca, serverName, insecure, signal } = endpoint;
   return new HttpKubeClient(
     {
@@ -49,7 +57,7 @@ export function withoutCredentials({ endpoint }: Pick<Cluster, 'endpoint'>, user
       ...(serverName !== undefined && { serverName }),
       ...(insecure !== undefined && { insecure }),
     },
-    { userAgent },
+    { userAgent, ...(onRequest && { onRequest }) },
   );
 }
 
@@ -65,7 +73,6 @@ export function podSandboxes(
     ...options,
     client,
     endpoint,
-    onNotice: ({ uid, name, namespace }, { reason, message }) =>
-      logger.info(`a Pod waits: ${message}`, { uid, session: `${namespace}/${name}`, reason }),
+    onNotice: (owner, { reason, message }) => logger.info('a Pod waits', { ...ownerFields(owner), reason, detail: message }),
   });
 }

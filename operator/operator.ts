@@ -11,12 +11,14 @@ import { KubeError } from './kube/client.ts';
 import { EventRecorder } from './kube/events.ts';
 import { ModelProviders } from './llm/profiles.ts';
 import { describeError } from './logger.ts';
+import type { OperatorMetrics } from './metrics/operator-metrics.ts';
 import { credentialFromSecret } from './sandbox/git/credentials.ts';
 import { type GitCredential, GitError } from './sandbox/git/git.ts';
 import type { SandboxTransport } from './sandbox/transport.ts';
+import { logTurns } from './session-log.ts';
 import { OrphanSweep } from './sweep.ts';
 
-export type OperatorOptions = Omit<EngineDeps, 'models' | 'credential'> & {
+export type OperatorOptions = Omit<EngineDeps, 'models' | 'credential' | 'observer'> & {
   client: KubeClient;
   /** The namespaces to serve; all when left out. */
   namespaces?: readonly string[];
@@ -29,6 +31,7 @@ export type OperatorOptions = Omit<EngineDeps, 'models' | 'credential'> & {
   swept?: readonly SandboxTransport[];
   /** Values of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for model calls. */
   proxy?: Record<string, string | undefined>;
+  metrics?: OperatorMetrics;
 };
 
 export class Operator {
@@ -43,7 +46,7 @@ export class Operator {
   readonly #sweeps: Promise<void>[] = [];
 
   constructor(options: OperatorOptions) {
-    const { client, logger, namespaces, holder, maxRunning, countersIntervalMs, proxy } = options;
+    const { client, logger, namespaces, holder, maxRunning, countersIntervalMs, proxy, metrics } = options;
     this.#options = options;
     this.#providers = new ModelProviders(proxy && { proxyEnv: proxy });
     this.caches = new Caches({ client, logger, ...(namespaces === undefined ? {} : { namespaces }) });
@@ -51,8 +54,15 @@ export class Operator {
     const findings = new ModelFindings(options.now);
     this.runner = new SessionRunner({
       ...options,
-      models: new ProfileModels(this.caches, this.#providers, findings),
+      ...(metrics && measured(options, metrics)),
+      models: new ProfileModels(this.caches, this.#providers, findings, metrics?.models),
       credential: (session, signal) => this.#credential(session, signal),
+      observer: {
+        stored: (session, events, before, after) => {
+          logTurns(logger, session, events);
+          metrics?.sessions.stored(session, events, before, after);
+        },
+      },
     });
     this.controllers = new Controllers({
       client,
@@ -63,7 +73,13 @@ export class Operator {
       logger,
       maxRunning,
       ...(countersIntervalMs === undefined ? {} : { countersIntervalMs }),
+      ...(metrics && { meter: (controller, depth) => metrics.queues.queue(controller, depth) }),
     });
+    metrics?.watch(() => ({
+      working: this.runner.running,
+      slots: this.controllers.load.slots,
+      sessions: this.caches.sessions.state.synced ? this.caches.sessions.list() : undefined,
+    }));
   }
 
   /** Resolves once the caches are filled and reconciling has begun. */
@@ -127,4 +143,22 @@ export class Operator {
       throw new GitError('AuthenticationFailed', message, { transient: !missing, cause: error });
     }
   }
+}
+
+/** Log and sandboxes as the engine gets them. */
+function measured(
+  { log, transport }: Pick<OperatorOptions, 'log' | 'transport'>,
+  metrics: OperatorMetrics,
+): Pick<OperatorOptions, 'log' | 'transport'> {
+  const known = new Map<SandboxTransport, SandboxTransport>();
+  return {
+    log: metrics.log(log),
+    transport: (type) => {
+      const bare = transport(type);
+      if (!bare) return undefined;
+      const found = known.get(bare) ?? metrics.sandboxes(bare);
+      known.set(bare, found);
+      return found;
+    },
+  };
 }

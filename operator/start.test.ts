@@ -71,7 +71,10 @@ describe('an operator of a cluster', () => {
     await system.working;
     expect((await get(system.probes, '/readyz')).body).toEqual({ status: 'ready', checks: { kubernetes: 'ok' } });
     expect((await get(system.probes, '/healthz')).status).toBe(200);
-    expect((await get(system.probes, '/metrics')).text).toMatch(/^process_cpu_seconds_total/m);
+    const metrics = (await get(system.probes, '/metrics')).text;
+    expect(metrics).toMatch(/^process_cpu_seconds_total/m);
+    expect(metrics).toMatch(/^swe_agent_sessions\{phase="Queued"\} 0$/m);
+    expect(metrics).toMatch(/^swe_agent_kubernetes_requests_total\{verb="watch",resource="agentsessions",code="200"\} 1$/m);
     expect(system.url).toBeUndefined();
     const profiles = () => client().list<AIProfile>(RESOURCES.profiles, { namespace: 'default' });
     await eventually('the profile', async () => (await profiles()).items.some(({ spec }) => spec.model === 'm'));
@@ -173,7 +176,11 @@ describeWithRedis()('a gateway of a cluster', () => {
     const { body } = await get(system.url, `/agent/sessions/${made.body.session_id}`, { authorization });
     expect(body).toMatchObject({ status: 'QUEUED', author: 'ada', logs: expect.any(Array) });
     expect((await get(system.probes, '/readyz')).body).toEqual({ status: 'ready', checks: { kubernetes: 'ok', log: 'ok' } });
-    expect((await get(system.probes, '/metrics')).text).toMatch(/^swe_agent_sessions\{phase="Queued"\} 1$/m);
+    const metrics = (await get(system.probes, '/metrics')).text;
+    expect(metrics).toMatch(/^swe_agent_event_loop_delay_seconds\{quantile="0.99"\} \S+$/m);
+    expect(metrics).toMatch(
+      /^swe_agent_kubernetes_requests_total\{verb="create",resource="agentsessions",code="201"\} 1$/m,
+    );
   });
 
   it('serves while Redis is away, and is not ready', async () => {

@@ -7,7 +7,9 @@ import { type Cluster, findCluster, podSandboxes } from './cluster.ts';
 import { applyEnvironmentProfiles } from './environment-profiles.ts';
 import { backoffMs } from './kube/backoff.ts';
 import { describeError, type Logger } from './logger.ts';
-import { measureOperator } from './metrics.ts';
+import { kubernetesMetrics } from './metrics/kubernetes-metrics.ts';
+import { OperatorMetrics } from './metrics/operator-metrics.ts';
+import { measureProcess } from './metrics/process-metrics.ts';
 import { Operator } from './operator.ts';
 import { startProbes } from './probes.ts';
 import { RepositoryCache } from './sandbox/git/cache.ts';
@@ -53,9 +55,10 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
   const closing = new AbortController();
   const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
   const metrics = new Registry();
+  stack.defer(measureProcess(metrics));
   const { log, blobs } = await openStores({ settings, logger, metrics, stack }, folder);
   stack.defer(() => closing.abort(new Error('the operator stops')));
-  const cluster = await findCluster(settings, 'swe-agent-operator', closing.signal);
+  const cluster = await findCluster(settings, 'swe-agent-operator', closing.signal, kubernetesMetrics(metrics));
   const namespaces = watchedOf(settings, cluster);
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: false, environment: settings.system });
   // What a process that died had lent or left half made.
@@ -88,9 +91,9 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     maxRunning: settings.maxRunning,
     swept: [transport],
     proxy: settings.system,
+    metrics: new OperatorMetrics(metrics),
     ...(namespaces && { namespaces }),
   });
-  measureOperator(operator, metrics);
   const readiness = () => {
     const { ready, reason } = operator.readiness;
     return { ready, checks: { kubernetes: ready ? 'ok' : (reason ?? 'not reached yet') } };

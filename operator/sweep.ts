@@ -8,6 +8,7 @@ import { type KubeClient, KubeError } from './kube/client.ts';
 import type { ObjectCache } from './kube/informers.ts';
 import { describeError, type Logger } from './logger.ts';
 import type { SandboxOwner, SandboxTransport } from './sandbox/transport.ts';
+import { ownerFields } from './session-log.ts';
 
 export type OrphanSweepOptions = {
   /** Where the sessions are. */
@@ -54,8 +55,7 @@ export class OrphanSweep {
     for (const owner of await transport.listOrphans(known, signal)) {
       if (await this.#exists(owner, signal)) continue;
       await transport.dispose(owner, signal);
-      const { uid, namespace, name } = owner;
-      logger.info(`removed a ${transport.type} sandbox whose session is gone`, { uid, session: `${namespace}/${name}` });
+      logger.info(`removed a ${transport.type} sandbox whose session is gone`, ownerFields(owner));
       removed.push(owner);
     }
     return removed;

@@ -5,8 +5,9 @@ import type { SessionTasks } from '../engine/session-tasks.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { keyOf } from '../kube/key.ts';
-import { WorkQueue } from '../kube/work-queue.ts';
+import { type QueueMeter, WorkQueue } from '../kube/work-queue.ts';
 import { describeError, type Logger } from '../logger.ts';
+import { sessionFields } from '../session-log.ts';
 import type { Caches } from './caches.ts';
 import type { ModelFindings } from './model-findings.ts';
 import { isSettled } from './policies.ts';
@@ -27,6 +28,8 @@ export type ControllersOptions = {
   /** Counters and recent log lines are written at most this often, in milliseconds. Default: 10 s. */
   countersIntervalMs?: number;
   clock?: Clock;
+  /** Meters for the queue of each controller, whose depth it can ask for. */
+  meter?: (controller: string, depth: () => number) => QueueMeter;
 };
 
 /** Sessions reconciled at the same time. Each waits mostly for the API server. */
@@ -43,7 +46,7 @@ export class Controllers {
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(options: ControllersOptions) {
-    const { client, caches, tasks, events, findings, logger, maxRunning, clock } = options;
+    const { client, caches, tasks, events, findings, logger, maxRunning, clock, meter } = options;
     this.#options = options;
     this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
     const timing = clock ? { clock } : {};
@@ -59,19 +62,32 @@ export class Controllers {
       ...timing,
     });
     this.#profiles = new ProfileReconciler({ client, caches, events, findings, ...timing });
-    const onError = (kind: string) => (key: string, error: unknown, retryInMs: number) =>
-      logger.warn(`${kind} ${key} could not be reconciled: ${describeError(error)}; trying again in ${retryInMs} ms`);
+    const onError = (kind: string, fieldsOf: (key: string) => object) => (key: string, error: unknown, retryInMs: number) =>
+      logger.warn(`${kind} could not be reconciled; trying again`, {
+        ...fieldsOf(key),
+        error: describeError(error),
+        retryInMs: Math.round(retryInMs),
+      });
     this.#sessionQueue = new WorkQueue({
       process: (key, signal) => this.#sessions.reconcile(key, signal),
-      onError: onError('session'),
+      onError: onError('session', (key) => {
+        const session = caches.sessions.get(key);
+        const [namespace, name] = key.split('/', 2);
+        return sessionFields(session?.metadata ?? { name: name ?? '', ...(namespace !== undefined && { namespace }) });
+      }),
       concurrency: SESSION_WORKERS,
       ...timing,
+      ...(meter && { meter: meter('session', () => this.#sessionQueue.depth().ready) }),
     });
     this.#profileQueue = new WorkQueue({
       process: (key, signal) => this.#profiles.reconcile(key, signal),
-      onError: onError('profile'),
+      onError: onError('profile', (key) => {
+        const [namespace, profile] = key.split('/', 2);
+        return { profile, namespace };
+      }),
       concurrency: PROFILE_WORKERS,
       ...timing,
+      ...(meter && { meter: meter('profile', () => this.#profileQueue.depth().ready) }),
     });
   }
 

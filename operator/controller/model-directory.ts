@@ -2,21 +2,35 @@
 import { type AgentSession, type AIProfile, CREDENTIAL_LABEL, HOSTS_ANNOTATION, type Secret } from '../api/resources.ts';
 import type { ConversationRole } from '../engine/event-parts.ts';
 import { type ModelBinding, type ModelDirectory, ModelUnavailableError } from '../engine/ports.ts';
+import type { Pricing } from '../llm/prices.ts';
 import { type ModelProviders, ProfileError } from '../llm/profiles.ts';
+import type { ModelProvider } from '../llm/provider.ts';
 import type { Caches } from './caches.ts';
 import { type ModelFindings, versionOf } from './model-findings.ts';
 import { resolveProfile } from './profile-resolution.ts';
 import { DEFAULT_SECRET_KEY } from './profile-status.ts';
 
+/** Measures the calls of a model. */
+export interface ModelMeter {
+  measured(of: { provider: string; model: string; pricing: Pricing | undefined }, provider: ModelProvider): ModelProvider;
+}
+
 export class ProfileModels implements ModelDirectory {
   readonly #caches: Pick<Caches, 'profiles' | 'secrets'>;
   readonly #providers: ModelProviders;
   readonly #findings: ModelFindings;
+  readonly #meter: ModelMeter | undefined;
 
-  constructor(caches: Pick<Caches, 'profiles' | 'secrets'>, providers: ModelProviders, findings: ModelFindings) {
+  constructor(
+    caches: Pick<Caches, 'profiles' | 'secrets'>,
+    providers: ModelProviders,
+    findings: ModelFindings,
+    meter?: ModelMeter,
+  ) {
     this.#caches = caches;
     this.#providers = providers;
     this.#findings = findings;
+    this.#meter = meter;
   }
 
   chain(session: AgentSession, role: ConversationRole): readonly string[] {
@@ -39,7 +53,9 @@ export class ProfileModels implements ModelDirectory {
         version,
         credentialHosts: secret?.metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim()),
       });
-      return { profile: name, ...model, provider: this.#findings.watched(key, version, model.provider) };
+      const watched = this.#findings.watched(key, version, model.provider);
+      const provider = this.#meter?.measured({ ...model, provider: profile.spec.provider }, watched) ?? watched;
+      return { profile: name, ...model, provider };
     } catch (error) {
       if (error instanceof ProfileError) throw new ModelUnavailableError(error.reason, `AIProfile ${name}: ${error.message}`);
       throw error;

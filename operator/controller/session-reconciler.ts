@@ -9,11 +9,11 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { SessionTasks } from '../engine/session-tasks.ts';
 import { type KubeClient, KubeError } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { keyOf } from '../kube/key.ts';
 import { mergePatchOf } from '../kube/merge-patch.ts';
 import { patchStatus } from '../kube/patch-status.ts';
 import type { ProcessResult } from '../kube/work-queue.ts';
 import { describeError, type Logger } from '../logger.ts';
+import { sessionFields } from '../session-log.ts';
 import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
 import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, type Snapshot } from './policies.ts';
@@ -179,7 +179,7 @@ export class SessionReconciler {
     record.abortCleanup?.abort(new Error('the deadline for removing the session passed'));
     const finalizers = (session.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
     if (incomplete !== undefined) {
-      this.#options.logger.warn(incomplete, { session: keyOf(session), uid: session.metadata.uid });
+      this.#options.logger.warn(incomplete, sessionFields(session.metadata));
       this.#options.events.record(session, { type: 'Warning', reason: 'CleanupIncomplete', action: 'Delete', note: incomplete });
     }
     const result = await this.#patchFinalizers(session, finalizers, signal);
@@ -208,7 +208,7 @@ export class SessionReconciler {
 
   async #delete(session: AgentSession, reason: string, signal: AbortSignal): Promise<ProcessResult> {
     const { namespace, name, uid } = session.metadata;
-    this.#options.logger.info(`deleting session ${keyOf(session)}: ${reason}`, { uid });
+    this.#options.logger.info(`deleting the session: it ${reason}`, sessionFields(session.metadata));
     try {
       const preconditions = uid === undefined ? {} : { preconditions: { uid } };
       await this.#options.client.delete(RESOURCES.sessions, namespace, name, preconditions, signal);
@@ -238,7 +238,7 @@ export class SessionReconciler {
         (error: unknown) => {
           const text = describeError(error);
           if (record.cleanup.state === 'running') record.cleanup = { state: 'failed', since, at: this.#clock.now(), error: text };
-          logger.warn(`session ${key} cannot be removed whole: ${text}`, { uid: session.metadata.uid });
+          logger.warn('the session cannot be removed whole', { ...sessionFields(session.metadata), error: text });
         },
       )
       .finally(() => {

@@ -10,7 +10,9 @@ import type { Publisher } from '../sandbox/git/publish.ts';
 import type { SandboxTransport, SandboxType } from '../sandbox/transport.ts';
 import type { BlobStore } from './blob.ts';
 import type { ConversationRole } from './event-parts.ts';
+import type { SessionEvent } from './events.ts';
 import type { EventLog } from './log.ts';
+import type { SessionState } from './state.ts';
 
 /** A profile, ready to be called. */
 export type ModelBinding = {
@@ -40,6 +42,12 @@ export interface ModelDirectory {
   bind(session: AgentSession, profile: string, signal: AbortSignal): Promise<ModelBinding>;
 }
 
+/** Hears what sessions do, for metrics and the process's log. Must be quick, and must not throw. */
+export interface EngineObserver {
+  /** Events of a session are on disk; `before` and `after` are the states that they lead from and to. */
+  stored(session: AgentSession, events: readonly SessionEvent[], before: SessionState, after: SessionState): void;
+}
+
 export type EngineDeps = {
   log: EventLog;
   blobs: BlobStore;
@@ -53,6 +61,7 @@ export type EngineDeps = {
   credential(session: AgentSession, signal: AbortSignal): Promise<GitCredential | undefined>;
   models: ModelDirectory;
   logger: Logger;
+  observer?: EngineObserver;
   /** Identifies this process in claims. */
   holder: string;
   now(): number;

@@ -1,6 +1,7 @@
 /** The sessions that run in this process. */
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
+import { sessionFields } from '../session-log.ts';
 import type { EngineDeps } from './ports.ts';
 import type { SessionKey, SessionTasks, SessionView } from './session-tasks.ts';
 import { INITIAL_STATE } from './state.ts';
@@ -59,7 +60,12 @@ export class SessionRunner implements SessionTasks {
         else this.#changed(key, true);
         this.#forgetOld();
       })
-      .catch((error: unknown) => this.#deps.logger.error('a session task ended badly', { uid, error: describeError(error) }));
+      .catch((error: unknown) =>
+        this.#deps.logger.error('a session task ended badly', {
+          ...sessionFields(session.metadata),
+          error: describeError(error),
+        }),
+      );
   }
 
   async stop(uid: string, how: 'end-commands' | 'leave-commands', signal: AbortSignal): Promise<void> {

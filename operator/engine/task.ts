@@ -9,6 +9,7 @@ import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
 import { SandboxFencedError } from '../sandbox/sandbox.ts';
 import { SandboxLostError, type SandboxOwner } from '../sandbox/transport.ts';
+import { sessionFields, withFields } from '../session-log.ts';
 import type { Action } from './action.ts';
 import type { ActionContext } from './actions/context.ts';
 import { endsSession } from './actions/end-processes.ts';
@@ -61,7 +62,7 @@ export class SessionTask {
 
   constructor(session: AgentSession, deps: EngineDeps, onChange: (urgent: boolean) => void) {
     this.#session = session;
-    this.#deps = deps;
+    this.#deps = { ...deps, logger: withFields(deps.logger, sessionFields(session.metadata)) };
     this.#onChange = onChange;
     this.#owner = {
       uid: session.metadata.uid ?? '',
@@ -69,7 +70,7 @@ export class SessionTask {
       namespace: session.metadata.namespace ?? 'default',
     };
     this.#waits = new Waits(this.#stop.signal, () => onChange(true));
-    this.#connection = new Connection(deps, this.#owner);
+    this.#connection = new Connection(this.#deps, this.#owner);
     this.#texts = new TextStore(deps.blobs, this.#owner.uid, {
       signal: this.#stop.signal,
       tell: (message) => this.#waits.show(message === undefined ? undefined : { reason: 'StorageUnavailable', message }),
@@ -111,7 +112,6 @@ export class SessionTask {
 
   async #run(): Promise<TaskEnd> {
     const { log, logger } = this.#deps;
-    const { uid } = this.#owner;
     try {
       const claim = await claimSession(
         this.#deps,
@@ -125,7 +125,7 @@ export class SessionTask {
         this.#action.abort(new Interrupt('fenced'));
       });
       try {
-        const state = fold(await log.read(uid, 0));
+        const state = fold(await log.read(claim.uid, 0));
         checkMirror(state, this.#session);
         this.#state = state;
         this.#onChange(true);
@@ -137,10 +137,10 @@ export class SessionTask {
     } catch (error) {
       if (this.#stop.signal.aborted) return 'stopped';
       if (error instanceof FencedError || error instanceof SandboxFencedError) {
-        logger.warn('another operator works on the session now', { uid });
+        logger.warn('another operator works on the session now');
         return 'lost';
       }
-      logger.error('the session cannot go on here', { uid, error: describeError(error) });
+      logger.error('the session cannot go on here', { error: describeError(error) });
       this.#waits.show({ reason: troubleOf(error), message: describeError(error) });
       return 'lost';
     }
@@ -153,8 +153,7 @@ export class SessionTask {
     if (this.#state.conversation) this.#state = { ...this.#state, conversation: undefined };
     const released = await Promise.allSettled([this.#connection.forget(), this.#deps.log.release(claim)]);
     for (const one of released) {
-      if (one.status === 'rejected')
-        this.#deps.logger.warn('cannot let go of the session', { uid: claim.uid, error: describeError(one.reason) });
+      if (one.status === 'rejected') this.#deps.logger.warn('cannot let go of the session', { error: describeError(one.reason) });
     }
   }
 
@@ -166,6 +165,7 @@ export class SessionTask {
       logger: this.#deps.logger,
       now: this.#deps.now,
       onStored: (events, state) => {
+        this.#deps.observer?.stored(this.#session, events, this.#state, state);
         this.#state = state;
         this.#onChange(events.some((event) => URGENT.has(event.type)));
       },
@@ -293,7 +293,7 @@ export class SessionTask {
       return;
     }
     const delay = delayAfter(this.#tries, this.#deps.firstRetryMs);
-    this.#deps.logger.warn('an action could not be done; trying again', { uid: this.#owner.uid, reason, error: message });
+    this.#deps.logger.warn('an action could not be done; trying again', { reason, error: message });
     this.#waits.show({ reason, message, retryAt: this.#deps.now() + delay });
     await this.#waits.during(delay);
   }

@@ -14,6 +14,7 @@ import {
   type KubeEndpoint,
   type KubeRequest,
   KubeUnreachableError,
+  type RequestSeen,
   type TransportTimes,
 } from './http-transport.ts';
 import { watchLines } from './http-watch.ts';
@@ -26,6 +27,8 @@ export type HttpKubeClientOptions = Partial<TransportTimes> & {
   watchTimeoutSeconds?: number;
   /** How long a watch may say nothing, bookmarks included, before it counts as dead, in milliseconds. Servers send bookmarks about every minute. */
   watchIdleMs?: number;
+  /** Hears of every request, for metrics. Must not throw. */
+  onRequest?: (seen: RequestSeen) => void;
 };
 
 /** What is added to the server's own end of a watch before the client ends it, in milliseconds. */
@@ -48,7 +51,8 @@ export class HttpKubeClient implements KubeClient {
       tries: options.tries ?? 4,
       retryBackoff: options.retryBackoff ?? { baseMs: 100, maxMs: 5_000 },
     };
-    this.#transport = shared?.transport ?? new HttpTransport(endpoint, times, options.userAgent ?? 'swe-agent');
+    this.#transport =
+      shared?.transport ?? new HttpTransport(endpoint, times, options.userAgent ?? 'swe-agent', options.onRequest);
     this.#headers = shared?.headers ?? {};
     this.#watchTimeoutSeconds = options.watchTimeoutSeconds ?? 290;
     this.#watchIdleMs = options.watchIdleMs ?? 150_000;

@@ -52,6 +52,17 @@ export type KubeRequest = {
   repeatable?: boolean;
 };
 
+/** A request and how it was answered, for metrics: of each try, and of a watch its beginning. */
+export type RequestSeen = {
+  method: KubeRequest['method'];
+  /** Path and query, below baseUrl. */
+  path: string;
+  /** HTTP status; undefined when there was no answer. */
+  status: number | undefined;
+  /** Until the answer began. */
+  durationMs: number;
+};
+
 export type TransportTimes = {
   /** Deadline of a request from its first try to the end of its answer, in milliseconds. */
   requestTimeoutMs: number;
@@ -72,14 +83,16 @@ export class HttpTransport {
   readonly #userAgent: string;
   readonly #base: URL;
   readonly #request: typeof https.request;
+  readonly #onRequest: ((seen: RequestSeen) => void) | undefined;
   readonly #agent: http.Agent;
   /** Watches keep their connection for minutes; with an agent of their own they leave the others theirs. */
   readonly #watchAgent: http.Agent;
 
-  constructor(endpoint: KubeEndpoint, times: TransportTimes, userAgent: string) {
+  constructor(endpoint: KubeEndpoint, times: TransportTimes, userAgent: string, onRequest?: (seen: RequestSeen) => void) {
     this.endpoint = endpoint;
     this.#times = times;
     this.#userAgent = userAgent;
+    this.#onRequest = onRequest;
     this.#base = new URL(endpoint.baseUrl);
     const secure = this.#base.protocol === 'https:';
     this.#request = secure ? https.request : plainHttp.request;
@@ -159,6 +172,9 @@ export class HttpTransport {
       all['content-length'] = Buffer.byteLength(body.text);
     }
     signal.throwIfAborted();
+    const begin = performance.now();
+    const seen = (status: number | undefined) =>
+      this.#onRequest?.({ method, path, status, durationMs: performance.now() - begin });
     return await new Promise((resolve, reject) => {
       const { protocol, hostname, port, pathname } = this.#base;
       const host = hostname.replace(/^\[|\]$/g, '');
@@ -168,12 +184,18 @@ export class HttpTransport {
       signal.addEventListener('abort', onAbort, { once: true });
       req.once('close', () => signal.removeEventListener('abort', onAbort));
       // An error can still come after the answer began; then it reaches whoever reads the body.
+      let answered = false;
       req.on('error', (cause: NodeJS.ErrnoException) => {
+        if (!answered) seen(undefined);
         const sent = !(cause.code !== undefined && NOT_SENT.has(cause.code));
         const message = `${method} ${this.#base.origin}${prefix}${path.split('?', 1)[0]}: ${cause.message || cause.code || 'connection failed'}`;
         reject(new KubeUnreachableError('connection', message, { sent, cause }));
       });
-      req.once('response', resolve);
+      req.once('response', (response) => {
+        answered = true;
+        seen(response.statusCode);
+        resolve(response);
+      });
       req.end(body?.text);
     });
   }

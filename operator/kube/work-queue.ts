@@ -16,6 +16,16 @@ import { type BackoffOptions, backoffMs } from './backoff.ts';
 // biome-ignore lint/suspicious/noConfusingVoidType: a processor that has no wish returns nothing
 export type ProcessResult = { requeueAfterMs?: number } | void;
 
+/** Hears what a queue does, for metrics. Must not throw. */
+export type QueueMeter = {
+  /** A key began to wait. */
+  added(): void;
+  /** A key is taken from the queue, after it has waited so long. */
+  taken(waitedMs: number): void;
+  /** `requeue`: it is to be looked at again later; `error`: it failed, and is put back. */
+  processed(result: 'done' | 'requeue' | 'error', durationMs: number): void;
+};
+
 export type WorkQueueOptions = {
   /** Does the work of one key. Throwing puts the key back with backoff. The signal aborts when a stop ran out of patience. */
   process: (key: string, signal: AbortSignal) => Promise<ProcessResult>;
@@ -27,6 +37,7 @@ export type WorkQueueOptions = {
   backoff?: BackoffOptions;
   clock?: Clock;
   random?: () => number;
+  meter?: QueueMeter;
 };
 
 export class WorkQueue {
@@ -34,9 +45,10 @@ export class WorkQueue {
   readonly #backoff: BackoffOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #ready = new Set<string>();
+  /** Keys that wait, and since when. */
+  readonly #ready = new Map<string, number>();
   readonly #processing = new Set<string>();
-  readonly #dirty = new Set<string>();
+  readonly #dirty = new Map<string, number>();
   readonly #delayed = new Map<string, { due: number; cancel: () => void }>();
   readonly #failures = new Map<string, number>();
   readonly #abort = new AbortController();
@@ -60,9 +72,15 @@ export class WorkQueue {
   /** Has the key processed as soon as there is room. */
   add(key: string): void {
     if (this.#stopped) return;
-    if (this.#processing.has(key)) this.#dirty.add(key);
-    else this.#ready.add(key);
+    this.#wait(key, performance.now());
     this.#pump();
+  }
+
+  #wait(key: string, since: number): void {
+    const waiting = this.#processing.has(key) ? this.#dirty : this.#ready;
+    if (waiting.has(key)) return;
+    waiting.set(key, since);
+    this.#options.meter?.added();
   }
 
   /** Has the key processed after a delay, or earlier when somebody else wishes it. */
@@ -104,9 +122,10 @@ export class WorkQueue {
 
   #pump(): void {
     if (!this.#running || this.#stopped) return;
-    for (const key of this.#ready) {
+    for (const [key, since] of this.#ready) {
       if (this.#processing.size >= this.#options.concurrency) return;
       this.#ready.delete(key);
+      this.#options.meter?.taken(performance.now() - since);
       this.#processing.add(key);
       this.#delayed.get(key)?.cancel();
       this.#delayed.delete(key);
@@ -117,18 +136,24 @@ export class WorkQueue {
   /** Never rejects. */
   async #process(key: string): Promise<void> {
     let next: ProcessResult;
+    const begin = performance.now();
+    const measure = (result: 'done' | 'requeue' | 'error') => this.#options.meter?.processed(result, performance.now() - begin);
     try {
       next = await this.#options.process(key, this.#abort.signal);
       this.#failures.delete(key);
+      measure(next?.requeueAfterMs === undefined ? 'done' : 'requeue');
     } catch (error) {
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
       const requeueAfterMs = backoffMs(failures, this.#backoff, this.#random);
       next = { requeueAfterMs };
+      measure('error');
       if (!this.#abort.signal.aborted) this.#options.onError(key, error, requeueAfterMs);
     }
     this.#processing.delete(key);
-    if (this.#dirty.delete(key)) this.add(key);
+    const since = this.#dirty.get(key);
+    this.#dirty.delete(key);
+    if (since !== undefined && !this.#stopped) this.#ready.set(key, since);
     else if (next?.requeueAfterMs !== undefined) this.addAfter(key, next.requeueAfterMs);
     if (this.#stopped && this.#processing.size === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
     this.#pump();
