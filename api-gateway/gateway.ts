@@ -11,6 +11,7 @@ import type { KubeClient } from '../operator/kube/client.ts';
 import { listen } from '../operator/listen.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
 import { createServer } from '../operator/node-http.ts';
+import { traceIdOf } from '../operator/trace.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
 import { readBody } from './http/body.ts';
 import type { Caller } from './http/caller.ts';
@@ -106,7 +107,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     const problem = problemOf(error, requestFieldOf, auth.mode === 'kubernetes');
     if (problem.status >= 500) {
-      logger.error('a request failed', { method: request.method, path: request.path, error: describeError(error) });
+      const { method, path } = request;
+      logger.error('a request failed', {
+        method,
+        path,
+        trace: traceIdOf(request.get('traceparent')),
+        error: describeError(error),
+      });
     }
     if (response.headersSent) response.destroy();
     else sendProblem(response, problem);

@@ -6,6 +6,9 @@ import type { BlobStore } from '../operator/engine/blob.ts';
 import type { EventLog } from '../operator/engine/log.ts';
 import type { Noun } from '../operator/engine/log-lines.ts';
 import { KubeError } from '../operator/kube/client.ts';
+import type { Logger } from '../operator/logger.ts';
+import { sessionFields } from '../operator/session-log.ts';
+import { TRACE_ANNOTATION, traceIdOf } from '../operator/trace.ts';
 import { addInput, approvalOf, approve, cancel, changeLimits, type Decision, inputOf, resume, suspend } from './actions.ts';
 import { bodyOf, only } from './http/body.ts';
 import { type Caller, lease } from './http/caller.ts';
@@ -30,6 +33,7 @@ export type SessionDoor = {
   callerOf: (request: Request) => Caller;
   namespace: string;
   now: () => number;
+  logger: Logger;
   allowLocalRepositories: boolean;
   /** Aborts when the gateway closes. */
   closing: AbortSignal;
@@ -174,8 +178,13 @@ async function create(
   const sessions = door.sessions.as(kube);
   const name = key === undefined ? randomUUID() : uuidOf(`${door.namespace}\n${author}\n${key}`);
   const wanted = sessionOf(bodyOf(request), { ...door, name, author, door: `${noun}s`, now: door.now(), newId: randomUUID });
+  const traceparent = request.get('traceparent');
+  // What is no traceparent is none, says W3C Trace Context: it must not fail a request.
+  if (traceparent !== undefined && traceIdOf(traceparent) !== undefined)
+    wanted.metadata.annotations = { [TRACE_ANNOTATION]: traceparent };
   try {
     const session = await kube.create<AgentSession>(RESOURCES.sessions, wanted, signal);
+    door.logger.info('session requested', { ...sessionFields(session.metadata), author });
     return { session, created: true };
   } catch (error) {
     if (key === undefined || !(error instanceof KubeError) || error.reason !== 'AlreadyExists') throw error;

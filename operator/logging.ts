@@ -58,7 +58,8 @@ function textLine({ time, level, message }: Entry, fields: unknown): string {
 }
 
 function jsonLine(entry: Entry, fields: unknown): string {
-  return JSON.stringify({ ...plain(fields), ...entry });
+  // Twice: at the front for the reader, and last so that no field takes its place.
+  return JSON.stringify({ ...entry, ...plain(fields), ...entry });
 }
 
 /** The fields as JSON can say them: errors by their messages, secrets hidden, cycles named. */

@@ -54,7 +54,7 @@ function familyPaths(noun: 'session' | 'task'): Json {
   return {
     [base]: {
       post: operation('Create', `Starts a ${noun}.`, {
-        parameters: [parameter('idempotencyKey')],
+        parameters: [parameter('idempotencyKey'), parameter('traceparent')],
         body: ref('SessionRequest'),
         answers: {
           201: answer('Created; Location names it.', created),

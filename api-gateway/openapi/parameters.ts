@@ -35,6 +35,12 @@ export function parameters(): Json {
       schema: { ...text, maxLength: 63 },
       description: 'The same key is the same request: it may be sent again.',
     },
+    traceparent: {
+      name: 'traceparent',
+      in: 'header',
+      schema: { ...text, maxLength: 55 },
+      description: 'W3C Trace Context: its trace id is on every line that the system logs about the session.',
+    },
   };
 }
 

@@ -52,11 +52,14 @@ describe('what kubectl describe tells of a session', () => {
     }
     expect(follower.take()).toEqual([
       'Normal ProfileResolved: AIProfile p.',
-      'Normal Started: The session started.',
+      'Normal Started: Work on https://github.com/acme/parser.git begins, in auto mode.',
       'Normal SandboxReady: local sandbox s is ready.',
       'Normal PlanReady: Plan revision 1 has 1 step: Mend',
       `Normal WaitingForApproval: Plan revision 1 waits for approval: kubectl patch agentsession s -n ns --type merge -p '{"spec":{"approvedPlan":1}}'`,
       'Normal PlanApproved: Plan revision 1 was approved.',
+      'Normal IterationStarted: Iteration 1 of programming begins.',
+      'Normal Reviewing: What iteration 1 made is checked and reviewed.',
+      'Normal ChecksPassed: The checks passed on tree tree-1.',
       'Normal ReviewApproved: The review approved the work.',
       'Normal Published: Branch swe-agent/x at commit-1, pushed.',
       'Normal Completed: Reviewed, and the checks passed. 1 check passed before the work and passes now.',
@@ -75,7 +78,10 @@ describe('what kubectl describe tells of a session', () => {
     expect(follower.take()).toEqual([`Warning OtherRevision: spec.approvedPlan is 7, but there is no revision 7. ${waits}`]);
     session.wants({ approvedPlan: 1 }).next();
     follower.session.spec.approvedPlan = 1;
-    expect(follower.see(session.state).take()).toEqual(['Normal PlanApproved: Plan revision 1 was approved.']);
+    expect(follower.see(session.state).take()).toEqual([
+      'Normal PlanApproved: Plan revision 1 was approved.',
+      'Normal IterationStarted: Iteration 1 of programming begins.',
+    ]);
   });
 
   it('is why it does not start, once', () => {

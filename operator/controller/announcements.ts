@@ -6,6 +6,7 @@ import type { AgentSession, Condition, Phase } from '../api/resources.ts';
 import type { AgentSessionStatus } from '../api/types.gen.ts';
 import type { Review } from '../engine/state.ts';
 import type { EventNote } from '../kube/events.ts';
+import { redactUrl } from '../sandbox/git/repository-url.ts';
 import { FINISHED } from './policies.ts';
 
 /** Waits that are told by events of their own or come and go all the time. */
@@ -20,10 +21,12 @@ export function announcements(
 ): EventNote[] {
   return [
     ...profile(before, after),
-    ...started(before, after),
+    ...started(session, before, after),
     ...sandbox(before, after),
     ...plan(session, before, after),
     ...question(before, after),
+    ...iteration(before, after),
+    ...checks(before, after),
     ...reviews.map(review),
     ...waiting(before, after),
     ...outcome(before, after),
@@ -39,9 +42,11 @@ function profile(before: AgentSessionStatus, after: AgentSessionStatus): EventNo
   return is.reason === 'ProfileNotChecked' ? [] : [warning(is.reason, 'ResolveProfile', is.message)];
 }
 
-function started(before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {
+function started({ spec }: AgentSession, before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {
   if (before.startTime !== undefined || after.startTime === undefined) return [];
-  return [normal('Started', 'Start', 'The session started.')];
+  const { url, ref } = spec.repository;
+  const what = ref === undefined ? redactUrl(url) : `${redactUrl(url)} at ${ref}`;
+  return [normal('Started', 'Start', `Work on ${what} begins, in ${spec.mode ?? 'auto'} mode.`)];
 }
 
 function sandbox(before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {
@@ -88,6 +93,22 @@ function plan({ metadata }: AgentSession, before: AgentSessionStatus, after: Age
 function question(before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {
   if (!after.question || before.question?.id === after.question.id) return [];
   return [normal('QuestionAsked', 'Ask', `Question ${after.question.id}: ${after.question.text}`)];
+}
+
+function iteration(before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {
+  const notes: EventNote[] = [];
+  const { iteration: is = 0 } = after;
+  if (is > (before.iteration ?? 0)) notes.push(normal('IterationStarted', 'Program', `Iteration ${is} of programming begins.`));
+  if (before.phase === 'Programming' && after.phase === 'Reviewing')
+    notes.push(normal('Reviewing', 'Review', `What iteration ${is} made is checked and reviewed.`));
+  return notes;
+}
+
+function checks(before: AgentSessionStatus, after: AgentSessionStatus): EventNote[] {
+  const is = conditionOf(after, 'Verified');
+  const was = conditionOf(before, 'Verified');
+  if (is?.status !== 'True' || (was?.status === 'True' && was.message === is.message)) return [];
+  return [normal('ChecksPassed', 'Check', is.message)];
 }
 
 function review({ by, verdict, findings, summary }: Review): EventNote {
