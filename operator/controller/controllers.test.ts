@@ -339,6 +339,31 @@ describe('the status', () => {
   });
 });
 
+describe('two operators with logs of their own, by mistake', () => {
+  it('do not quarrel: the one whose log does not have the session says so once, and the other has the last word', async () => {
+    await createProfile('main');
+    const first = await startOperator();
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    first.tasks.until(uid, 'Programming');
+    await inPhase('s', 'Programming');
+    const second = await startOperator();
+    await eventually('the second to try', () => second.tasks.ensured.length > 0);
+    const damaged = { reason: 'LogDamaged', message: 'acknowledged writes were lost' };
+    second.tasks.trouble(uid, damaged, true);
+    await eventually('both to have their say', async () => {
+      const before = (await get('s')).metadata.resourceVersion;
+      // Looked at again and again, neither has anything to write.
+      for (const { tasks, controllers } of [first, second]) {
+        tasks.trouble(uid, tasks === second.tasks ? damaged : undefined, tasks === second.tasks);
+        await eventually('nothing to do', () => controllers.load.queue.ready === 0 && controllers.load.queue.processing === 0);
+      }
+      const now = await get('s');
+      return now.metadata.resourceVersion === before && conditionOf(now, 'Progressing')?.status === 'True';
+    });
+  });
+});
+
 describe('sessions beyond the limit', () => {
   it('wait in Queued with a reason and start in the order of their priority', async () => {
     await createProfile('main');

@@ -18,7 +18,7 @@ import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
 import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, type Snapshot } from './policies.ts';
 import { resolveSession } from './profile-resolution.ts';
-import { newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
+import { contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
 import { rankOf, Slots } from './slots.ts';
 import { isLoaded, projectStatus, withoutCounters } from './status.ts';
 
@@ -39,6 +39,8 @@ export type SessionReconcilerOptions = {
 
 /** After a write that somebody else was ahead of; the newer object is on its way to the cache. */
 const CONFLICT: ProcessResult = { requeueAfterMs: 20 };
+/** Before what another operator took out of the status is said again. */
+export const CONTRADICTED_MS = 60_000;
 
 export class SessionReconciler {
   readonly #options: SessionReconcilerOptions;
@@ -147,10 +149,16 @@ export class SessionReconciler {
       const left = record.writtenAt + this.#countersIntervalMs - now;
       if (left > 0) return { requeueAfterMs: Math.min(left, recheckInMs ?? left) };
     }
+    const held = known ? undefined : progressOf(status);
+    if (held && contradicted(record, progressOf(before), held)) {
+      const left = record.writtenAt + CONTRADICTED_MS - now;
+      if (left > 0) return { requeueAfterMs: Math.min(left, recheckInMs ?? left) };
+    }
     const { outcome, object } = await patchStatus(this.#options.client, RESOURCES.sessions, session, status, signal);
     if (outcome === 'conflict') return CONFLICT;
     if (outcome !== 'written') return recheck;
     record.writtenAt = now;
+    record.held = held;
     wrote(record, session, object);
     const reviews = known ? view.state.reviews : [];
     // Reviews from before this process began were announced by the one that saw them.
@@ -256,4 +264,8 @@ export class SessionReconciler {
     this.#records.delete(uid);
     if (record && record.cleanup.state === 'none') this.#cleanUp(record.session, record, key);
   }
+}
+
+function progressOf({ conditions }: AgentSessionStatus): Hold | undefined {
+  return conditions?.find(({ type }) => type === 'Progressing');
 }

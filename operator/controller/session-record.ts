@@ -1,6 +1,6 @@
 /** What the reconciler remembers of a session between two looks at it. All of it can be lost: it is found out anew after a restart. */
 import type { AgentSession } from '../api/resources.ts';
-import type { Cleanup, Snapshot } from './policies.ts';
+import type { Cleanup, Hold, Snapshot } from './policies.ts';
 
 export type SessionRecord = {
   /** The object as it was seen or written last. */
@@ -9,6 +9,8 @@ export type SessionRecord = {
   replaced: Set<string>;
   /** When the status was written last, ms since 1970; 0 when it was not. */
   writtenAt: number;
+  /** What was written last of a session whose log is not known here: why nothing happens. */
+  held: Hold | undefined;
   handed: Snapshot['handed'];
   cleanup: Cleanup;
   /** Ends a removal that is under way. */
@@ -22,6 +24,7 @@ export function newRecord(session: AgentSession): SessionRecord {
     session,
     replaced: new Set(),
     writtenAt: 0,
+    held: undefined,
     handed: undefined,
     cleanup: { state: 'none' },
     abortCleanup: undefined,
@@ -44,4 +47,13 @@ export function newest(record: SessionRecord, cached: AgentSession): AgentSessio
 export function wrote(record: SessionRecord, over: AgentSession, result: AgentSession): void {
   record.session = result;
   record.replaced.add(over.metadata.resourceVersion ?? '');
+}
+
+/**
+ * Whether somebody took away what was written here of a session that this operator does not know from its log: one that
+ * knows it better, or means to. Said again at once, it would be taken away again, and so on for ever.
+ */
+export function contradicted({ held }: SessionRecord, before: Hold | undefined, now: Hold | undefined): boolean {
+  if (!held || now?.reason !== held.reason) return false;
+  return before?.reason !== held.reason || before.message !== held.message;
 }
