@@ -53,7 +53,7 @@ describe('what kubectl describe tells of a session', () => {
     expect(follower.take()).toEqual([
       'Normal ProfileResolved: AIProfile p.',
       'Normal Started: Work on https://github.com/acme/parser.git begins, in auto mode.',
-      'Normal SandboxReady: local sandbox s is ready.',
+      'Normal SandboxReady: The local sandbox s is ready.',
       'Normal PlanReady: Plan revision 1 has 1 step: Mend',
       `Normal WaitingForApproval: Plan revision 1 waits for approval: kubectl patch agentsession s -n ns --type merge -p '{"spec":{"approvedPlan":1}}'`,
       'Normal PlanApproved: Plan revision 1 was approved.',
@@ -152,7 +152,7 @@ describe('what kubectl describe tells of a session', () => {
     follower.see(session.state);
     expect(follower.take()).toEqual([
       'Warning SandboxLost: the directory is gone',
-      'Normal SandboxReady: local sandbox s is ready.',
+      'Normal SandboxReady: The local sandbox s is ready.',
       'Warning NotIsolated: bubblewrap is missing',
     ]);
   });

@@ -213,6 +213,8 @@ describe('a session that nobody but kubectl made', () => {
       'Started',
       'SandboxReady',
       'PlanReady',
+      'IterationStarted',
+      'ChecksPassed',
       'ReviewApproved',
       'Published',
       'Completed',

@@ -42,11 +42,14 @@ function profileResolved({ ok, reason, message }: SessionProfiles): NewCondition
   return { type: 'ProfileResolved', status: ok ? 'True' : 'False', reason: word(reason), message };
 }
 
-function sandboxReady({ sandbox, sandboxLost }: SessionState): NewCondition {
+function sandboxReady({ sandbox, sandboxLost, finished }: SessionState): NewCondition {
   const type = 'SandboxReady';
   if (sandboxLost !== undefined) return { type, status: 'False', reason: 'SandboxLost', message: sandboxLost };
-  if (!sandbox) return { type, status: 'False', reason: 'NotProvisioned', message: 'There is no sandbox yet.' };
-  return { type, status: 'True', reason: 'Ready', message: `${sandbox.type} sandbox ${sandbox.name} is ready.` };
+  if (!sandbox) {
+    const message = finished ? 'There was no sandbox.' : 'There is no sandbox yet.';
+    return { type, status: 'False', reason: 'NotProvisioned', message };
+  }
+  return { type, status: 'True', reason: 'Ready', message: `The ${sandbox.type} sandbox ${sandbox.name} is ready.` };
 }
 
 function isolated({ sandbox }: SessionState): NewCondition | undefined {
@@ -57,7 +60,7 @@ function isolated({ sandbox }: SessionState): NewCondition | undefined {
 }
 
 function planApproved(
-  { plan, mode, approvedRevision, phase }: SessionState,
+  { plan, mode, approvedRevision, phase, finished }: SessionState,
   asked: number | undefined,
 ): NewCondition | undefined {
   if (!plan) return undefined;
@@ -65,6 +68,7 @@ function planApproved(
   const name = `Plan revision ${plan.revision}`;
   if (mode === 'auto') return { type, status: 'True', reason: 'NotNeeded', message: `${name} needs no approval in auto mode.` };
   if (approvedRevision === plan.revision) return { type, status: 'True', reason: 'Approved', message: `${name} was approved.` };
+  if (finished) return { type, status: 'False', reason: 'NotApproved', message: `${name} was not approved.` };
   if (phase === 'Planning') return { type, status: 'False', reason: 'Planning', message: 'A new plan is being made.' };
   const message = `${name} waits for approval: set spec.approvedPlan to ${plan.revision}, or send a message to have it changed.`;
   // What approved an earlier revision stays in the spec.

@@ -61,7 +61,7 @@ describe('the status of a session that runs', () => {
           SandboxReady: 'True Ready',
           Isolated: 'True None',
           PlanApproved: 'False WaitingForApproval',
-          Progressing: 'False PlanReady',
+          Progressing: 'False WaitingForApproval',
           Finished: 'False NotFinished',
         },
       ],

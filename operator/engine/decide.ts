@@ -139,7 +139,7 @@ function plan(state: SessionState, intent: Intent): Action | undefined {
             {
               type: 'phase.entered',
               phase: 'WaitingForUser',
-              reason: 'PlanReady',
+              reason: 'WaitingForApproval',
               message: `Plan ${state.plan.revision} waits for approval.`,
             },
           ]
