@@ -65,7 +65,7 @@ describeWithDocker()('the image', () => {
       '-e',
       `OPENAI_BASE_URL=${modelUrl()}`,
     ];
-    const id = containers.adopt((await docker(['run', '-d', ...here, ...settings, image])).trim());
+    const id = (await docker(['run', '-d', '--label', containers.label, ...here, ...settings, image])).trim();
     const port = /:(\d+)$/m.exec(await docker(['port', id, '8000/tcp']))?.[1];
     const api = new RestClient(`http://127.0.0.1:${port}`);
     await eventually('the published port to answer', async () => (await api.get('/readyz')).status === 200);

@@ -28,7 +28,7 @@ export async function build(name: string, args: readonly string[]): Promise<stri
     docker(['build', '--force-rm', '--tag', tag, '--label', LABEL, ...args], { cwd: clean, timeoutMs: BUILD_MS });
   // Packages come over a network; what was made before a fault is in the cache.
   await once().catch((error: unknown) => {
-    console.warn(`building ${tag} once more: ${error instanceof Error ? error.cause : error}`);
+    console.warn(`building ${tag} once more: ${Error.isError(error) ? error.cause : error}`);
     return once();
   });
   await docker(['image', 'prune', '--force', '--filter', `label=${LABEL}`]);

@@ -66,7 +66,7 @@ export async function docker(args: readonly string[], options: { cwd?: string; t
   } catch (cause) {
     // The cause has the command and its standard error.
     const printed =
-      cause instanceof Error && 'stdout' in cause ? String(cause.stdout).trim().split('\n').slice(-40).join('\n') : '';
+      Error.isError(cause) && 'stdout' in cause ? String(cause.stdout).trim().split('\n').slice(-40).join('\n') : '';
     throw new Error(`docker ${args[0]} failed after printing: ${printed}`, { cause });
   }
 }
