@@ -44,7 +44,8 @@ cluster-down: ## Stop it and leave nothing behind; WIPE=1 forgets its objects as
 	@exec test/cluster/down.sh
 
 cluster-test: ## Run the tests on a cluster: that of E2E_KUBECONFIG, else the built one; ARGS names some of them
-	@$(install) && exec test/cluster/with.sh cluster sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
+	@$(install) && exec env CLUSTER_FAULTS=true test/cluster/with.sh docker test/cluster/with.sh cluster \
+	  sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
 
 images-test: ## Build the images of the last commit and test them on a Docker engine; ARGS names some of them
 	@$(install) && exec test/cluster/with.sh docker sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/images/)
