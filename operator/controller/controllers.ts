@@ -35,6 +35,8 @@ export type ControllersOptions = {
 /** Sessions reconciled at the same time. Each waits mostly for the API server. */
 const SESSION_WORKERS = 8;
 const PROFILE_WORKERS = 2;
+/** All calls of a model within this time lead to one look at its profile. */
+const KNOWN_AGAIN_MS = 2_000;
 
 export class Controllers {
   readonly #options: ControllersOptions;
@@ -106,7 +108,8 @@ export class Controllers {
         this.#profileQueue.add(key);
         this.#profileChanged(key.slice(0, key.indexOf('/')));
       }),
-      findings.onCall((key) => this.#profileQueue.add(key)),
+      // What is known already matters only where another operator has found out something else.
+      findings.onCall((key, news) => (news ? this.#profileQueue.add(key) : this.#profileQueue.addAfter(key, KNOWN_AGAIN_MS))),
       caches.secrets.onChange((key) => {
         for (const profile of this.#profiles.usersOf(key)) this.#profileQueue.add(profile);
       }),

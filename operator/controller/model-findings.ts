@@ -2,6 +2,7 @@
  * What the model calls of sessions find out about profiles: whether the model answers, or refuses the key or the account.
  * Kept for this process's life; the profile's status keeps it longer.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { AIProfile, Secret } from '../api/resources.ts';
 import { ModelError, type ModelProvider } from '../llm/provider.ts';
 
@@ -19,14 +20,14 @@ export type ModelFinding = {
 export class ModelFindings {
   readonly #now: () => number;
   readonly #found = new Map<string, { version: string; at: number; result: ModelFinding['result'] }>();
-  readonly #listeners = new Set<(key: string) => void>();
+  readonly #listeners = new Set<(key: string, news: boolean) => void>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Hears the key of a profile (namespace/name) after a call of its model. */
-  onCall(listener: (key: string) => void): () => void {
+  /** Hears the key of a profile (namespace/name) after a call of its model; `news`: it found out something else than the one before. */
+  onCall(listener: (key: string, news: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -56,8 +57,10 @@ export class ModelFindings {
   }
 
   #note(key: string, version: string, result: ModelFinding['result']): void {
+    const before = this.#found.get(key);
     this.#found.set(key, { version, at: this.#now(), result });
-    for (const listener of this.#listeners) listener(key);
+    const news = before?.version !== version || !isDeepStrictEqual(before.result, result);
+    for (const listener of this.#listeners) listener(key, news);
   }
 }
 
