@@ -133,9 +133,11 @@ export class EventRecorder {
   }
 
   #enqueue(event: EventObject, write: () => Promise<unknown>): void {
-    const what = `event ${event.reason} about ${event.regarding.kind} ${event.regarding.name}`;
+    const { kind, name, namespace, uid } = event.regarding;
+    const what = `event ${event.reason} about ${kind} ${name}`;
+    const fields = { namespace, uid, ...(kind === 'AgentSession' && { session: name }) };
     if (this.#backlog >= MAX_BACKLOG) {
-      this.#options.logger.warn(`${what} was dropped: ${MAX_BACKLOG} others wait to be written`);
+      this.#options.logger.warn(`${what} was dropped: ${MAX_BACKLOG} others wait to be written`, fields);
       return;
     }
     this.#backlog++;
@@ -145,7 +147,7 @@ export class EventRecorder {
       .then(
         () => undefined,
         (error: unknown) => {
-          this.#options.logger.warn(`${what} could not be written: ${describeError(error)}`);
+          this.#options.logger.warn(`${what} could not be written: ${describeError(error)}`, fields);
         },
       )
       .finally(() => this.#backlog--);

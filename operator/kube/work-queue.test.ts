@@ -203,4 +203,32 @@ describe('work queue', () => {
     expect(overlaps).toBe(0);
     await queue.stop(0);
   });
+
+  it('tells a meter of every key that begins to wait, is taken and is done', async () => {
+    const told: string[] = [];
+    const ends = Promise.withResolvers<void>();
+    const results = [ends.promise, Promise.resolve({ requeueAfterMs: 60_000 }), Promise.reject(new Error('no luck'))];
+    for (const result of results) result.catch(() => undefined);
+    const queue = new WorkQueue({
+      concurrency: 1,
+      clock: new ManualClock(0),
+      onError: () => undefined,
+      process: async () => results.shift(),
+      meter: {
+        added: () => told.push('added'),
+        taken: (waitedMs) => told.push(waitedMs >= 0 ? 'taken' : 'taken before its time'),
+        processed: (result, durationMs) => told.push(durationMs >= 0 ? result : 'no time'),
+      },
+    });
+    queue.start();
+    for (let times = 0; times < 3; times++) queue.add('a');
+    expect(told.splice(0)).toEqual(['added', 'taken', 'added']);
+    ends.resolve();
+    await settled();
+    expect(told.splice(0)).toEqual(['done', 'taken', 'requeue']);
+    queue.add('a');
+    await settled();
+    expect(told.splice(0)).toEqual(['added', 'taken', 'error']);
+    await queue.stop(0);
+  });
 });
