@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings the programs of the test cluster: Debian packages, and Kubernetes, etcd, CoreDNS, Helm (and KWOK with KWOK=1)
-# built from Go modules into $SWE_AGENT_CLUSTER_DIR/bin. About ten minutes the first time; nothing to do after that.
+# Brings the programs of the test cluster: Debian packages, and Kubernetes, etcd, CoreDNS, Helm, an S3 server (and KWOK
+# with KWOK=1) built from Go modules into $SWE_AGENT_CLUSTER_DIR/bin. About ten minutes the first time; nothing to do after that.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 require_linux_root
@@ -53,6 +53,8 @@ module etcd go.etcd.io/etcd/server/v3
 [ ! -e "$bin/server" ] || mv -f "$bin/server" "$bin/etcd"
 module coredns ./...
 published helm "helm.sh/helm/v3/cmd/helm@v$helm_version"
+# An S3 server, for the tests of blobs in one.
+published versitygw "github.com/versity/versitygw/cmd/versitygw@v$versitygw_version"
 if [ -n "${KWOK:-}" ]; then
   published kwok "sigs.k8s.io/kwok/cmd/kwok@v$kwok_version"
   # How its fake nodes and Pods live is published beside the program.

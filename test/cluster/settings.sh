@@ -7,6 +7,7 @@ repository=$(cd "$here/../.." && pwd)
 kubernetes_version=1.35.4
 helm_version=3.19.5
 kwok_version=0.8.0
+versitygw_version=1.8.0
 
 # Go wants it, and a service may have none.
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
