@@ -11,6 +11,7 @@ import { workCommit } from '../rounds.ts';
 import { type Evidence, evidenceOn, type SessionState } from '../state.ts';
 import type { ActionContext } from './context.ts';
 import { bringBack, markBegin } from './ignored-output.ts';
+import { endOf } from './output-end.ts';
 
 const DIFF_BYTES: Record<ConversationRole, number> = { planner: 16 * 1024, programmer: 24 * 1024, reviewer: 64 * 1024 };
 /** What is shown of a check's output: a pass needs no more than its summary. */
@@ -104,12 +105,4 @@ async function runs({ state, texts }: ActionContext): Promise<Pick<OpeningFacts,
 /** Without the diagnostics that TAP reporters put under every passing test. */
 function withoutNoise(output: string): string {
   return output.replace(/^ *---\n(?: *(?:duration_ms|type|location): .*\n)+ *\.\.\.\n/gm, '').trimEnd();
-}
-
-/** The last whole lines that fit. */
-function endOf(text: string, chars: number): string {
-  if (text.length <= chars) return text;
-  const from = text.indexOf('\n', text.length - chars) + 1;
-  const omitted = text.slice(0, from).split('\n').length - 1;
-  return `[${omitted} lines before this are left out]\n${text.slice(from)}`;
 }
