@@ -172,8 +172,29 @@ export const SETTINGS = {
   BLOB_STORE: {
     default: '`folder`; on a cluster `redis` when `REDIS_URL` is set',
     meaning:
-      'Where large texts, checkpoints and results are kept: `folder` (the state folder) or `redis` (at most 8 MiB each and 64 MiB per session).',
+      'Where large texts, checkpoints and results are kept: `folder` (the state folder), `redis` (at most 8 MiB each and 64 MiB per session) or `s3` (at most 1 GiB each). See [An S3-compatible store](#an-s3-compatible-store).',
   },
+  S3_BUCKET: { default: 'none', meaning: 'Bucket for `BLOB_STORE=s3`; it has to be there. As all that follow.' },
+  S3_ENDPOINT: {
+    default: "Amazon's of the region",
+    meaning: "Address of a store that is not Amazon's, without a path: `http://minio:9000`.",
+  },
+  S3_REGION: { default: '`us-east-1`', meaning: "The bucket's region; many other stores take any." },
+  S3_PREFIX: {
+    default: '`swe-agent`',
+    meaning: 'Begins the keys of all objects; installations that share a bucket need different prefixes.',
+  },
+  S3_FORCE_PATH_STYLE: {
+    default: '`true` with `S3_ENDPOINT`, else `false`',
+    meaning: "Whether the bucket is named in the path of addresses (`true`) or in the host's name (`false`).",
+  },
+  AWS_ACCESS_KEY_ID: {
+    default: 'what the AWS SDK finds',
+    meaning:
+      'Key to the bucket, with `AWS_SECRET_ACCESS_KEY`. Without both: the role of the service account (IRSA, Pod Identity), of the container or of the machine.',
+  },
+  AWS_SECRET_ACCESS_KEY: { default: 'none', meaning: 'Its secret half.', secret: true },
+  AWS_SESSION_TOKEN: { default: 'none', meaning: 'Its third part, where it is a temporary one.', secret: true },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -154,6 +154,68 @@ describe('Settings', () => {
     expect(inspect(settings, { depth: 9 })).not.toMatch(/p@ss|p%40ss/);
   });
 
+  it('take an S3-compatible store apart, and keep its keys to themselves', () => {
+    const env = {
+      BLOB_STORE: 's3',
+      S3_BUCKET: 'agents',
+      S3_ENDPOINT: 'http://minio:9000/',
+      S3_PREFIX: 'team-a/blobs',
+      AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+      AWS_SECRET_ACCESS_KEY: 'secret-half',
+      AWS_SESSION_TOKEN: 'session-part',
+    };
+    const settings = load(env);
+    expect(settings.s3).toMatchObject({
+      bucket: 'agents',
+      region: 'us-east-1',
+      prefix: 'team-a/blobs',
+      endpoint: 'http://minio:9000',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'AKIDEXAMPLE' },
+    });
+    expect(settings.s3?.credentials?.secretAccessKey.reveal()).toBe('secret-half');
+    expect(settings.s3?.credentials?.sessionToken?.reveal()).toBe('session-part');
+    expect(settings.secrets.map((secret) => secret.reveal())).toEqual(['secret-half', 'session-part']);
+    expect(inspect(settings, { depth: 9 })).not.toMatch(/secret-half|session-part/);
+    expect(env).not.toHaveProperty('AWS_SECRET_ACCESS_KEY');
+    expect(env).not.toHaveProperty('AWS_SESSION_TOKEN');
+  });
+
+  it("need no more than a bucket for Amazon's S3, and no keys where a role is given", () => {
+    const settings = load({ BLOB_STORE: 's3', S3_BUCKET: 'agents', S3_REGION: 'eu-central-1' });
+    expect(settings.s3).toEqual({ bucket: 'agents', region: 'eu-central-1', prefix: 'swe-agent', forcePathStyle: false });
+    const otherwise = load({
+      BLOB_STORE: 's3',
+      S3_BUCKET: 'b-1',
+      S3_ENDPOINT: 'https://s3.example.com',
+      S3_FORCE_PATH_STYLE: 'no',
+    });
+    expect(otherwise.s3).toMatchObject({ endpoint: 'https://s3.example.com', forcePathStyle: false });
+  });
+
+  it('say that a bucket is not used, and mind no keys that are meant for something else', () => {
+    const settings = load({ S3_BUCKET: 'agents', S3_ENDPOINT: 'x', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE' });
+    expect(settings.s3).toBeUndefined();
+    expect(settings.warnings).toEqual(['S3_BUCKET is not used with BLOB_STORE=folder; set BLOB_STORE=s3, or remove it']);
+  });
+
+  it.each<[Record<string, string>, string]>([
+    [{ S3_BUCKET: '' }, 'S3_BUCKET=: BLOB_STORE=s3 needs it'],
+    [{ S3_BUCKET: 's3://agents' }, 'S3_BUCKET=s3://agents: write the name of a bucket alone'],
+    [{ S3_REGION: 'eu central' }, 'S3_REGION=eu central: write the name of a region'],
+    [{ S3_PREFIX: '/agents' }, "S3_PREFIX=/agents: write names of letters, digits, '.', '_' and '-', separated by '/'"],
+    [{ S3_ENDPOINT: 'minio:9000' }, 'S3_ENDPOINT=minio:9000: write an address with http:// or https://'],
+    [{ S3_ENDPOINT: 'http://minio:9000/agents' }, 'S3_ENDPOINT=http://minio:9000/agents: write an address with'],
+    [{ S3_ENDPOINT: 'http://key:secret@minio' }, 'S3_ENDPOINT=http://***@minio: put the keys into AWS_ACCESS_KEY_ID'],
+    [{ S3_FORCE_PATH_STYLE: 'maybe' }, 'S3_FORCE_PATH_STYLE=maybe: write true or false'],
+    [{ AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE' }, 'AWS_SECRET_ACCESS_KEY=: AWS_ACCESS_KEY_ID needs it'],
+    [{ AWS_SECRET_ACCESS_KEY: 'secret-half' }, 'AWS_ACCESS_KEY_ID=: AWS_SECRET_ACCESS_KEY needs it'],
+  ])('refuse %j for an S3-compatible store', (env, beginning) => {
+    const problems = problemsOf({ BLOB_STORE: 's3', S3_BUCKET: 'agents', ...env });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.slice(0, beginning.length)).toBe(beginning);
+  });
+
   it('prefer the environment over the file, also where it empties a value', () => {
     const settings = load({ PORT: '9000', MODEL_NAME: '' }, 'PORT=7000\nMODEL_NAME=from-file\nGIT_EMAIL=file@example.com');
     expect(settings.port).toBe(9000);
@@ -423,6 +485,11 @@ describe('Settings on a cluster', () => {
     });
   });
 
+  it.each<SettingsRole>(['operator', 'gateway'])('keep blobs of the %s in an S3-compatible store where one is chosen', (role) => {
+    const env = { REDIS_URL: 'redis://redis:6379', BLOB_STORE: 's3', S3_BUCKET: 'agents', WORKER_IMAGE: 'w' };
+    expect(load(env, undefined, role)).toMatchObject({ blobStore: 's3', s3: { bucket: 'agents' }, warnings: [] });
+  });
+
   it('name the namespaces to watch, or all', () => {
     const watch = (value: string) => load({ SWE_AGENT_WATCH_NAMESPACES: value }, undefined, 'operator').cluster.watch;
     expect([watch(''), watch('a, b,a'), watch('*')]).toEqual([undefined, ['a', 'b'], 'all']);
@@ -465,7 +532,9 @@ describe('docs/settings.md', () => {
   it('names no other setting, and every name that the code reads is in the table', () => {
     const names = [...readFileSync(join(root, 'docs/settings.md'), 'utf8').matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
     expect(names).toEqual(Object.keys(SETTINGS));
-    const code = ['settings.ts', 'settings-cluster.ts'].map((file) => readFileSync(join(root, 'operator', file), 'utf8'));
+    const code = ['settings.ts', 'settings-cluster.ts', 'settings-s3.ts'].map((file) =>
+      readFileSync(join(root, 'operator', file), 'utf8'),
+    );
     const read = [...code.join('').matchAll(/reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g)];
     const unused = ['DAYTONA_SERVER_URL', 'DAYTONA_TARGET_IMAGE'];
     expect(new Set([...read.map((match) => match[1]), ...unused])).toEqual(new Set(names));

@@ -7,10 +7,12 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type RedisAddress, redisAddress, withoutCredentials } from './engine/redis/address.ts';
 import { PREFIX } from './engine/redis/keys.ts';
+import type { S3Place } from './engine/s3-blobs.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
 import { type ClusterSettings, clusterSettings, namespaceSetting, type PodSettings, podSettings } from './settings-cluster.ts';
 import { SettingsReader, type SystemVariable } from './settings-reader.ts';
+import { s3Settings } from './settings-s3.ts';
 
 export { SettingsError, type SettingsProblem, type SystemVariable } from './settings-reader.ts';
 
@@ -49,8 +51,10 @@ export type Settings = {
   readonly maxRunning: number;
   /** Where the event log is kept instead of the state folder. */
   readonly redis?: { readonly address: RedisAddress; readonly keyPrefix: string };
-  /** Where blobs are kept: in the state folder, or in Redis. */
-  readonly blobStore: 'folder' | 'redis';
+  /** Where blobs are kept: in the state folder, in Redis, or in an S3-compatible store. */
+  readonly blobStore: 'folder' | 'redis' | 's3';
+  /** With s3 only. */
+  readonly s3?: S3Place;
   /** Of the sessions that REST makes; what it is without being set, the way to the cluster says. */
   readonly namespace: string | undefined;
   /** Variables of the machine that trusted child processes such as git need; none is a secret. */
@@ -251,7 +255,9 @@ function tokenHosts(reader: SettingsReader, token: SecretText | undefined, hosts
   }
 }
 
-function stores(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'redis' | 'blobStore'> {
+type Stores = Pick<Settings, 'redis' | 'blobStore' | 's3'>;
+
+function stores(reader: SettingsReader, role: SettingsRole): Stores {
   const url = reader.secret('REDIS_URL');
   const keyPrefix = reader.text('REDIS_KEY_PREFIX') ?? 'swe-agent';
   if (!PREFIX.test(keyPrefix)) {
@@ -260,22 +266,24 @@ function stores(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'red
       "begin with a letter or digit and go on with those, ':', '.', '_' and '-', at most 64 in all",
     );
   }
-  const blobStore = reader.choice('BLOB_STORE', ['folder', 'redis'], url && role !== 'machine' ? 'redis' : 'folder');
+  const blobStore = reader.choice('BLOB_STORE', ['folder', 'redis', 's3'], url && role !== 'machine' ? 'redis' : 'folder');
+  const s3 = s3Settings(reader, blobStore);
+  const blobs: Stores = { blobStore, ...(s3 && { s3 }) };
   if (!url) {
     if (role === 'gateway') reader.problem('REDIS_URL', "set it to the operator's, whose events are read from there");
-    else if (blobStore === 'redis') reader.problem('BLOB_STORE', 'set REDIS_URL as well, or choose folder');
-    return { blobStore };
+    else if (blobStore === 'redis') reader.problem('BLOB_STORE', 'set REDIS_URL as well, or choose folder or s3');
+    return blobs;
   }
   if (role === 'gateway' && blobStore === 'folder') {
-    reader.problem('BLOB_STORE', 'the folder of the operator is out of reach; choose redis there and here');
+    reader.problem('BLOB_STORE', 'the folder of the operator is out of reach; choose redis or s3, there and here');
   }
   try {
     const address = redisAddress(url.reveal());
     if (address.password) reader.secrets.push(address.password);
-    return { redis: { address, keyPrefix }, blobStore };
+    return { ...blobs, redis: { address, keyPrefix } };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     reader.problem('REDIS_URL', error.message, withoutCredentials(url.reveal()));
-    return { blobStore };
+    return blobs;
   }
 }

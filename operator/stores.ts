@@ -1,12 +1,16 @@
-/** Event log and blobs as the settings say: in the state folder, or in Redis, which need not be reached for the start. */
+/**
+ * Event log and blobs as the settings say: in the state folder, in Redis, or blobs in an S3-compatible store. What is
+ * elsewhere need not be reached for the start.
+ */
 import { Gauge, type Registry } from 'prom-client';
 import type { BlobStore } from './engine/blob.ts';
 import { FolderBlobStore } from './engine/folder-blobs.ts';
 import type { EventLog } from './engine/log.ts';
 import { RedisBlobStore } from './engine/redis-blobs.ts';
 import { RedisEventLog } from './engine/redis-log.ts';
+import { S3BlobStore, type S3Place } from './engine/s3-blobs.ts';
 import { SqliteEventLog } from './engine/sqlite-log.ts';
-import type { Logger } from './logger.ts';
+import { describeError, type Logger } from './logger.ts';
 import type { Settings } from './settings.ts';
 import { StateFolder } from './state-folder.ts';
 
@@ -16,7 +20,7 @@ export type Stores = {
 };
 
 type Options = {
-  settings: Pick<Settings, 'redis' | 'blobStore' | 'stateFolder'>;
+  settings: Pick<Settings, 'redis' | 'blobStore' | 's3' | 'stateFolder' | 'system'>;
   logger: Logger;
   metrics: Registry;
   /** Closes them. */
@@ -29,16 +33,13 @@ type Options = {
  * @throws FolderError
  */
 export async function openStores({ settings, logger, metrics, stack }: Options, folder?: StateFolder): Promise<Stores> {
-  const { redis, blobStore } = settings;
+  const { redis, blobStore, s3, system } = settings;
   const state = () => {
     folder ??= stack.adopt(StateFolder.open(settings.stateFolder), (one) => one.close());
     return folder;
   };
   const options = redis && { address: redis.address, prefix: redis.keyPrefix, logger };
-  const blobs =
-    options && blobStore === 'redis'
-      ? stack.adopt(await RedisBlobStore.open(options), (one) => one.close())
-      : await FolderBlobStore.open(state().file('blobs'));
+  const blobs = await openBlobs();
   if (!options) {
     const log = new SqliteEventLog({ path: state().file('events.db'), exclusive: true });
     return { log: stack.adopt(log, (one) => one.close()), blobs };
@@ -53,4 +54,20 @@ export async function openStores({ settings, logger, metrics, stack }: Options, 
     },
   });
   return { log, blobs };
+
+  async function openBlobs(): Promise<BlobStore> {
+    if (s3) return stack.adopt(openS3(s3, system, logger), (one) => one.close());
+    if (options && blobStore === 'redis') return stack.adopt(await RedisBlobStore.open(options), (one) => one.close());
+    return await FolderBlobStore.open(state().file('blobs'));
+  }
+}
+
+/** Says what is wrong before the first session finds out. */
+function openS3(place: S3Place, proxyEnv: Settings['system'], logger: Logger): S3BlobStore {
+  const blobs = new S3BlobStore({ place, proxyEnv });
+  blobs.check().then(
+    () => logger.info('the store of blobs can be used', { store: blobs.where }),
+    (error: unknown) => logger.warn('the store of blobs cannot be used now', { error: describeError(error) }),
+  );
+  return blobs;
 }

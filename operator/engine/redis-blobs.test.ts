@@ -59,7 +59,7 @@ describeWithRedis()('On a real Redis', () => {
       expect(String(more)).toMatch(
         /at most 2 MiB at once and 4.8 MiB per session, and cannot store another of 1.9 MiB beside 3.7 MiB/,
       );
-      expect(String(larger)).toMatch(/cannot store one of 2 MiB. Let the session change less, or set BLOB_STORE=folder/);
+      expect(String(larger)).toMatch(/cannot store one of 2 MiB. Let the session change less, or set BLOB_STORE=s3 or folder/);
       expect(faultOf(larger)).toMatchObject({ kind: 'final', reason: 'TooLargeToStore' });
       // The same again is no more.
       for (const bytes of blobs) await store.put('s', bytes);

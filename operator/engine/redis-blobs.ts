@@ -102,7 +102,7 @@ export class RedisBlobStore implements BlobStore {
   #tooLarge(uid: string, what: string): BlobTooLargeError {
     const { blob, session } = this.#limits;
     return new BlobTooLargeError(
-      `session ${uid}: the blob store in ${this.#connection.where} takes at most ${mib(blob)} at once and ${mib(session)} per session, and cannot store ${what}. Let the session change less, or set BLOB_STORE=folder`,
+      `session ${uid}: the blob store in ${this.#connection.where} takes at most ${mib(blob)} at once and ${mib(session)} per session, and cannot store ${what}. Let the session change less, or set BLOB_STORE=s3 or folder`,
     );
   }
 }
