@@ -28,7 +28,7 @@ describeWithHelm('the chart', (helm) => {
     expect(inWords(parse(template(helm)))).toMatchSnapshot();
   });
 
-  it.each(['namespaces', 'everywhere', 'public', 'least'])(
+  it.each(['namespaces', 'everywhere', 'public', 'least', 's3', 's3-role'])(
     'renders the values "%s" as it did, beside what its own have',
     (name) => {
       const own = new Set(parse(template(helm)).map((object) => stringify(withoutSecrets(object))));
@@ -57,13 +57,16 @@ describeWithHelm('the chart', (helm) => {
       'sandbox.user=0:0': "at '/sandbox/user'",
       'image.digest=latest': "at '/image/digest'",
       'redis.maxmemory=1Gi': "at '/redis/maxmemory'",
+      'blobs.store=folder': "'/blobs/store': value must be one of 'redis', 's3'",
+      'blobs.store=s3': 'set blobs.s3.bucket when blobs.store is s3',
+      'blobs.s3.endpoint=minio:9000': "at '/blobs/s3/endpoint'",
       'redis.enabled=false': 'set redis.external.existingSecret or redis.external.url',
     };
     for (const [value, message] of Object.entries(wrong)) expect(refusal(helm, `--set=${value}`)).toContain(message);
     expect(refusal(helm, '--set=gateway.auth.mode=token')).toBe('');
   });
 
-  it.each(['namespaces', 'everywhere', 'public', 'least'])(
+  it.each(['namespaces', 'everywhere', 'public', 'least', 's3', 's3-role'])(
     'sets what its processes read, without a mistake, with the values "%s"',
     (name) => {
       const objects = parse(template(helm, valuesOf(name)));
@@ -105,6 +108,29 @@ describeWithHelm('the chart', (helm) => {
         },
       },
     });
+  });
+
+  it('says to operator and gateway where blobs are, with keys from a Secret or as a role', () => {
+    for (const [deployment, role] of [
+      ['swe-agent-operator', 'operator'],
+      ['swe-agent-gateway', 'gateway'],
+    ] as const) {
+      const keys = settingsOf(role, containerOf(parse(template(helm, valuesOf('s3'))), deployment).env);
+      expect(keys).toMatchObject({
+        blobStore: 's3',
+        s3: { bucket: 'agents', endpoint: 'http://minio.storage:9000', prefix: 'team-a/blobs', forcePathStyle: true },
+      });
+      expect(keys.s3?.credentials).toBeDefined();
+      const asRole = settingsOf(role, containerOf(parse(template(helm, valuesOf('s3-role'))), deployment).env);
+      expect(asRole.s3).toEqual({ bucket: 'agents', region: 'eu-central-1', prefix: 'swe-agent', forcePathStyle: false });
+    }
+    const single = ['--set=allInOne.enabled=true,blobs.store=s3,blobs.s3.bucket=agents'];
+    const { env } = containerOf(parse(template(helm, ...single)), 'swe-agent');
+    expect(settingsOf('operator', env).s3).toMatchObject({ bucket: 'agents', forcePathStyle: false });
+  });
+
+  it('takes values of before there was a choice of where blobs are', () => {
+    expect(parse(template(helm, '--set=blobs=null')).map(withoutSecrets)).toEqual(parse(template(helm)).map(withoutSecrets));
   });
 
   it('gives the operator the right to change the ready-made profiles that it may make, and no others', () => {

@@ -116,6 +116,11 @@ app.kubernetes.io/part-of: swe-agent
 {{- end -}}
 {{- end }}
 
+{{/* Values of before there was a choice have no blobs. */}}
+{{- define "swe-agent.blobsInS3" -}}
+{{- if eq ((.Values.blobs | default dict).store | default "redis") "s3" }}true{{ end -}}
+{{- end }}
+
 {{- define "swe-agent.credentialsSecret" -}}
 {{ default (printf "%s-credentials" (include "swe-agent.fullname" .)) .Values.credentials.existingSecret }}
 {{- end }}

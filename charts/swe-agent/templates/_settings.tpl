@@ -12,6 +12,33 @@
 - name: REDIS_KEY_PREFIX
   value: {{ .Values.redis.keyPrefix | quote }}
 {{- end }}
+{{- if include "swe-agent.blobsInS3" . }}
+{{- $s3 := .Values.blobs.s3 }}
+- name: BLOB_STORE
+  value: "s3"
+- name: S3_BUCKET
+  value: {{ required "set blobs.s3.bucket when blobs.store is s3" $s3.bucket | quote }}
+{{- with $s3.endpoint }}
+- name: S3_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+- name: S3_REGION
+  value: {{ $s3.region | quote }}
+- name: S3_PREFIX
+  value: {{ $s3.prefix | quote }}
+{{- if ne (toString $s3.forcePathStyle) "auto" }}
+- name: S3_FORCE_PATH_STYLE
+  value: {{ $s3.forcePathStyle | quote }}
+{{- end }}
+{{- with $s3.existingSecret }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: access-key-id}}
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: secret-access-key}}
+- name: AWS_SESSION_TOKEN
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: session-token, optional: true}}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Of the operator. */}}
