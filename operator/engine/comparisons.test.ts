@@ -66,13 +66,13 @@ describe('evidence that compares', () => {
     expect(state.evidence).toMatchObject([{ command: CHECK, exitCode: 0, change: 'kept', tree: state.commit?.tree }]);
     expect(state.withoutChange).toMatchObject([{ exitCode: 1, change: 'broken' }]);
     expect(state.compared).toMatchObject({ fail: 'yes' });
-    expect(opening(goal, 'submit_review')).toContain('The changed tests fail without the change');
+    expect(opening(goal, 'submit_review')).toContain('The changed tests do not all pass without the change');
     expect(opening(goal, 'submit_review')).toContain('not ok tests/sum.sh');
     expect(opening(goal, 'submit_review')).toContain('it passed before the work and passes now');
     expect(opening(goal, 'finish')).toContain('`sh run-tests.sh`: passed');
     // Whoever works next finds the result, whole and nothing else.
     expect(model.results(goal, 'review')[0]).toBe('5\n[exit code 0]');
-    expect(state.published?.summary).toMatch(/^Adds now\.\n\nSeen by the platform: .*fail without the change/s);
+    expect(state.published?.summary).toMatch(/^Adds now\.\n\nSeen by the platform: .*do not all pass without the change/s);
     expect(state.finished?.message).toContain('1 check passed before the work and passes now.');
     expect(git(repository, 'show', `${state.published?.branch}:sum.sh`)).toContain('+');
     expect(git(repository, 'log', '--format=%s', `main..${state.published?.branch}`)).toBe('Add\n');

@@ -36,9 +36,9 @@ function ran(
 
 describe('the changed tests without the change', () => {
   it.each([
-    ['fail, where the check passed before', 1, 'broken', 'yes', 'The changed tests fail without the change'],
+    ['fail, where the check passed before', 1, 'broken', 'yes', 'The changed tests do not all pass without the change'],
     ['fail in another way than before', 1, 'fails-otherwise', 'yes', 'gives exit code 1'],
-    ['fail, where nothing is known of before', 1, undefined, 'yes', 'fail without the change'],
+    ['fail, where nothing is known of before', 1, undefined, 'yes', 'do not all pass without the change'],
     ['pass', 0, 'kept', 'no', 'pass without the change as well'],
     ['say nothing where the check failed just so before', 1, 'still-fails', 'unknown', 'failed in the same way before'],
     ['say nothing when the check did not end', -1, undefined, 'unknown', 'did not come to an end there (why)'],

@@ -101,7 +101,7 @@ function conclusion(state: SessionState, tests: IsolatedTests, checks: readonly 
   const told = telling.find((check) => !misses(state, tests, check)) ?? telling[0];
   const failing = runOn(state, tests.tree, told ?? '');
   if (failing) {
-    const said = `The changed tests fail without the change: \`${cut(failing.command, SHOWN_CHARS)}\` with ${files} on the code as it was gives exit code ${failing.exitCode}.`;
+    const said = `The changed tests do not all pass without the change: \`${cut(failing.command, SHOWN_CHARS)}\` with ${files} on the code as it was gives exit code ${failing.exitCode}.`;
     const doubt =
       ' Its output speaks of names that are not there, which new tests of a new name always do; by itself that proves little.';
     return event('yes', told !== undefined && misses(state, tests, told) ? said + doubt : said);
