@@ -102,7 +102,7 @@ data: {token: ${Buffer.from(value).toString('base64')}, ${value}: ""}
     expect(table).toMatch(/^NAME +PHASE +REASON +STEPS +COST +BRANCH +AGE$/m);
     expect(table).toMatch(/^shown +Planning +Because +4 +\d+s$/m);
     expect(await ok(['get', 'ags', 'shown', '-o', 'wide'])).toMatch(
-      /REPOSITORY +GOAL\n.*https:\/\/example\.com\/repo\.git +Fix the bug/,
+      /AUTHOR +REPOSITORY +GOAL +MESSAGE\n.*https:\/\/example\.com\/repo\.git +Fix the bug +It is so\./,
     );
     expect(await ok(['get', 'agentsession', 'shown', '-o', 'yaml'])).toContain('\n  goal: Fix the bug\n');
     expect(await ok(['get', 'sweagent', '-o', 'name'])).toContain('agentsession.sweagent.dev/shown');

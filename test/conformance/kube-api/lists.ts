@@ -99,8 +99,10 @@ export function lists(open: OpenApi): void {
           'Cost',
           'Branch',
           'Age',
+          'Author wide',
           'Repository wide',
           'Goal wide',
+          'Message wide',
         ]);
         expect(body.rows).toHaveLength(1);
         expect(body.rows[0].cells).toEqual([
