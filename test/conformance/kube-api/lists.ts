@@ -113,8 +113,10 @@ export function lists(open: OpenApi): void {
           0.25,
           null,
           expect.stringMatching(/^\d+[sm]/),
+          null,
           'https://example.com/repo.git',
           'Fix the bug',
+          null,
         ]);
         expect(body.rows[0].object).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'b' } });
         const bare = await api.send('GET', `${sessionsPath}?includeObject=None`, undefined, table);
