@@ -8,7 +8,7 @@ import { FolderBlobStore } from './engine/folder-blobs.ts';
 import type { EventLog } from './engine/log.ts';
 import { RedisBlobStore } from './engine/redis-blobs.ts';
 import { RedisEventLog } from './engine/redis-log.ts';
-import { S3BlobStore, type S3Place } from './engine/s3-blobs.ts';
+import type { S3Place } from './engine/s3-blobs.ts';
 import { SqliteEventLog } from './engine/sqlite-log.ts';
 import { describeError, type Logger } from './logger.ts';
 import type { Settings } from './settings.ts';
@@ -56,14 +56,15 @@ export async function openStores({ settings, logger, metrics, stack }: Options, 
   return { log, blobs };
 
   async function openBlobs(): Promise<BlobStore> {
-    if (s3) return stack.adopt(openS3(s3, system, logger), (one) => one.close());
+    if (s3) return stack.adopt(await openS3(s3, system, logger), (one) => one.close());
     if (options && blobStore === 'redis') return stack.adopt(await RedisBlobStore.open(options), (one) => one.close());
     return await FolderBlobStore.open(state().file('blobs'));
   }
 }
 
 /** Says what is wrong before the first session finds out. */
-function openS3(place: S3Place, proxyEnv: Settings['system'], logger: Logger): S3BlobStore {
+async function openS3(place: S3Place, proxyEnv: Settings['system'], logger: Logger) {
+  const { S3BlobStore } = await import('./engine/s3-blobs.ts');
   const blobs = new S3BlobStore({ place, proxyEnv });
   blobs.check().then(
     () => logger.info('the store of blobs can be used', { store: blobs.where }),
