@@ -201,6 +201,31 @@ describe('the log of the process', () => {
   });
 });
 
+describe('a restart', () => {
+  it('looks at every session once, and writes nothing about those that rest', async () => {
+    const resting = await eventually('every session to be at rest by its status', async () => {
+      const now = await metrics();
+      const ended = ['Completed', 'Failed'].reduce((total, phase) => total + sum(now, 'swe_agent_sessions', { phase }), 0);
+      return ended === sum(now, 'swe_agent_sessions') && ended;
+    });
+    await system.stop();
+    await system.start();
+    const samples = await eventually('every session to be looked at', async () => {
+      const now = await metrics();
+      const seen = sum(now, 'swe_agent_reconciles_total', { controller: 'session' });
+      return seen >= resting && sum(now, 'swe_agent_workqueue_depth') === 0 && now;
+    });
+    expect(resting).toBeGreaterThan(1);
+    for (const resource of ['agentsessions', 'agentsessions/status', 'events'])
+      for (const verb of ['create', 'patch', 'update', 'delete'])
+        expect([verb, resource, sum(samples, 'swe_agent_kubernetes_requests_total', { verb, resource })]).toEqual([
+          verb,
+          resource,
+          0,
+        ]);
+  });
+});
+
 describe('kubectl', () => {
   withKubectl('shows at a glance what every session does, and why', async () => {
     const { model } = system;
