@@ -1,7 +1,7 @@
 /** An answer put together from the pieces of a chat completions stream, tolerant of what compatible servers do to it. */
 import { randomBytes } from 'node:crypto';
 import type { ChatStateItem } from './chat-state.ts';
-import { AnswerFailedError, CutOffError } from './openai-connection.ts';
+import { AnswerFailedError, CutOffError } from './model-connection.ts';
 import type { ModelAnswer, ModelRequest, ToolCall, Usage } from './provider.ts';
 import { estimateUsage } from './tokens.ts';
 

@@ -31,7 +31,7 @@ const OVERFLOW = [
 /** A limit per minute that this request alone is above: waiting never helps, a shorter request does. */
 const TOO_LARGE = /input or output tokens must be reduced|request too large for/i;
 const QUOTA =
-  /insufficient[_ ]?(quota|balance|credits?|funds)|exceeded your current quota|billing[_ ](hard[_ ]limit|not[_ ]active)|arrearage|out of credits|credits? (are |is |have been )?(exhausted|depleted|used up)|payment required|negative balance/i;
+  /billing_error|credit balance is too low|spend[_ ]limit[_ ]reached|insufficient[_ ]?(quota|balance|credits?|funds)|exceeded your current quota|billing[_ ](hard[_ ]limit|not[_ ]active)|arrearage|out of credits|credits? (are |is |have been )?(exhausted|depleted|used up)|payment required|negative balance/i;
 const KEY =
   /(incorrect|invalid|bad|missing|wrong|no) (api|access)?[ _-]?key|api[ _-]?key (is )?(not valid|invalid|missing|expired)|invalid_api_key|unauthorized|authentication/i;
 const NO_MODEL =
@@ -59,10 +59,14 @@ const PASSING = new Set([
   'service_unavailable_error',
 ]);
 
+/** Filters that are told by their words alone. */
+const FILTERED_WORDS = /blocked by content filtering policy/i;
+
 export function verdictOf(failure: Failure, now: number): Verdict {
   const { status, code, type, message } = failure;
   const words = `${code} ${type} ${message}`;
-  if (FILTERED.has(code.toLowerCase()) || FILTERED.has(type.toLowerCase())) return { class: 'refusal' };
+  if (FILTERED.has(code.toLowerCase()) || FILTERED.has(type.toLowerCase()) || FILTERED_WORDS.test(message))
+    return { class: 'refusal' };
   if (status === 413 || TOO_LARGE.test(words) || (status !== 429 && OVERFLOW.some((pattern) => pattern.test(words))))
     return { class: 'overflow' };
   if (status === 402 || code === 'insufficient_quota' || type === 'insufficient_quota') return { class: 'quota' };
@@ -126,7 +130,7 @@ function duration(text: string): number | undefined {
 }
 
 const UNKNOWN_PARAMETER =
-  /unsupported|not support|unknown|unrecogni[sz]ed|unexpected|extra (inputs?|fields?|param)|not permitted|not allowed|only the default|does not (exist|accept)|only allowed/i;
+  /unsupported|not support|unknown|unrecogni[sz]ed|unexpected|extra (inputs?|fields?|param)|not permitted|not allowed|deprecated|may (only|not) be|cannot both be|only the default|does not (exist|accept)|only allowed/i;
 
 /** Which of these parameters the server does not know or take, when that is why it refused the request. */
 export function refusedParameter(failure: Failure, names: readonly string[]): string | undefined {

@@ -1,9 +1,11 @@
 /** The chat completions API: what every OpenAI-compatible server speaks, each with an accent of its own. */
 import type { OpenAI } from 'openai';
+import { argumentsObject } from './call-arguments.ts';
 import { ChatAssembly } from './chat-assembly.ts';
 import { asItem, type ChatStateItem } from './chat-state.ts';
 import { repairConversation } from './conversation-repair.ts';
-import { filteredAnswer, type OpenAIConnection } from './openai-connection.ts';
+import { filteredAnswer } from './model-connection.ts';
+import type { OpenAIConnection } from './openai-connection.ts';
 import { isReasoningModel } from './prices.ts';
 import type { Message, ModelAnswer, ModelProvider, ModelRequest, ProviderState, ToolCall } from './provider.ts';
 
@@ -129,15 +131,10 @@ function wireCall(call: ToolCall, state: ChatStateItem[]): OpenAI.Chat.Completio
   };
 }
 
-/** Many servers parse the arguments of past calls and fail on what is no JSON object: the model still sees what it wrote. */
+/** Many servers parse the arguments of past calls and fail on what is no JSON object. */
 function readableArguments(text: string): string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
-  } catch {
-    // Falls through: what the model wrote is no JSON.
-  }
-  return JSON.stringify({ malformed_arguments: text });
+  const object = argumentsObject(text);
+  return 'malformed_arguments' in object ? JSON.stringify(object) : text;
 }
 
 function ownState(state: ProviderState | undefined, origin: string, model: string): ChatStateItem[] {

@@ -2,7 +2,8 @@
 import type { OpenAI } from 'openai';
 import { repairConversation } from './conversation-repair.ts';
 import type { Failure } from './failure.ts';
-import { filteredAnswer, type OpenAIConnection } from './openai-connection.ts';
+import { filteredAnswer } from './model-connection.ts';
+import type { OpenAIConnection } from './openai-connection.ts';
 import { isReasoningModel } from './prices.ts';
 import type { Message, ModelAnswer, ModelProvider, ModelRequest } from './provider.ts';
 import { ResponsesAssembly } from './responses-assembly.ts';

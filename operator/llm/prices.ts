@@ -29,7 +29,7 @@ export type KnownModel = {
 /** Assumed for a model that nobody told the window of. */
 export const DEFAULT_CONTEXT_WINDOW = 128_000;
 
-const SNAPSHOT = /-\d{4}-\d{2}-\d{2}$/;
+const SNAPSHOT = /-\d{4}-?\d{2}-?\d{2}$/;
 
 const known: ReadonlyMap<string, KnownModel> = new Map(
   data.models.flatMap((entry) => {
@@ -54,7 +54,7 @@ const known: ReadonlyMap<string, KnownModel> = new Map(
 
 /** What is known of a model by its provider's name; a dated snapshot and a router's prefix (openai/…) are seen through. */
 export function knownModel(name: string): KnownModel | undefined {
-  const bare = name.replace(/^openai\//, '');
+  const bare = name.replace(/^(openai|anthropic|google|models)\//, '');
   return known.get(bare) ?? known.get(bare.replace(SNAPSHOT, ''));
 }
 

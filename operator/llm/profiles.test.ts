@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../../test/support/model-server.ts';
 import type { AIProfileSpec } from '../api/types.gen.ts';
+import { AnthropicProvider } from './anthropic.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
 import { ModelProviders, ProfileError } from './profiles.ts';
@@ -35,6 +36,7 @@ describe('a profile made ready', () => {
       { ...openai, baseUrl: 'http://127.0.0.1:1/v1', parameters: { api: 'responses' as const } },
       OpenAIResponsesProvider,
     ],
+    ['Anthropic', { provider: 'anthropic' as const, model: 'm' }, AnthropicProvider],
     [
       'a compatible server',
       { provider: 'openai-compatible' as const, model: 'm', baseUrl: 'http://127.0.0.1:1/v1' },
@@ -83,7 +85,7 @@ describe('a profile made ready', () => {
 });
 
 describe('a profile that cannot be used', () => {
-  it.each(['azure', 'gemini', 'ollama', 'anthropic'] as const)('says that this build has no %s', (provider) => {
+  it.each(['azure', 'gemini', 'ollama'] as const)('says that this build has no %s', (provider) => {
     expect(problemOf({ provider, model: 'm', baseUrl: 'http://127.0.0.1:1' })).toMatchObject({
       reason: 'UnsupportedProvider',
       message: expect.stringContaining(`this build has no provider ${provider}`),
@@ -119,10 +121,8 @@ it('says when an address with https meets a server without it', async () => {
 });
 
 describe('the probe of a profile', () => {
-  const probe = (baseUrl: string, model: string, key = KEY) =>
-    providers()
-      .providerFor({ provider: 'openai-compatible', model, baseUrl }, key, { version: '1' })
-      .probe(new AbortController().signal);
+  const probe = (baseUrl: string, model: string, key = KEY, provider: AIProfileSpec['provider'] = 'openai-compatible') =>
+    providers().providerFor({ provider, model, baseUrl }, key, { version: '1' }).probe(new AbortController().signal);
 
   it('finds a model that is served', async () => {
     const { baseUrl } = await server({ models: ['m'] });
@@ -132,6 +132,13 @@ describe('the probe of a profile', () => {
   it('cannot tell where a compatible server does not list the model', async () => {
     const { baseUrl } = await server({ models: ['m'] });
     expect(await probe(baseUrl, 'other')).toBe(false);
+  });
+
+  it('knows the models of Anthropic', async () => {
+    const { baseUrl } = await server({ models: ['m'], apiKey: KEY });
+    expect(await probe(baseUrl, 'm', KEY, 'anthropic')).toBe(true);
+    await expect(probe(baseUrl, 'other', KEY, 'anthropic')).rejects.toMatchObject({ name: 'ModelError', class: 'access' });
+    await expect(probe(baseUrl, 'm', 'wrong-key', 'anthropic')).rejects.toMatchObject({ class: 'access' });
   });
 
   it('reports a wrong key', async () => {

@@ -1,8 +1,10 @@
 /** From a profile to something that can be called. */
 import type { AIProfileSpec } from '../api/types.gen.ts';
+import { AnthropicProvider } from './anthropic.ts';
+import { ANTHROPIC_BASE_URL, AnthropicConnection } from './anthropic-connection.ts';
 import { type Deadlines, HttpTransport } from './http-transport.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
-import { OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
+import { type ConnectionSettings, OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
 import { DEFAULT_CONTEXT_WINDOW, knownModel, type Pricing, pricingOf } from './prices.ts';
 import type { ModelProvider } from './provider.ts';
@@ -38,7 +40,11 @@ export type ProfileOptions = {
   credentialHosts?: readonly string[] | undefined;
 };
 
-const SUPPORTED = ['openai', 'openai-compatible'];
+const SUPPORTED = ['openai', 'anthropic', 'openai-compatible'];
+/** Where a provider serves its API when the profile does not say. */
+const BASE_URLS: Partial<Record<AIProfileSpec['provider'], string>> = { openai: OPENAI_BASE_URL, anthropic: ANTHROPIC_BASE_URL };
+/** Providers that may want no key. */
+const KEYLESS: readonly AIProfileSpec['provider'][] = ['openai-compatible', 'ollama'];
 /** Profiles kept ready, the least recently used of them dropped first. */
 const KEPT = 64;
 
@@ -81,8 +87,9 @@ export class ModelProviders {
 
   #make(profile: AIProfileSpec, apiKey: string | undefined, credentialHosts: readonly string[] | undefined): ProfileModel {
     const baseUrl = acceptProfile(profile);
-    if (profile.provider === 'openai' && !apiKey) {
-      throw new ProfileError('CredentialMissing', 'provider openai needs an API key; name its Secret in credentialSecretRef');
+    if (!KEYLESS.includes(profile.provider) && !apiKey) {
+      const message = `provider ${profile.provider} needs an API key; name its Secret in credentialSecretRef`;
+      throw new ProfileError('CredentialMissing', message);
     }
     const { host, hostname } = new URL(baseUrl);
     if (apiKey && credentialHosts && !credentialHosts.includes(host) && !credentialHosts.includes(hostname)) {
@@ -91,17 +98,28 @@ export class ModelProviders {
         `the credential is for ${credentialHosts.join(', ')} and is not sent to ${host}`,
       );
     }
-    const connection = new OpenAIConnection({ baseUrl, apiKey, transport: this.#transport });
-    const api = profile.parameters?.api ?? (profile.provider === 'openai' && connection.isOpenAI ? 'responses' : 'chat');
     return {
-      provider: api === 'responses' ? new OpenAIResponsesProvider(connection) : new OpenAIChatProvider(connection),
+      ...adapterOf(profile, { baseUrl, apiKey, transport: this.#transport }),
       model: profile.model,
       contextWindow: windowOf(profile),
       pricing: pricingOf(profile),
       parameters: profile.parameters ?? {},
-      probe: (signal) => connection.probe(profile.model, signal),
     };
   }
+}
+
+function adapterOf(profile: AIProfileSpec, settings: ConnectionSettings): Pick<ProfileModel, 'provider' | 'probe'> {
+  const { model, provider, parameters } = profile;
+  if (provider === 'anthropic') {
+    const connection = new AnthropicConnection(settings);
+    return { provider: new AnthropicProvider(connection), probe: (signal) => connection.probe(model, signal) };
+  }
+  const connection = new OpenAIConnection(settings);
+  const api = parameters?.api ?? (provider === 'openai' && connection.isOpenAI ? 'responses' : 'chat');
+  return {
+    provider: api === 'responses' ? new OpenAIResponsesProvider(connection) : new OpenAIChatProvider(connection),
+    probe: (signal) => connection.probe(model, signal),
+  };
 }
 
 /**
@@ -117,7 +135,8 @@ export function acceptProfile(profile: AIProfileSpec): string {
   }
   const { baseUrl } = profile;
   if (baseUrl === undefined) {
-    if (profile.provider === 'openai') return OPENAI_BASE_URL;
+    const usual = BASE_URLS[profile.provider];
+    if (usual !== undefined) return usual;
     throw new ProfileError('InvalidBaseUrl', 'provider openai-compatible needs baseUrl, for example http://localhost:11434/v1');
   }
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;

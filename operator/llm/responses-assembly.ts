@@ -1,5 +1,5 @@
 /** An answer put together from the events of a Responses stream. */
-import { AnswerFailedError, CutOffError } from './openai-connection.ts';
+import { AnswerFailedError, CutOffError } from './model-connection.ts';
 import type { ModelAnswer, ModelRequest, ToolCall, Usage } from './provider.ts';
 import type { ResponsesStateItem } from './responses-state.ts';
 import { estimateUsage } from './tokens.ts';

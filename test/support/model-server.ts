@@ -1,15 +1,15 @@
 /**
- * A stand-in for a model: answers from a script over real HTTP, in the true wire format of OpenAI's two APIs, streamed
- * and whole, and refuses malformed requests as OpenAI does. The system under test uses its real SDK against it.
+ * A stand-in for a model: answers from a script over real HTTP, in the true wire format of each provider's API,
+ * and refuses malformed requests as the provider does. The system under test uses its real SDK against it.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chatErrorFrame, chatFrames, chatWhole } from './model-server/chat-wire.ts';
-import { keyRefusal, refusalOf, type ServerRules, standardError } from './model-server/refusals.ts';
+import { keyRefusal, refusalOf, type ServerRules } from './model-server/refusals.ts';
 import { type Fault, type FullReply, fullReply, type ModelReply } from './model-server/reply.ts';
-import { responsesErrorFrame, responsesFrames, responsesWhole } from './model-server/responses-wire.ts';
 import { SeenRequest } from './model-server/seen-request.ts';
+import type { ApiRefusal, Wire } from './model-server/wire.ts';
+import { routeOf, wires } from './model-server/wires.ts';
 
 export type { ModelReply } from './model-server/reply.ts';
 export type { SeenCall, SeenMessage } from './model-server/seen-request.ts';
@@ -57,55 +57,48 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   });
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const path = (incoming.url ?? '').replace(/\?.*/, '').replace(/^\/v1/, '');
+    const path = (incoming.url ?? '').replace(/\?.*/, '');
     const raw = await read(incoming);
-    if (incoming.method === 'GET' && path.startsWith('/models')) {
-      const refusal = keyRefusal(incoming.headers, options);
-      if (refusal) return sendJson(outgoing, refusal.status, { error: refusal.error });
-      return listModels(outgoing, path, options.models ?? ['scripted']);
+    const openai = path.startsWith('/v1/') ? path : `/v1${path}`;
+    if (incoming.method === 'GET' && openai.startsWith('/v1/models')) {
+      const wire = incoming.headers['anthropic-version'] ? wires.anthropic : wires.chat;
+      const refusal = keyRefusal(incoming.headers, options, wire);
+      if (refusal) return refuse(outgoing, wire, refusal);
+      return listModels(outgoing, openai.slice('/v1'.length), options.models ?? ['scripted'], wire);
     }
-    const api = path === '/chat/completions' ? 'chat' : path === '/responses' ? 'responses' : undefined;
-    if (incoming.method !== 'POST' || !api) {
-      return sendJson(outgoing, 404, {
-        error: {
-          message: `Invalid URL (${incoming.method} ${incoming.url})`,
-          type: 'invalid_request_error',
-          param: null,
-          code: null,
-        },
+    const route = routeOf(path) ?? routeOf(openai);
+    if (incoming.method !== 'POST' || !route) {
+      return refuse(outgoing, wires.chat, {
+        status: 404,
+        error: { message: `Invalid URL (${incoming.method} ${incoming.url})` },
       });
     }
+    const wire = wires[route.api];
     const client = new AbortController();
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) client.abort();
     });
-    const request = new SeenRequest(++count, api, incoming.headers, raw, client.signal);
+    const request = new SeenRequest(++count, route, wire, { headers: incoming.headers, raw, signal: client.signal });
     try {
       void request.body;
     } catch {
-      return sendJson(outgoing, 400, {
-        error: {
-          message: 'We could not parse the JSON body of your request.',
-          type: 'invalid_request_error',
-          param: null,
-          code: null,
-        },
+      return refuse(outgoing, wire, {
+        status: 400,
+        error: { message: 'We could not parse the JSON body of your request.' },
       });
     }
     requests.push(request);
     if (requests.length > keep) requests.shift();
     for (const resolve of waiting.splice(0)) resolve(request);
 
-    const refusal = refusalOf(request, options);
-    if (refusal) return sendJson(outgoing, refusal.status, { error: refusal.error });
+    const refusal = refusalOf(request, options, wire);
+    if (refusal) return refuse(outgoing, wire, refusal);
     const reply = typeof script === 'function' ? await script(request) : script[request.number - 1];
     if (!reply) {
       const message = `the script has ${script.length} replies and this is request ${request.number}`;
-      return sendJson(outgoing, 400, {
-        error: { message, type: 'invalid_request_error', param: null, code: 'script_exhausted' },
-      });
+      return refuse(outgoing, wire, { status: 400, error: { message, code: 'script_exhausted' } });
     }
-    await answer(outgoing, request, reply, prefix);
+    await answer(outgoing, request, reply, prefix, wire);
   }
 
   server.requestTimeout = 0;
@@ -128,22 +121,37 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   };
 }
 
-async function answer(outgoing: ServerResponse, request: SeenRequest, reply: ModelReply, prefix: string): Promise<void> {
+async function answer(
+  outgoing: ServerResponse,
+  request: SeenRequest,
+  reply: ModelReply,
+  prefix: string,
+  wire: Wire,
+): Promise<void> {
   const { fault } = reply;
   if (fault === 'slow-first-byte') await pause(reply.delayMs ?? 3_600_000, request.signal);
   else if (reply.delayMs) await pause(reply.delayMs, request.signal);
   if (request.gone) return;
   if (typeof fault === 'object' && 'status' in fault) {
-    return sendJson(outgoing, fault.status, fault.body ?? standardError(fault.status), fault.headers);
+    return sendJson(outgoing, fault.status, fault.body ?? wire.errorBody(fault.status, fault.error), fault.headers);
   }
   const full = fullReply(reply, request, prefix);
-  if (request.streamed) await stream(outgoing, request, full, fault, reply.paceMs ?? 0);
-  else await whole(outgoing, request, full, fault);
+  const filtered = reply.filtered === undefined ? undefined : wire.filtered?.(reply.filtered, full);
+  if (filtered && 'status' in filtered) return refuse(outgoing, wire, filtered);
+  if (request.streamed) await stream(outgoing, request, full, reply, wire, filtered?.frames);
+  else if (wire.whole) await whole(outgoing, JSON.stringify(wire.whole(full, request)), request, full, fault);
+  else refuse(outgoing, wire, { status: 400, error: { message: 'this server answers in a stream only' } });
 }
 
-async function stream(outgoing: ServerResponse, request: SeenRequest, full: FullReply, fault: Fault | undefined, paceMs: number) {
-  outgoing.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-request-id': `req_${full.id}` });
-  const frames = request.api === 'chat' ? chatFrames(full, request) : responsesFrames(full, request);
+async function stream(
+  outgoing: ServerResponse,
+  request: SeenRequest,
+  full: FullReply,
+  { fault, paceMs = 0 }: ModelReply,
+  wire: Wire,
+  frames: string[] = wire.frames(full, request),
+) {
+  outgoing.writeHead(200, { 'content-type': wire.contentType, 'x-request-id': `req_${full.id}` });
   const broken = fault === undefined || fault === 'slow-first-byte' ? undefined : fault;
   const sent = broken ? frames.slice(0, Math.ceil(frames.length / 2)) : frames;
   if (paceMs) {
@@ -164,14 +172,19 @@ async function stream(outgoing: ServerResponse, request: SeenRequest, full: Full
     const next = frames[sent.length] ?? '';
     outgoing.end(`${next.slice(0, Math.ceil(next.length / 2))}\n\n`);
   } else if (typeof broken === 'object' && 'event' in broken) {
-    outgoing.end(request.api === 'chat' ? chatErrorFrame(broken.event) : responsesErrorFrame(broken.event, full, request));
+    outgoing.end(wire.errorFrame(broken.event, full, request));
   } else {
     outgoing.end();
   }
 }
 
-async function whole(outgoing: ServerResponse, request: SeenRequest, full: FullReply, fault: Fault | undefined): Promise<void> {
-  const text = JSON.stringify(request.api === 'chat' ? chatWhole(full) : responsesWhole(full, request));
+async function whole(
+  outgoing: ServerResponse,
+  text: string,
+  request: SeenRequest,
+  full: FullReply,
+  fault: Fault | undefined,
+): Promise<void> {
   outgoing.writeHead(200, { 'content-type': 'application/json', 'x-request-id': `req_${full.id}` });
   const half = text.slice(0, Math.ceil(text.length / 2));
   if (fault === 'truncated-json') outgoing.end(half);
@@ -182,15 +195,19 @@ async function whole(outgoing: ServerResponse, request: SeenRequest, full: FullR
   } else outgoing.end(text);
 }
 
-function listModels(outgoing: ServerResponse, path: string, models: readonly string[]): void {
+function listModels(outgoing: ServerResponse, path: string, models: readonly string[], wire: Wire): void {
   const model = (id: string) => ({ id, object: 'model', created: 1_700_000_000, owned_by: 'scripted' });
   const id = decodeURIComponent(path.slice('/models/'.length));
   if (!id) sendJson(outgoing, 200, { object: 'list', data: models.map(model) });
   else if (models.includes(id)) sendJson(outgoing, 200, model(id));
-  else
-    sendJson(outgoing, 404, {
-      error: { ...standardError(404).error, message: `The model '${id}' does not exist`, param: 'model' },
-    });
+  else {
+    const error = { message: `The model '${id}' does not exist`, code: 'model_not_found', param: 'model' };
+    refuse(outgoing, wire, { status: 404, error });
+  }
+}
+
+function refuse(outgoing: ServerResponse, wire: Wire, refusal: ApiRefusal): void {
+  sendJson(outgoing, refusal.status, wire.errorBody(refusal.status, refusal.error));
 }
 
 function sendJson(outgoing: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {

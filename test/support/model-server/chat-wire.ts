@@ -1,8 +1,9 @@
 /** The chat completions API as OpenAI writes it. */
 import type { ChatCompletion, ChatCompletionChunk } from 'openai/resources/chat/completions';
 import type { CompletionUsage } from 'openai/resources/completions';
+import { isObject } from './json.ts';
 import { type FullReply, type FullUsage, pieces } from './reply.ts';
-import { isObject, type SeenRequest } from './seen-request.ts';
+import type { SeenRequest } from './seen-request.ts';
 
 type Delta = ChatCompletionChunk.Choice.Delta & { reasoning_content?: string };
 

@@ -1,14 +1,16 @@
 /** What a script lets the model answer. */
 import type { SeenRequest } from './seen-request.ts';
+import type { ErrorText } from './wire.ts';
 
-export type ReplyUsage = { input?: number; cached?: number; output?: number; reasoning?: number };
+/** `written`: of the input, what was newly written to the cache, where the API tells. */
+export type ReplyUsage = { input?: number; cached?: number; written?: number; output?: number; reasoning?: number };
 
 /** An error as the API sends it within a stream that has begun. */
 export type StreamError = { event: { code: string; message: string; type?: string } };
 
 export type Fault =
-  /** Answers with this status; without a body, with the body OpenAI sends for it. */
-  | { status: number; headers?: Record<string, string>; body?: unknown }
+  /** Answers with this status and body, or with this error, or with the body that the API sends for the status. */
+  | { status: number; headers?: Record<string, string>; body?: unknown; error?: ErrorText }
   | StreamError
   /** Half of the answer, then the connection is cut. */
   | 'drop-mid-stream'
@@ -27,6 +29,8 @@ export type ModelReply = {
   reasoning?: string;
   /** The model would not. */
   refusal?: string;
+  /** The provider's filter refuses the request, in these words. */
+  filtered?: string;
   /** Ends the answer early, as a token limit or a filter does. */
   stop?: 'length' | 'content_filter';
   /** Tokens; estimated from the texts when absent. `none`: a server that reports no usage. */
@@ -39,7 +43,7 @@ export type ModelReply = {
 };
 
 export type ReplyCall = { id: string; itemId: string; name: string; arguments: string };
-export type FullUsage = { input: number; cached: number; output: number; reasoning: number };
+export type FullUsage = Required<ReplyUsage>;
 
 /** A reply with everything filled in, ready to be put on the wire. */
 export type FullReply = {
@@ -81,6 +85,7 @@ function usageOf(given: ReplyUsage, request: SeenRequest, texts: string[], calls
   return {
     input: given.input ?? Math.ceil(request.raw.length / 4),
     cached: given.cached ?? 0,
+    written: given.written ?? 0,
     output: given.output ?? Math.max(1, Math.ceil(sent / 4)),
     reasoning: given.reasoning ?? Math.ceil((texts[1] ?? '').length / 4),
   };

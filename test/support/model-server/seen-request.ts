@@ -1,30 +1,54 @@
-/** A request as the scripted model sees it: the same view of both of OpenAI's APIs, made only when it is looked at. */
+/** A request as the scripted model sees it: the same view of every API, made only when it is looked at. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { isObject, type Json, text } from './json.ts';
+import type { Wire } from './wire.ts';
 
-export type Json = Record<string, unknown>;
 export type SeenCall = { id: string; name: string; arguments: string };
 export type SeenMessage =
   | { role: 'user'; text: string }
   | { role: 'assistant'; text: string; calls: SeenCall[] }
   | { role: 'tool'; callId: string; text: string };
 
-type View = { system: string; messages: SeenMessage[]; reasoning: Json[] };
+export type SeenView = {
+  system: string;
+  messages: SeenMessage[];
+  reasoning: Json[];
+  /** Names of the tools on offer. */
+  tools: string[];
+  settings: SeenSettings;
+};
+/** The parameters of a call as they came; absent ones are undefined. */
+export type SeenSettings = { temperature?: unknown; topP?: unknown; maxOutputTokens?: unknown; toolChoice?: unknown };
+
+/** What the address says of a request. */
+export type Route = { api: Api; model?: string; streamed?: boolean };
+export type Api = 'chat' | 'responses' | 'anthropic';
 
 export class SeenRequest {
   /** Counts from 1 over the life of the server. */
   readonly number: number;
-  readonly api: 'chat' | 'responses';
+  readonly api: Api;
   readonly headers: IncomingHttpHeaders;
   /** The body as it came. */
   readonly raw: string;
   /** Aborted when the client went away before the whole answer was sent. */
   readonly signal: AbortSignal;
+  readonly #route: Route;
+  readonly #wire: Wire;
   #body: Json | undefined;
-  #view: View | undefined;
+  #view: SeenView | undefined;
 
-  constructor(number: number, api: 'chat' | 'responses', headers: IncomingHttpHeaders, raw: string, signal: AbortSignal) {
+  constructor(
+    number: number,
+    route: Route,
+    wire: Wire,
+    seen: { headers: IncomingHttpHeaders; raw: string; signal: AbortSignal },
+  ) {
+    const { headers, raw, signal } = seen;
     this.number = number;
-    this.api = api;
+    this.api = route.api;
+    this.#route = route;
+    this.#wire = wire;
     this.headers = headers;
     this.raw = raw;
     this.signal = signal;
@@ -41,11 +65,11 @@ export class SeenRequest {
   }
 
   get model(): string {
-    return text(this.body.model);
+    return this.#route.model ?? text(this.body.model);
   }
 
   get streamed(): boolean {
-    return this.body.stream === true;
+    return this.#route.streamed ?? this.body.stream === true;
   }
 
   /** Whether the client went away before the whole answer was sent. */
@@ -55,7 +79,7 @@ export class SeenRequest {
 
   /** Names of the tools on offer. */
   get tools(): string[] {
-    return objects(this.body.tools).map((tool) => text((isObject(tool.function) ? tool.function : tool).name));
+    return this.#seen.tools;
   }
 
   get system(): string {
@@ -67,7 +91,11 @@ export class SeenRequest {
     return this.#seen.messages;
   }
 
-  /** Reasoning items that came back (Responses API). */
+  get settings(): SeenSettings {
+    return this.#seen.settings;
+  }
+
+  /** Reasoning of earlier turns that came back. */
   get reasoning(): readonly Json[] {
     return this.#seen.reasoning;
   }
@@ -94,77 +122,8 @@ export class SeenRequest {
     return this.messages.at(-1)?.text ?? '';
   }
 
-  get #seen(): View {
-    this.#view ??= this.api === 'chat' ? chatView(this.body) : responsesView(this.body);
+  get #seen(): SeenView {
+    this.#view ??= this.#wire.view(this.body);
     return this.#view;
   }
-}
-
-function chatView(body: Json): View {
-  const view: View = { system: '', messages: [], reasoning: [] };
-  for (const message of objects(body.messages)) {
-    const words = contentText(message.content);
-    if (message.role === 'system' || message.role === 'developer') view.system += words;
-    else if (message.role === 'tool') view.messages.push({ role: 'tool', callId: text(message.tool_call_id), text: words });
-    else if (message.role === 'assistant') view.messages.push({ role: 'assistant', text: words, calls: chatCalls(message) });
-    else view.messages.push({ role: 'user', text: words });
-  }
-  return view;
-}
-
-/** The calls of an assistant message of the chat API. */
-export function chatCalls(message: Json): SeenCall[] {
-  return objects(message.tool_calls).map((call) => {
-    const inner = isObject(call.function) ? call.function : {};
-    return { id: text(call.id), name: text(inner.name), arguments: text(inner.arguments) };
-  });
-}
-
-function responsesView(body: Json): View {
-  const view: View = { system: text(body.instructions), messages: [], reasoning: [] };
-  const assistant = () => {
-    const last = view.messages.at(-1);
-    if (last?.role === 'assistant') return last;
-    const fresh: SeenMessage & { role: 'assistant' } = { role: 'assistant', text: '', calls: [] };
-    view.messages.push(fresh);
-    return fresh;
-  };
-  const items = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : objects(body.input);
-  for (const item of items) {
-    if (item.type === 'reasoning') {
-      view.reasoning.push(item);
-    } else if (item.type === 'function_call') {
-      assistant().calls.push({ id: text(item.call_id), name: text(item.name), arguments: text(item.arguments) });
-    } else if (item.type === 'function_call_output') {
-      view.messages.push({ role: 'tool', callId: text(item.call_id), text: contentText(item.output) });
-    } else if (item.role === 'assistant') {
-      assistant().text += contentText(item.content);
-    } else if (item.role === 'system' || item.role === 'developer') {
-      view.system += contentText(item.content);
-    } else {
-      view.messages.push({ role: 'user', text: contentText(item.content) });
-    }
-  }
-  return view;
-}
-
-function contentText(content: unknown): string {
-  if (typeof content === 'string') return content;
-  return objects(content)
-    .map((part) => text(part.text) || text(part.refusal))
-    .join('');
-}
-
-/** The value when it is a string, else nothing. */
-export function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-/** The objects of a list; none when it is no list. */
-export function objects(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

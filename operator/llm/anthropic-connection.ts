@@ -1,0 +1,56 @@
+/** One address with one key that speaks Anthropic's API. */
+import type { Anthropic } from '@anthropic-ai/sdk';
+import type { HttpTransport } from './http-transport.ts';
+import { ModelConnection, SDK_TIMEOUT_MS } from './model-connection.ts';
+import { sdkFailure } from './sdk-error.ts';
+
+export const ANTHROPIC_BASE_URL = 'https://api.anthropic.com';
+
+export class AnthropicConnection extends ModelConnection<Anthropic> {
+  /** @param settings the address with or without `/v1` */
+  constructor(settings: { baseUrl: string; apiKey: string | undefined; transport: HttpTransport }) {
+    const { apiKey, transport } = settings;
+    const baseUrl = settings.baseUrl.replace(/\/+(v1\/*)?$/, '');
+    super({
+      baseUrl,
+      apiKey,
+      load: (key) => load(baseUrl, key, transport),
+      failureOf: (error) => sdkFailure(error, innerError),
+    });
+  }
+
+  /** Whether the server takes the key and knows the model, without spending tokens. @throws ModelError, or the signal's reason */
+  probe(model: string, signal: AbortSignal): Promise<boolean> {
+    const attempt = async (client: Anthropic) => {
+      await client.models.retrieve(model, undefined, { signal });
+      return true;
+    };
+    return this.run({ model, signal, optional: [] }, attempt, () => true);
+  }
+}
+
+async function load(baseURL: string, apiKey: string | undefined, transport: HttpTransport): Promise<Anthropic> {
+  const { default: Client } = await import('@anthropic-ai/sdk');
+  return new Client({
+    // Every setting that the SDK would otherwise take from environment variables and files is given.
+    apiKey: apiKey ?? 'none',
+    webhookKey: null,
+    baseURL,
+    logLevel: 'off',
+    maxRetries: 0,
+    timeout: SDK_TIMEOUT_MS,
+    fetch: transport.fetch,
+    defaultHeaders: { Authorization: apiKey === undefined ? null : `Bearer ${apiKey}` },
+  });
+}
+
+/** The error of a body, with the exact code that some kinds have in their details. */
+function innerError(body: unknown): unknown {
+  const error: unknown = field(body, 'error');
+  if (typeof error !== 'object' || error === null) return body;
+  return { ...error, code: field(field(error, 'details'), 'error_code') };
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
