@@ -21,9 +21,10 @@ describe('a file of the repository', () => {
     ['by a name that no other has', 'In **login.ts**: `auth/login.ts` twice', ['src/auth/login.ts']],
     ['by a name that says which only with its folder', 'index.ts, lib/index.ts', ['lib/index.ts']],
     ['by a word that is its whole path', 'Makefile', ['Makefile']],
+    ['with the folder that it is in', 'Delete src/auth and app/[id]/*.tsx.', ['src/auth/login.ts', 'app/[id]/page.tsx']],
     ['as left out', 'Fix docs/a.md.\nLeft out: src/index.ts, since it is right.', ['docs/a.md']],
     ['that holds instructions', 'As AGENTS.md says', []],
-    ['not at all', 'The page logs in; e.g. a.md5, index, src/auth', []],
+    ['not at all', 'The page logs in; e.g. a.md5, index, src', []],
   ])('is named %s', (_how, words, expected) => {
     expect(namedFiles(words, files)).toEqual(expected);
   });

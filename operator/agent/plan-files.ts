@@ -16,18 +16,23 @@ const ALL_SHARE = 0.1;
 const BYTES_PER_TOKEN = 3;
 /** Each is a round trip to the sandbox. */
 const MAX_FILES = 16;
+/** A folder with more of them is a place, not a thing to change. */
+const FOLDER_FILES = 8;
 
 /**
  * Files of the repository that are named, in the order in which they are: by their path, or by its end where no other file's
- * is the same. What is said to be left out is not meant, nor are instructions, which every role has anyway. Pure.
+ * is the same. A folder stands for the few files in it. What is said to be left out is not meant, nor are instructions, which every role has anyway. Pure.
  */
 export function namedFiles(words: string, files: readonly string[]): string[] {
   const meant = words.replace(/^[\s>*-]*Left out:.*$/gim, '');
   const known = new Set(files);
+  const folders = Map.groupBy(files, (file) => file.slice(0, Math.max(0, file.lastIndexOf('/'))));
   const ends = Map.groupBy(files, (file) => file.slice(file.lastIndexOf('/') + 1));
   const named = meant.split(/[\s'"`,;<>|=]+/).flatMap((token) => {
     const path = /^[([{*]*(?:\.\/)?(.*?)(?:(?::|#L).*|[)\]}*.!?]*)$/s.exec(token)?.[1] ?? '';
     if (known.has(path)) return [path];
+    const inside = path.includes('/') ? (folders.get(path.replace(/\/(?:\*[\w.]*)?$/, '')) ?? []) : [];
+    if (inside.length > 0) return inside.length <= FOLDER_FILES ? inside : [];
     // "e.g" is no file, and "main" may be anything.
     if (!/[\w)\]]\.\w|\w\/\w/.test(path)) return [];
     const alike = ends.get(path.slice(path.lastIndexOf('/') + 1))?.filter((file) => file.endsWith(`/${path}`)) ?? [];

@@ -38,7 +38,7 @@ export function changedView(text: string, changed: readonly ChangedLines[], budg
     if (size > left && (index > 0 || left < FEWEST_LINES)) {
       const rest = ranges.slice(index).map(({ from, to }) => formatNumber(Math.min(from + 4, to)));
       const names = `${rest.slice(0, 20).join(', ')}${rest.length > 20 ? ', ...' : ''}`;
-      views.push(`[... ${index > 0 ? 'also ' : ''}changed near lines ${names}]`);
+      views.push(`[... ${index > 0 ? 'also ' : ''}changed near line${rest.length > 1 ? 's' : ''} ${names}]`);
       break;
     }
     views.push(partsView(lines, parts, left, range.to));

@@ -52,7 +52,7 @@ describe('views of files', () => {
     );
     expect(many.split('\n').length).toBeLessThan(50);
     expect(many).toContain('[... also changed near lines 301, 351');
-    expect(changedView(text, [{ start: 10, count: 1 }], 3)).toBe('[... changed near lines 10]');
+    expect(changedView(text, [{ start: 10, count: 1 }], 3)).toBe('[... changed near line 10]');
   });
 });
 

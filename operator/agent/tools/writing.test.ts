@@ -279,7 +279,7 @@ describe('apply_patch', () => {
     for (const name of names) await put(name, 'a\nb\nc\nd\ne\nf\ng\nh\n');
     const { text } = await box.call('apply_patch', patch(names.map((name) => `*** Update File: ${name}\n-d\n+D`).join('\n')));
     expect(text).toContain('Updated f0.txt:\n1\ta\n2\tb\n3\tc\n4\tD\n5\te\n6\tf\n7\tg\nUpdated f1.txt:');
-    expect(text).toContain('Updated f29.txt:\n[... changed near lines 4]');
+    expect(text).toContain('Updated f29.txt:\n[... changed near line 4]');
     expect(text.split('\n').length).toBeLessThan(60 + 2 * names.length);
   });
 
