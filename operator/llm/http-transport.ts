@@ -34,7 +34,15 @@ export class ConnectionError extends Error {
 }
 
 /** Nothing else leaves: the SDK would add headers about this machine and from its own environment variables. */
-const HEADERS_SENT = new Set(['accept', 'anthropic-version', 'authorization', 'content-type', 'user-agent']);
+const HEADERS_SENT = new Set([
+  'accept',
+  'anthropic-version',
+  'api-key',
+  'authorization',
+  'content-type',
+  'user-agent',
+  'x-goog-api-key',
+]);
 const KEEP_ALIVE_MS = 60_000;
 const NO_BODY = new Set([204, 205, 304]);
 

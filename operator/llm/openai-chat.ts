@@ -62,7 +62,7 @@ export class OpenAIChatProvider implements ModelProvider {
     const { isOpenAI } = this.#connection;
     const reasons = isReasoningModel(model, isOpenAI);
     const params: Params = {
-      model,
+      model: this.#connection.nameOf(model),
       messages: wireMessages(request, this.#origin, !without.has('reasoning_content')),
       stream: true,
     };

@@ -11,15 +11,31 @@ export type ConnectionSettings = {
   /** Absent for servers that want none. */
   apiKey: string | undefined;
   transport: HttpTransport;
+  /** Set when Azure serves it. */
+  azure?: {
+    /** Takes the model's place on the wire. */
+    deployment: string | undefined;
+    apiVersion?: string;
+    /** Whether that version is one of those named by a date, which have other paths than the v1 API. */
+    dated: boolean;
+  };
 };
 
 export class OpenAIConnection extends ModelConnection<OpenAI> {
+  /** Whether OpenAI's own implementation answers, at Azure or at home, rather than one that is compatible with it. */
   readonly isOpenAI: boolean;
+  readonly #azure: ConnectionSettings['azure'];
 
   constructor(settings: ConnectionSettings) {
-    const { baseUrl, apiKey, transport } = settings;
-    super({ baseUrl, apiKey, load: (key) => load(baseUrl, key, transport), failureOf: (error) => sdkFailure(error) });
-    this.isOpenAI = this.host === 'api.openai.com' || this.host.endsWith('.api.openai.com');
+    const { baseUrl, apiKey, azure } = settings;
+    super({ baseUrl, apiKey, load: (key) => load(settings, key), failureOf: (error) => sdkFailure(error) });
+    this.#azure = azure;
+    this.isOpenAI = azure !== undefined || this.host === 'api.openai.com' || this.host.endsWith('.api.openai.com');
+  }
+
+  /** What the server calls the model. */
+  nameOf(model: string): string {
+    return this.#azure?.deployment ?? model;
   }
 
   /**
@@ -29,6 +45,11 @@ export class OpenAIConnection extends ModelConnection<OpenAI> {
    */
   probe(model: string, signal: AbortSignal): Promise<boolean> {
     const attempt = async (client: OpenAI) => {
+      if (this.#azure) {
+        // The list has models, not deployments: it tells whether address and key are right.
+        await client.models.list({ signal });
+        return false;
+      }
       try {
         await client.models.retrieve(model, { signal });
         return true;
@@ -43,20 +64,29 @@ export class OpenAIConnection extends ModelConnection<OpenAI> {
   }
 }
 
-async function load(baseURL: string, apiKey: string | undefined, transport: HttpTransport): Promise<OpenAI> {
-  const { default: Client } = await import('openai');
-  return new Client({
+async function load({ baseUrl, transport, azure }: ConnectionSettings, apiKey: string | undefined): Promise<OpenAI> {
+  const { default: Client, AzureOpenAI } = await import('openai');
+  const options = {
     // Every setting that the SDK would otherwise take from environment variables is given.
-    apiKey: apiKey ?? 'none',
     adminAPIKey: null,
     organization: null,
     project: null,
     webhookSecret: null,
-    baseURL,
-    logLevel: 'off',
+    baseURL: baseUrl,
+    logLevel: 'off' as const,
     maxRetries: 0,
     timeout: SDK_TIMEOUT_MS,
     fetch: transport.fetch,
+  };
+  const key = apiKey ?? 'none';
+  const { deployment, apiVersion, dated = false } = azure ?? {};
+  if (dated && apiVersion !== undefined)
+    return new AzureOpenAI({ ...options, apiKey: key, apiVersion, ...(deployment !== undefined && { deployment }) });
+  return new Client({
+    ...options,
+    apiKey: key,
+    ...(apiVersion !== undefined && { defaultQuery: { 'api-version': apiVersion } }),
+    ...(azure && { defaultHeaders: { Authorization: null, 'api-key': key } }),
     ...(apiKey === undefined && { defaultHeaders: { Authorization: null } }),
   });
 }

@@ -67,7 +67,7 @@ export class OpenAIResponsesProvider implements ModelProvider {
     const keep = (name: (typeof OPTIONAL)[number]) => !without.has(name);
     const encrypted = reasons !== false && keep(ENCRYPTED) && keep('include');
     const params: Params = {
-      model,
+      model: this.#connection.nameOf(model),
       input: inputItems(request.messages, { origin: this.#origin, model, replayReasoning: encrypted && replayReasoning }),
       store: false,
       stream: true,

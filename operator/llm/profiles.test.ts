@@ -85,7 +85,7 @@ describe('a profile made ready', () => {
 });
 
 describe('a profile that cannot be used', () => {
-  it.each(['azure', 'gemini', 'ollama'] as const)('says that this build has no %s', (provider) => {
+  it.each(['gemini', 'ollama'] as const)('says that this build has no %s', (provider) => {
     expect(problemOf({ provider, model: 'm', baseUrl: 'http://127.0.0.1:1' })).toMatchObject({
       reason: 'UnsupportedProvider',
       message: expect.stringContaining(`this build has no provider ${provider}`),

@@ -2,6 +2,7 @@
 import type { AIProfileSpec } from '../api/types.gen.ts';
 import { AnthropicProvider } from './anthropic.ts';
 import { ANTHROPIC_BASE_URL, AnthropicConnection } from './anthropic-connection.ts';
+import { azureConnection } from './azure-connection.ts';
 import { type Deadlines, HttpTransport } from './http-transport.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
 import { type ConnectionSettings, OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
@@ -40,7 +41,7 @@ export type ProfileOptions = {
   credentialHosts?: readonly string[] | undefined;
 };
 
-const SUPPORTED = ['openai', 'anthropic', 'openai-compatible'];
+const SUPPORTED = ['openai', 'azure', 'anthropic', 'openai-compatible'];
 /** Where a provider serves its API when the profile does not say. */
 const BASE_URLS: Partial<Record<AIProfileSpec['provider'], string>> = { openai: OPENAI_BASE_URL, anthropic: ANTHROPIC_BASE_URL };
 /** Providers that may want no key. */
@@ -109,17 +110,26 @@ export class ModelProviders {
 }
 
 function adapterOf(profile: AIProfileSpec, settings: ConnectionSettings): Pick<ProfileModel, 'provider' | 'probe'> {
-  const { model, provider, parameters } = profile;
+  const { model, provider } = profile;
   if (provider === 'anthropic') {
     const connection = new AnthropicConnection(settings);
     return { provider: new AnthropicProvider(connection), probe: (signal) => connection.probe(model, signal) };
   }
-  const connection = new OpenAIConnection(settings);
-  const api = parameters?.api ?? (provider === 'openai' && connection.isOpenAI ? 'responses' : 'chat');
+  const { connection, api } = openaiApi(profile, settings);
   return {
     provider: api === 'responses' ? new OpenAIResponsesProvider(connection) : new OpenAIChatProvider(connection),
     probe: (signal) => connection.probe(model, signal),
   };
+}
+
+function openaiApi(
+  profile: AIProfileSpec,
+  settings: ConnectionSettings,
+): { connection: OpenAIConnection; api: 'responses' | 'chat' } {
+  const { provider, parameters, deployment, apiVersion } = profile;
+  if (provider === 'azure') return azureConnection({ ...settings, deployment, apiVersion, api: parameters?.api });
+  const connection = new OpenAIConnection(settings);
+  return { connection, api: parameters?.api ?? (provider === 'openai' && connection.isOpenAI ? 'responses' : 'chat') };
 }
 
 /**
@@ -137,7 +147,8 @@ export function acceptProfile(profile: AIProfileSpec): string {
   if (baseUrl === undefined) {
     const usual = BASE_URLS[profile.provider];
     if (usual !== undefined) return usual;
-    throw new ProfileError('InvalidBaseUrl', 'provider openai-compatible needs baseUrl, for example http://localhost:11434/v1');
+    const example = profile.provider === 'azure' ? 'https://name.openai.azure.com' : 'http://localhost:11434/v1';
+    throw new ProfileError('InvalidBaseUrl', `provider ${profile.provider} needs baseUrl, for example ${example}`);
   }
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '') {

@@ -9,7 +9,7 @@ import { keyRefusal, refusalOf, type ServerRules } from './model-server/refusals
 import { type Fault, type FullReply, fullReply, type ModelReply } from './model-server/reply.ts';
 import { SeenRequest } from './model-server/seen-request.ts';
 import type { ApiRefusal, Wire } from './model-server/wire.ts';
-import { routeOf, wires } from './model-server/wires.ts';
+import { openaiPath, routeOf, wires } from './model-server/wires.ts';
 
 export type { ModelReply } from './model-server/reply.ts';
 export type { SeenCall, SeenMessage } from './model-server/seen-request.ts';
@@ -59,14 +59,14 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const path = (incoming.url ?? '').replace(/\?.*/, '');
     const raw = await read(incoming);
-    const openai = path.startsWith('/v1/') ? path : `/v1${path}`;
+    const openai = openaiPath(path);
     if (incoming.method === 'GET' && openai.startsWith('/v1/models')) {
       const wire = incoming.headers['anthropic-version'] ? wires.anthropic : wires.chat;
       const refusal = keyRefusal(incoming.headers, options, wire);
       if (refusal) return refuse(outgoing, wire, refusal);
       return listModels(outgoing, openai.slice('/v1'.length), options.models ?? ['scripted'], wire);
     }
-    const route = routeOf(path) ?? routeOf(openai);
+    const route = routeOf(path);
     if (incoming.method !== 'POST' || !route) {
       return refuse(outgoing, wires.chat, {
         status: 404,
@@ -78,7 +78,11 @@ export async function startModelServer(script: ModelScript, options: ModelServer
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) client.abort();
     });
-    const request = new SeenRequest(++count, route, wire, { headers: incoming.headers, raw, signal: client.signal });
+    const request = new SeenRequest(++count, { ...route, url: incoming.url ?? '' }, wire, {
+      headers: incoming.headers,
+      raw,
+      signal: client.signal,
+    });
     try {
       void request.body;
     } catch {

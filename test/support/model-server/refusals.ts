@@ -17,7 +17,7 @@ export type ServerRules = {
 };
 
 /** Where the different APIs expect the key. */
-const KEY_HEADERS = ['x-goog-api-key'];
+const KEY_HEADERS = ['api-key', 'x-goog-api-key'];
 
 /** What a request is refused for whose key is not the right one. */
 export function keyRefusal(headers: IncomingHttpHeaders, rules: ServerRules, wire: Wire): ApiRefusal | undefined {

@@ -28,6 +28,8 @@ export class SeenRequest {
   /** Counts from 1 over the life of the server. */
   readonly number: number;
   readonly api: Api;
+  /** Path and query. */
+  readonly url: string;
   readonly headers: IncomingHttpHeaders;
   /** The body as it came. */
   readonly raw: string;
@@ -40,13 +42,14 @@ export class SeenRequest {
 
   constructor(
     number: number,
-    route: Route,
+    route: Route & { url: string },
     wire: Wire,
     seen: { headers: IncomingHttpHeaders; raw: string; signal: AbortSignal },
   ) {
     const { headers, raw, signal } = seen;
     this.number = number;
     this.api = route.api;
+    this.url = route.url;
     this.#route = route;
     this.#wire = wire;
     this.headers = headers;

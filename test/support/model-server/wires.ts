@@ -30,10 +30,20 @@ export const wires: Record<Api, Wire> = {
   anthropic: anthropicWire,
 };
 
+/** Azure's paths, with and without a deployment's name, in front of OpenAI's own. */
+const AZURE = /^\/openai(\/v1|\/deployments\/[^/]+)?(?=\/)/;
+
+/** The path as OpenAI has it: Azure's is another, and a client may be told the address without its version. */
+export function openaiPath(path: string): string {
+  const bare = path.replace(AZURE, '').replace(/^\/v1(?=\/)/, '');
+  return `/v1${bare}`;
+}
+
 /** The API of a request by its path, without host and query. */
 export function routeOf(path: string): Route | undefined {
-  if (path === '/v1/chat/completions') return { api: 'chat' };
-  if (path === '/v1/responses') return { api: 'responses' };
   if (path === '/v1/messages') return { api: 'anthropic' };
+  const openai = openaiPath(path);
+  if (openai === '/v1/chat/completions') return { api: 'chat' };
+  if (openai === '/v1/responses') return { api: 'responses' };
   return undefined;
 }
