@@ -6,6 +6,7 @@ import { sleep } from './clock.ts';
 import { type Cluster, findCluster, podSandboxes } from './cluster.ts';
 import { applyEnvironmentProfiles } from './environment-profiles.ts';
 import { backoffMs } from './kube/backoff.ts';
+import { serverWarnings } from './kube/server-warnings.ts';
 import { describeError, type Logger } from './logger.ts';
 import { kubernetesMetrics } from './metrics/kubernetes-metrics.ts';
 import { OperatorMetrics } from './metrics/operator-metrics.ts';
@@ -58,7 +59,11 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
   stack.defer(measureProcess(metrics));
   const { log, blobs } = await openStores({ settings, logger, metrics, stack }, folder);
   stack.defer(() => closing.abort(new Error('the operator stops')));
-  const cluster = await findCluster(settings, 'swe-agent-operator', closing.signal, kubernetesMetrics(metrics));
+  const [measured, warned] = [kubernetesMetrics(metrics), serverWarnings(logger)];
+  const cluster = await findCluster(settings, 'swe-agent-operator', closing.signal, (seen) => {
+    measured(seen);
+    warned(seen);
+  });
   const namespaces = watchedOf(settings, cluster);
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: false, environment: settings.system });
   // What a process that died had lent or left half made.

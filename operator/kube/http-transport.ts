@@ -61,6 +61,8 @@ export type RequestSeen = {
   status: number | undefined;
   /** Until the answer began. */
   durationMs: number;
+  /** The header Warning of the answer. */
+  warning?: string | undefined;
 };
 
 export type TransportTimes = {
@@ -173,8 +175,8 @@ export class HttpTransport {
     }
     signal.throwIfAborted();
     const begin = performance.now();
-    const seen = (status: number | undefined) =>
-      this.#onRequest?.({ method, path, status, durationMs: performance.now() - begin });
+    const seen = (status: number | undefined, warning?: string) =>
+      this.#onRequest?.({ method, path, status, durationMs: performance.now() - begin, warning });
     return await new Promise((resolve, reject) => {
       const { protocol, hostname, port, pathname } = this.#base;
       const host = hostname.replace(/^\[|\]$/g, '');
@@ -193,7 +195,7 @@ export class HttpTransport {
       });
       req.once('response', (response) => {
         answered = true;
-        seen(response.statusCode);
+        seen(response.statusCode, response.headers.warning);
         resolve(response);
       });
       req.end(body?.text);
