@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test e2e crash check generate bench clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
+.PHONY: help install run demo test e2e crash check generate bench bench-cluster clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
 
 install = sh scripts/install
 
@@ -33,6 +33,9 @@ generate: ## Make the types and validators from crds/, and the table in docs/set
 
 bench: ## Measure the system against a bare loop
 	@$(install) && exec sh scripts/node bench/main.ts $(ARGS)
+
+bench-cluster: ## Measure sessions in Pods of a cluster: that of E2E_KUBECONFIG, else the built one
+	@$(install) && exec test/cluster/with.sh cluster sh scripts/node bench/cluster/main.ts $(ARGS)
 
 cluster-build: ## Make what that needs and start nothing: ten minutes once, nothing to do after that
 	@$(install) && exec test/cluster/build.sh

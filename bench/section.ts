@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeSampleRepository } from '../scripts/demo/sample-repository.ts';
 
-export type Aim = { what: string; value: number; most: number; unit: 'ms' | 'MB' };
+export type Aim = { what: string; value: number; most: number; unit: 'ms' | 'MB' | 'writes' };
 
 export type Report = { title: string; lines: string[]; aims?: Aim[] };
 
