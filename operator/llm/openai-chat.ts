@@ -59,8 +59,8 @@ export class OpenAIChatProvider implements ModelProvider {
 
   #params(request: ModelRequest, without: ReadonlySet<string>): Params {
     const { model, tools, toolChoice, maxOutputTokens, temperature, topP, reasoningEffort, cacheKey } = request;
-    const { isOpenAI } = this.#connection;
-    const reasons = isReasoningModel(model, isOpenAI);
+    const { isOpenAI, hasOwnNames } = this.#connection;
+    const reasons = isReasoningModel(model, hasOwnNames);
     const params: Params = {
       model: this.#connection.nameOf(model),
       messages: wireMessages(request, this.#origin, !without.has('reasoning_content')),

@@ -24,13 +24,16 @@ export type ConnectionSettings = {
 export class OpenAIConnection extends ModelConnection<OpenAI> {
   /** Whether OpenAI's own implementation answers, at Azure or at home, rather than one that is compatible with it. */
   readonly isOpenAI: boolean;
+  /** Whether a model's name is the one that OpenAI gave it; a profile of Azure may hold any. */
+  readonly hasOwnNames: boolean;
   readonly #azure: ConnectionSettings['azure'];
 
   constructor(settings: ConnectionSettings) {
     const { baseUrl, apiKey, azure } = settings;
     super({ baseUrl, apiKey, load: (key) => load(settings, key), failureOf: (error) => sdkFailure(error) });
     this.#azure = azure;
-    this.isOpenAI = azure !== undefined || this.host === 'api.openai.com' || this.host.endsWith('.api.openai.com');
+    this.hasOwnNames = azure === undefined && /(^|\.)api\.openai\.com$/.test(this.host);
+    this.isOpenAI = azure !== undefined || this.hasOwnNames;
   }
 
   /** What the server calls the model. */

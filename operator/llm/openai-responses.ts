@@ -63,7 +63,7 @@ export class OpenAIResponsesProvider implements ModelProvider {
 
   #params(request: ModelRequest, without: ReadonlySet<string>, replayReasoning: boolean): Params {
     const { model, system, tools, toolChoice, maxOutputTokens, temperature, topP, reasoningEffort, cacheKey } = request;
-    const reasons = isReasoningModel(model, this.#connection.isOpenAI);
+    const reasons = isReasoningModel(model, this.#connection.hasOwnNames);
     const keep = (name: (typeof OPTIONAL)[number]) => !without.has(name);
     const encrypted = reasons !== false && keep(ENCRYPTED) && keep('include');
     const params: Params = {
