@@ -36,7 +36,7 @@ describe('the status of a profile', () => {
     expect(told).toEqual(['Accepted=True Accepted', 'CredentialsResolved=True NotNeeded', 'Ready=Unknown NotProbed']);
   });
 
-  it.each(['gemini', 'ollama'] as const)('says plainly that this build has no provider %s', (provider) => {
+  it.each(['ollama'] as const)('says plainly that this build has no provider %s', (provider) => {
     const { told, message } = look({ ...key, provider }, found);
     expect(told[0]).toBe('Accepted=False ProviderNotAvailable');
     expect(told[2]).toBe('Ready=False ProviderNotAvailable');

@@ -33,7 +33,7 @@ const TOO_LARGE = /input or output tokens must be reduced|request too large for/
 const QUOTA =
   /billing_error|credit balance is too low|spend[_ ]limit[_ ]reached|insufficient[_ ]?(quota|balance|credits?|funds)|exceeded your current quota|billing[_ ](hard[_ ]limit|not[_ ]active)|arrearage|out of credits|credits? (are |is |have been )?(exhausted|depleted|used up)|payment required|negative balance/i;
 const KEY =
-  /(incorrect|invalid|bad|missing|wrong|no) (api|access)?[ _-]?key|api[ _-]?key (is )?(not valid|invalid|missing|expired)|invalid_api_key|unauthorized|authentication/i;
+  /user location is not supported|(incorrect|invalid|bad|missing|wrong|no) (api|access)?[ _-]?key|api[ _-]?key (is )?(not valid|invalid|missing|expired)|invalid_api_key|unauthorized|authentication/i;
 const NO_MODEL =
   /model[_ ]?not[_ ]?found|model .{0,200}(does not exist|not exist|not found|is not available|not supported by any)|not a valid model|unknown model|no such model|invalid model|unsupported model|no models? loaded/i;
 const FILTERED = new Set([
@@ -59,6 +59,8 @@ const PASSING = new Set([
   'service_unavailable_error',
 ]);
 
+/** Google says when to come back also where nothing is left for the day, or the plan never had anything. */
+const QUOTA_OF_A_DAY = /"quotaId":"[^"]*PerDay|exceeded your current quota.{0,400}limit: 0\b/;
 /** Filters that are told by their words alone. */
 const FILTERED_WORDS = /blocked by content filtering policy/i;
 
@@ -73,6 +75,7 @@ export function verdictOf(failure: Failure, now: number): Verdict {
   const wait = retryAfter(failure, now);
   // Some providers use the words of a used-up account for a passing limit, but then say when to come back.
   if (QUOTA.test(words) && wait === undefined) return { class: 'quota' };
+  if (QUOTA_OF_A_DAY.test(JSON.stringify(failure.body) ?? '')) return { class: 'quota' };
   if (status === 429) return passing(wait);
   if (status === 401 || status === 403) return { class: 'access' };
   if ((status ?? 400) < 500 && (KEY.test(words) || NO_MODEL.test(words))) return { class: 'access' };

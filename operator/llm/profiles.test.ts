@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { type ModelServer, type ModelServerOptions, startModelServer } from '../../test/support/model-server.ts';
 import type { AIProfileSpec } from '../api/types.gen.ts';
 import { AnthropicProvider } from './anthropic.ts';
+import { GeminiProvider } from './gemini.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
 import { ModelProviders, ProfileError } from './profiles.ts';
@@ -36,6 +37,7 @@ describe('a profile made ready', () => {
       { ...openai, baseUrl: 'http://127.0.0.1:1/v1', parameters: { api: 'responses' as const } },
       OpenAIResponsesProvider,
     ],
+    ['Gemini', { provider: 'gemini' as const, model: 'm' }, GeminiProvider],
     ['Anthropic', { provider: 'anthropic' as const, model: 'm' }, AnthropicProvider],
     [
       'a compatible server',
@@ -85,7 +87,7 @@ describe('a profile made ready', () => {
 });
 
 describe('a profile that cannot be used', () => {
-  it.each(['gemini', 'ollama'] as const)('says that this build has no %s', (provider) => {
+  it.each(['ollama'] as const)('says that this build has no %s', (provider) => {
     expect(problemOf({ provider, model: 'm', baseUrl: 'http://127.0.0.1:1' })).toMatchObject({
       reason: 'UnsupportedProvider',
       message: expect.stringContaining(`this build has no provider ${provider}`),
@@ -134,11 +136,11 @@ describe('the probe of a profile', () => {
     expect(await probe(baseUrl, 'other')).toBe(false);
   });
 
-  it('knows the models of Anthropic', async () => {
+  it.each(['anthropic', 'gemini'] as const)('knows the models of %s', async (provider) => {
     const { baseUrl } = await server({ models: ['m'], apiKey: KEY });
-    expect(await probe(baseUrl, 'm', KEY, 'anthropic')).toBe(true);
-    await expect(probe(baseUrl, 'other', KEY, 'anthropic')).rejects.toMatchObject({ name: 'ModelError', class: 'access' });
-    await expect(probe(baseUrl, 'm', 'wrong-key', 'anthropic')).rejects.toMatchObject({ class: 'access' });
+    expect(await probe(baseUrl, 'm', KEY, provider)).toBe(true);
+    await expect(probe(baseUrl, 'other', KEY, provider)).rejects.toMatchObject({ name: 'ModelError', class: 'access' });
+    await expect(probe(baseUrl, 'm', 'wrong-key', provider)).rejects.toMatchObject({ class: 'access' });
   });
 
   it('reports a wrong key', async () => {

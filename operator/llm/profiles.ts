@@ -3,6 +3,8 @@ import type { AIProfileSpec } from '../api/types.gen.ts';
 import { AnthropicProvider } from './anthropic.ts';
 import { ANTHROPIC_BASE_URL, AnthropicConnection } from './anthropic-connection.ts';
 import { azureConnection } from './azure-connection.ts';
+import { GeminiProvider } from './gemini.ts';
+import { GEMINI_BASE_URL, GeminiConnection } from './gemini-connection.ts';
 import { type Deadlines, HttpTransport } from './http-transport.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
 import { type ConnectionSettings, OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
@@ -41,9 +43,13 @@ export type ProfileOptions = {
   credentialHosts?: readonly string[] | undefined;
 };
 
-const SUPPORTED = ['openai', 'azure', 'anthropic', 'openai-compatible'];
+const SUPPORTED = ['openai', 'azure', 'gemini', 'anthropic', 'openai-compatible'];
 /** Where a provider serves its API when the profile does not say. */
-const BASE_URLS: Partial<Record<AIProfileSpec['provider'], string>> = { openai: OPENAI_BASE_URL, anthropic: ANTHROPIC_BASE_URL };
+const BASE_URLS: Partial<Record<AIProfileSpec['provider'], string>> = {
+  openai: OPENAI_BASE_URL,
+  gemini: GEMINI_BASE_URL,
+  anthropic: ANTHROPIC_BASE_URL,
+};
 /** Providers that may want no key. */
 const KEYLESS: readonly AIProfileSpec['provider'][] = ['openai-compatible', 'ollama'];
 /** Profiles kept ready, the least recently used of them dropped first. */
@@ -114,6 +120,10 @@ function adapterOf(profile: AIProfileSpec, settings: ConnectionSettings): Pick<P
   if (provider === 'anthropic') {
     const connection = new AnthropicConnection(settings);
     return { provider: new AnthropicProvider(connection), probe: (signal) => connection.probe(model, signal) };
+  }
+  if (provider === 'gemini') {
+    const connection = new GeminiConnection(settings);
+    return { provider: new GeminiProvider(connection), probe: (signal) => connection.probe(model, signal) };
   }
   const { connection, api } = openaiApi(profile, settings);
   return {

@@ -59,12 +59,12 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const path = (incoming.url ?? '').replace(/\?.*/, '');
     const raw = await read(incoming);
-    const openai = openaiPath(path);
-    if (incoming.method === 'GET' && openai.startsWith('/v1/models')) {
-      const wire = incoming.headers['anthropic-version'] ? wires.anthropic : wires.chat;
+    const models = openaiPath(path.replace(/^\/v1beta(?=\/)/, '')).slice('/v1'.length);
+    if (incoming.method === 'GET' && models.startsWith('/models')) {
+      const wire = wireOfList(path, incoming.headers);
       const refusal = keyRefusal(incoming.headers, options, wire);
       if (refusal) return refuse(outgoing, wire, refusal);
-      return listModels(outgoing, openai.slice('/v1'.length), options.models ?? ['scripted'], wire);
+      return listModels(outgoing, models, options.models ?? ['scripted'], wire);
     }
     const route = routeOf(path);
     if (incoming.method !== 'POST' || !route) {
@@ -197,6 +197,12 @@ async function whole(
     outgoing.write(half);
     await gone(request.signal);
   } else outgoing.end(text);
+}
+
+/** The lists of models have the same address nearly everywhere. */
+function wireOfList(path: string, headers: IncomingMessage['headers']): Wire {
+  if (path.startsWith('/v1beta/')) return wires.gemini;
+  return headers['anthropic-version'] ? wires.anthropic : wires.chat;
 }
 
 function listModels(outgoing: ServerResponse, path: string, models: readonly string[], wire: Wire): void {

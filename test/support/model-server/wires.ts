@@ -2,6 +2,7 @@
 
 import { anthropicWire } from './anthropic-wire.ts';
 import { chatErrorFrame, chatFrames, chatWhole } from './chat-wire.ts';
+import { geminiWire } from './gemini-wire.ts';
 import { openaiRefusals } from './openai-refusals.ts';
 import { chatView, responsesView } from './openai-view.ts';
 import { responsesErrorFrame, responsesFrames, responsesWhole } from './responses-wire.ts';
@@ -28,6 +29,7 @@ export const wires: Record<Api, Wire> = {
     ...openaiRefusals('responses'),
   },
   anthropic: anthropicWire,
+  gemini: geminiWire,
 };
 
 /** Azure's paths, with and without a deployment's name, in front of OpenAI's own. */
@@ -42,6 +44,9 @@ export function openaiPath(path: string): string {
 /** The API of a request by its path, without host and query. */
 export function routeOf(path: string): Route | undefined {
   if (path === '/v1/messages') return { api: 'anthropic' };
+  const [, model, method] = /^\/v1beta\/models\/([^/]+):(\w+)$/.exec(path) ?? [];
+  if (model !== undefined)
+    return { api: 'gemini', model: decodeURIComponent(model), streamed: method === 'streamGenerateContent' };
   const openai = openaiPath(path);
   if (openai === '/v1/chat/completions') return { api: 'chat' };
   if (openai === '/v1/responses') return { api: 'responses' };
