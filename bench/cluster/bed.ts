@@ -12,10 +12,8 @@ import type { TestCluster } from '../../test/cluster/find-cluster.ts';
 import { Installation, type SystemProcess } from '../../test/cluster/installation.ts';
 import { redisLog } from '../../test/support/redis-logs.ts';
 import { plainRedis } from '../../test/support/redis-server.ts';
-import { now } from '../clock.ts';
 import { ScriptedModel } from '../scripted-model.ts';
 import type { Report, SectionOptions } from '../section.ts';
-import { goalOf, type Workload } from '../workload.ts';
 
 export type ClusterSection = (cluster: TestCluster, options: SectionOptions) => Promise<Report>;
 
@@ -77,24 +75,24 @@ export class Bed implements AsyncDisposable {
     return { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: this.model.baseUrl, MODEL_NAME: 'scripted', REDIS_URL: this.#redisUrl };
   }
 
-  /** Starts the operator as it is started in its Pod. */
-  operator(): Promise<SystemProcess> {
-    return this.installation.operator('operator', this.environment);
+  /** Starts the operator as it is started in its Pod. @param changes to what it has in its environment */
+  operator(changes: Record<string, string> = {}): Promise<SystemProcess> {
+    return this.installation.operator('operator', { ...this.environment, ...changes });
   }
 
-  /** Makes the object of a session. @returns its uid, and when that was answered */
-  async session(name: string, url: string, workload: Workload): Promise<{ uid: string; at: number; time: number }> {
+  /** Makes the object of a session. @returns its uid, and when that was answered, in ms since 1970 */
+  async session(name: string, url: string, goal: string): Promise<{ uid: string; at: number }> {
     const made = await this.client.create<AgentSession>(
       RESOURCES.sessions,
       {
         apiVersion: API_VERSION,
         kind: 'AgentSession',
         metadata: { name, namespace: this.namespace },
-        spec: { goal: goalOf(workload), repository: { url }, limits: { maxSteps: 10_000 } },
+        spec: { goal, repository: { url }, limits: { maxSteps: 10_000 } },
       },
       AbortSignal.timeout(SESSION_MS),
     );
-    return { uid: made.metadata.uid ?? '', at: now(), time: Date.now() };
+    return { uid: made.metadata.uid ?? '', at: Date.now() };
   }
 
   /** @throws with its conditions when it ends in another way, or not in time */

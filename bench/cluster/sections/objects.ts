@@ -12,6 +12,7 @@ import { now } from '../../clock.ts';
 import { processTree } from '../../process-tree.ts';
 import { freshId, type Report, type SectionOptions } from '../../section.ts';
 import { ms, table } from '../../table.ts';
+import { goalOf } from '../../workload.ts';
 import { Bed } from '../bed.ts';
 import { reconcilesIn, settled, writesIn } from '../metrics.ts';
 
@@ -137,7 +138,7 @@ async function observe(bed: Bed, size: number): Promise<Run> {
 async function finishedSession(bed: Bed): Promise<AgentSession> {
   const operator = await bed.operator();
   const { url } = await bed.installation.repository('receipt');
-  await bed.session('model', url, { id: freshId(), steps: 20, bytes: 1_000, thinkMs: 0, hold: -1 });
+  await bed.session('model', url, goalOf({ id: freshId(), steps: 20, bytes: 1_000, thinkMs: 0, hold: -1 }));
   const session = await bed.completed('model');
   await bed.remove('model');
   await bed.installation.must('delete', 'aiprofiles', '--all');

@@ -5,7 +5,7 @@ import { freshId, type Report, type SectionOptions, workFolder } from '../../sec
 import { summary } from '../../statistics.ts';
 import { startProduct } from '../../system.ts';
 import { ms, ratio, table } from '../../table.ts';
-import type { Workload } from '../../workload.ts';
+import { goalOf, type Workload } from '../../workload.ts';
 import { Bed, SESSION_MS } from '../bed.ts';
 
 const STEPS = 50;
@@ -65,7 +65,7 @@ async function podRunner(bed: Bed): Promise<Runner> {
   const run = async (workload: Workload) => {
     // Asking how far it is would cost both machine and API server time.
     const done = bed.model.done(workload.id, SESSION_MS).catch(() => undefined);
-    await bed.session(workload.id, url, workload);
+    await bed.session(workload.id, url, goalOf(workload));
     await done;
     await bed.completed(workload.id);
     await bed.remove(workload.id);

@@ -2,7 +2,7 @@
 import type { TestCluster } from '../../../test/cluster/find-cluster.ts';
 import { freshId, type Report, type SectionOptions } from '../../section.ts';
 import { table } from '../../table.ts';
-import type { Workload } from '../../workload.ts';
+import { goalOf, type Workload } from '../../workload.ts';
 import { Bed } from '../bed.ts';
 import { readMetrics, reconcilesIn, type Sample, settled, writesIn } from '../metrics.ts';
 
@@ -28,7 +28,7 @@ export async function writes(cluster: TestCluster, { quick, progress }: SectionO
     const workload: Workload = { id: freshId(), steps: COMMANDS, bytes: 100, thinkMs, hold: -1 };
     const before = (await settled(probes, QUIET_MS, SETTLED_MS)).samples;
     const began = performance.now();
-    await bed.session(workload.id, url, workload);
+    await bed.session(workload.id, url, goalOf(workload));
     const { status } = await bed.completed(workload.id, COMMANDS * thinkMs * 1.5 + SLACK_MS);
     const seconds = (performance.now() - began) / 1000;
     const after = (await settled(probes, QUIET_MS, SETTLED_MS)).samples;
