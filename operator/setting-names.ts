@@ -51,12 +51,33 @@ export const SETTINGS = {
   },
   GOOGLE_API_KEY: {
     default: 'none',
-    meaning: 'Key for Google Gemini. Accepted; this build has no Gemini provider yet.',
+    meaning: 'Key for Google Gemini. With it a profile of Gemini is there from the start.',
     secret: true,
+  },
+  ANTHROPIC_API_KEY: {
+    default: 'none',
+    meaning: "Key for Anthropic's Claude. With it a profile of Claude is there from the start.",
+    secret: true,
+  },
+  AZURE_OPENAI_API_KEY: {
+    default: 'none',
+    meaning: 'Key for OpenAI models at Azure. With it and `AZURE_OPENAI_ENDPOINT` a profile of Azure is there from the start.',
+    secret: true,
+  },
+  AZURE_OPENAI_ENDPOINT: { default: 'none', meaning: "The Azure resource's endpoint, such as `https://name.openai.azure.com`." },
+  AZURE_OPENAI_DEPLOYMENT: {
+    default: '`MODEL_NAME`',
+    meaning:
+      'Name of the deployment at Azure. `MODEL_NAME` may say which model that is, where the name of the deployment does not.',
+  },
+  AZURE_OPENAI_API_VERSION: {
+    default: 'the v1 API',
+    meaning: 'Version of the API at Azure: `v1`, `preview`, or a date such as `2024-10-21` for resources without the v1 API.',
   },
   MODEL_NAME: {
     default: 'a model served today',
-    meaning: '`ops-4.5` (OpenAI GPT-4 family), `gemini-3.5` (Gemini Pro; not in this build), or any model name as it is.',
+    meaning:
+      '`ops-4.5` (OpenAI GPT-4 family), `gemini-3.5` (Google Gemini Pro), or any model name as it is. Where there are keys for several providers, the profile of the one that has this model is the default.',
   },
   GIT_USERNAME: { default: '`swe-agent`', meaning: 'Author name of commits.' },
   GIT_EMAIL: { default: '`swe-agent@localhost`', meaning: 'Author address of commits.' },

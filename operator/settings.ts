@@ -35,6 +35,13 @@ export type Settings = {
     readonly openaiApiKey?: SecretText;
     readonly openaiBaseUrl?: string;
     readonly googleApiKey?: SecretText;
+    readonly anthropicApiKey?: SecretText;
+    readonly azure?: {
+      readonly apiKey?: SecretText;
+      readonly endpoint?: string;
+      readonly deployment?: string;
+      readonly apiVersion?: string;
+    };
     /** As the user wrote it. */
     readonly name?: string;
   };
@@ -198,6 +205,8 @@ function access(reader: SettingsReader, role: SettingsRole): Settings['api'] {
 function model(reader: SettingsReader): Settings['model'] {
   const openaiApiKey = reader.secret('OPENAI_API_KEY');
   const googleApiKey = reader.secret('GOOGLE_API_KEY');
+  const anthropicApiKey = reader.secret('ANTHROPIC_API_KEY');
+  const azure = azureModel(reader);
   const openaiBaseUrl = baseUrl(reader);
   const name = reader.text('MODEL_NAME');
   if (name !== undefined && !/^[\x21-\x7e]{1,200}$/.test(name))
@@ -206,7 +215,23 @@ function model(reader: SettingsReader): Settings['model'] {
     ...(openaiApiKey && { openaiApiKey }),
     ...(openaiBaseUrl !== undefined && { openaiBaseUrl }),
     ...(googleApiKey && { googleApiKey }),
+    ...(anthropicApiKey && { anthropicApiKey }),
+    ...(azure && { azure }),
     ...(name !== undefined && { name }),
+  };
+}
+
+function azureModel(reader: SettingsReader): Settings['model']['azure'] {
+  const apiKey = reader.secret('AZURE_OPENAI_API_KEY');
+  const endpoint = reader.text('AZURE_OPENAI_ENDPOINT');
+  const deployment = reader.text('AZURE_OPENAI_DEPLOYMENT');
+  const apiVersion = reader.text('AZURE_OPENAI_API_VERSION');
+  if (!apiKey && endpoint === undefined) return undefined;
+  return {
+    ...(apiKey && { apiKey }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(deployment !== undefined && { deployment }),
+    ...(apiVersion !== undefined && { apiVersion }),
   };
 }
 

@@ -652,7 +652,7 @@ describe('a profile', () => {
 
   it('of a provider that this build does not have is refused, and says so also at the session', async () => {
     await createSecret('key', { [CREDENTIAL_LABEL]: 'true' });
-    await createProfile('main', { ...openai, provider: 'gemini' });
+    await createProfile('main', { ...openai, provider: 'ollama' });
     await startOperator();
     await createSession('s');
     const queued = await inPhase('s', 'Queued');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { validateAIProfile } from '../api/validators.gen.js';
-import { environmentObjects, profilesFromEnvironment } from './environment.ts';
+import { environmentObjects, type ModelSettings, profilesFromEnvironment } from './environment.ts';
 
 const TODAY = '2026-11-21';
 const KEY = 'sk-real-0123456789';
@@ -41,15 +41,63 @@ describe('profiles from the environment', () => {
     expect(profilesFromEnvironment({ openaiApiKey: KEY, modelName }, today).profiles[0]?.spec.model).toBe(model);
   });
 
-  it('say plainly that Gemini is not there yet', () => {
-    for (const modelName of ['gemini-3.5', 'gemini-2.5-pro']) {
-      const { profiles, problems } = profilesFromEnvironment({ openaiApiKey: KEY, googleApiKey: 'AIza-x', modelName }, TODAY);
-      expect(profiles).toEqual([]);
-      expect(problems).toEqual([
-        expect.stringContaining(`MODEL_NAME=${modelName} is a Gemini model, and this build has no Gemini provider yet`),
-      ]);
-    }
-    expect(profilesFromEnvironment({ googleApiKey: 'AIza-x' }, TODAY).problems[0]).toMatch(/no Gemini provider yet/);
+  it.each<[string, ModelSettings, string[]]>([
+    ['gemini-3.5', { googleApiKey: 'AIzaSy-x' }, ['env-gemini gemini-3.1-pro-preview *']],
+    ['gemini-2.5-pro', { googleApiKey: 'AIzaSy-x' }, ['env-gemini gemini-2.5-pro *']],
+    [
+      'gemini-3.5',
+      { googleApiKey: 'AIzaSy-x', openaiApiKey: KEY },
+      ['env-openai gpt-6.2-sol', 'env-gemini gemini-3.1-pro-preview *'],
+    ],
+    ['ops-4.5', { googleApiKey: 'AIzaSy-x', openaiApiKey: KEY }, ['env-openai gpt-4.1 *', 'env-gemini gemini-3.1-pro-preview']],
+    [
+      '',
+      { googleApiKey: 'AIzaSy-x', anthropicApiKey: 'sk-ant-x' },
+      ['env-gemini gemini-3.1-pro-preview *', 'env-anthropic claude-sonnet-5-5'],
+    ],
+    [
+      'claude-opus-5-5',
+      { anthropicApiKey: 'sk-ant-x', openaiApiKey: KEY },
+      ['env-openai gpt-6.2-sol', 'env-anthropic claude-opus-5-5 *'],
+    ],
+    ['', { azureApiKey: 'az-x', azureEndpoint: 'https://r.openai.azure.com', azureDeployment: 'd' }, ['env-azure d *']],
+    [
+      'gpt-6.2-sol',
+      { azureApiKey: 'az-x', azureEndpoint: 'https://r.openai.azure.com', azureDeployment: 'd' },
+      ['env-azure gpt-6.2-sol *'],
+    ],
+    ['gpt-6.2-sol', { azureApiKey: 'az-x', azureEndpoint: 'https://r.openai.azure.com' }, ['env-azure gpt-6.2-sol *']],
+  ])('choose by MODEL_NAME=%s among %j', (modelName, settings, expected) => {
+    const { profiles, problems } = profilesFromEnvironment({ ...settings, modelName }, TODAY);
+    expect(problems).toEqual([]);
+    expect(profiles.map(({ name, spec }) => `${name} ${spec.model}${spec.default ? ' *' : ''}`)).toEqual(expected);
+  });
+
+  it('make no other provider the default when the key for the model is missing', () => {
+    const { profiles, problems } = profilesFromEnvironment({ openaiApiKey: KEY, modelName: 'gemini-3.5' }, TODAY);
+    expect(problems).toEqual(['MODEL_NAME=gemini-3.5 needs GOOGLE_API_KEY.']);
+    expect(profiles.map(({ name, spec }) => [name, spec.default])).toEqual([['env-openai', false]]);
+  });
+
+  it('do not mind an example that was left beside a real key', () => {
+    const settings = { openaiApiKey: KEY, googleApiKey: 'AIza-your-google-key' };
+    expect(profilesFromEnvironment({ ...settings, modelName: 'ops-4.5' }, TODAY)).toMatchObject({
+      profiles: [{ name: 'env-openai' }],
+      problems: [],
+    });
+    expect(profilesFromEnvironment({ ...settings, modelName: 'gemini-3.5' }, TODAY).problems).toEqual([
+      'GOOGLE_API_KEY still holds an example, not a key.',
+    ]);
+  });
+
+  it('say what a profile of Azure lacks', () => {
+    const azureApiKey = 'az-x';
+    const azureEndpoint = 'https://r.openai.azure.com';
+    const problemOf = (settings: ModelSettings) => profilesFromEnvironment(settings, TODAY).problems[0];
+    expect(problemOf({ azureApiKey })).toMatch(/needs AZURE_OPENAI_ENDPOINT/);
+    expect(problemOf({ azureEndpoint })).toMatch(/not AZURE_OPENAI_API_KEY/);
+    expect(problemOf({ azureApiKey, azureEndpoint })).toMatch(/AZURE_OPENAI_DEPLOYMENT is not set/);
+    expect(problemOf({ azureApiKey, azureEndpoint: 'r.openai.azure.com' })).toMatch(/is not an address/);
   });
 
   it('name what is missing or wrong', () => {
@@ -81,27 +129,30 @@ describe('profiles from the environment', () => {
     ).toBe('openai');
   });
 
-  it('become objects that the API accepts, with the key in a labelled Secret bound to its host', () => {
+  it('become objects that the API accepts, each with its key in a labelled Secret bound to its host', () => {
+    const keys = { openaiApiKey: KEY, googleApiKey: 'AIzaSy-x', anthropicApiKey: 'sk-ant-x', azureApiKey: 'az-x' };
+    const azure = { azureEndpoint: 'https://r.openai.azure.com', azureDeployment: 'd', azureApiVersion: '2024-10-21' };
     for (const openaiBaseUrl of [undefined, 'http://127.0.0.1:8080/v1']) {
       const { profiles, secrets, problems } = environmentObjects(
-        { openaiApiKey: KEY, openaiBaseUrl },
+        { ...keys, ...azure, openaiBaseUrl },
         { namespace: 'default', today: TODAY },
       );
       expect(problems).toEqual([]);
-      expect(profiles.every((profile) => validateAIProfile(profile))).toBe(true);
-      expect(JSON.stringify(profiles)).not.toContain(KEY);
-      expect(secrets).toMatchObject([
-        {
-          kind: 'Secret',
-          metadata: {
-            name: profiles[0]?.spec.credentialSecretRef?.name,
-            namespace: 'default',
-            labels: { 'sweagent.dev/credential': 'model' },
-            annotations: { 'sweagent.dev/hosts': openaiBaseUrl ? '127.0.0.1:8080' : 'api.openai.com' },
-          },
-          data: { apiKey: Buffer.from(KEY).toString('base64') },
-        },
+      expect(profiles.filter((profile) => !validateAIProfile(profile))).toEqual([]);
+      expect(profiles.map(({ spec }) => spec.default)).toEqual([true, false, false, false]);
+      for (const key of Object.values(keys)) expect(JSON.stringify(profiles)).not.toContain(key);
+      expect(profiles.map(({ spec }) => spec.credentialSecretRef?.name)).toEqual(secrets.map(({ metadata }) => metadata.name));
+      expect(secrets.map(({ metadata }) => metadata.annotations?.['sweagent.dev/hosts'])).toEqual([
+        openaiBaseUrl ? '127.0.0.1:8080' : 'api.openai.com',
+        'generativelanguage.googleapis.com',
+        'api.anthropic.com',
+        'r.openai.azure.com',
       ]);
+      expect(secrets.map(({ data }) => Buffer.from(data?.apiKey ?? '', 'base64').toString())).toEqual(Object.values(keys));
+      expect(secrets[0]).toMatchObject({
+        kind: 'Secret',
+        metadata: { namespace: 'default', labels: { 'sweagent.dev/credential': 'model' } },
+      });
     }
   });
 });

@@ -1,6 +1,8 @@
 /** Ready-made profiles from the settings of the environment: no manifest is needed to begin. Pure. */
 import { type AIProfile, API_VERSION, CREDENTIAL_LABEL, GROUP, HOSTS_ANNOTATION, type Secret } from '../api/resources.ts';
 import type { AIProfileSpec } from '../api/types.gen.ts';
+import { ANTHROPIC_BASE_URL } from './anthropic-connection.ts';
+import { GEMINI_BASE_URL } from './gemini-connection.ts';
 import names from './model-names.json' with { type: 'json' };
 import { OPENAI_BASE_URL } from './openai-connection.ts';
 
@@ -8,6 +10,11 @@ export type ModelSettings = {
   openaiApiKey?: string | undefined;
   openaiBaseUrl?: string | undefined;
   googleApiKey?: string | undefined;
+  anthropicApiKey?: string | undefined;
+  azureApiKey?: string | undefined;
+  azureEndpoint?: string | undefined;
+  azureDeployment?: string | undefined;
+  azureApiVersion?: string | undefined;
   modelName?: string | undefined;
 };
 
@@ -28,49 +35,62 @@ export type EnvironmentProfiles = { profiles: EnvironmentProfile[]; problems: st
 export const ENVIRONMENT_LABEL = `${GROUP}/from-environment`;
 const SECRET_KEY = 'apiKey';
 /** Keys as examples show them. */
-const PLACEHOLDER = /^(sk-)?(your|my|xxx|<|\.\.\.|…)[\w-]*|^sk-(your|xxx|\.\.\.)/i;
+const PLACEHOLDER = /^(sk-(ant-)?|AIza-)?(your|my|xxx|<|\.\.\.|…)[\w-]*|^AIza(\.\.\.|…)/i;
+
+/** The kinds of profile that the environment can make, in the order in which one of them becomes the default. */
+const KINDS = ['openai', 'gemini', 'anthropic', 'azure'] as const;
+type Kind = (typeof KINDS)[number];
+/** The setting that a kind cannot do without. */
+const NEEDED: Record<Kind, string> = {
+  openai: 'OPENAI_API_KEY',
+  gemini: 'GOOGLE_API_KEY',
+  anthropic: 'ANTHROPIC_API_KEY',
+  azure: 'AZURE_OPENAI_API_KEY',
+};
+
+/** One kind as it is set: ready to become a profile when it has an address, and a key where it needs one. */
+type Candidate = {
+  kind: Kind;
+  provider: AIProfileSpec['provider'];
+  baseUrl: string;
+  key: string | undefined;
+  /** The model where MODEL_NAME names none of this kind. */
+  model: string | undefined;
+  extra?: Partial<AIProfileSpec>;
+};
 
 /** The profiles that the settings make. `today` (YYYY-MM-DD) decides which models are still served. */
 export function profilesFromEnvironment(settings: ModelSettings, today: string): EnvironmentProfiles {
-  const [openaiApiKey, openaiBaseUrl, googleApiKey, modelName] = [
-    settings.openaiApiKey,
-    settings.openaiBaseUrl,
-    settings.googleApiKey,
-    settings.modelName,
-  ].map((value) => value?.trim() || undefined);
-  const chosen = modelFor(modelName, openaiBaseUrl, today);
-  if (chosen.provider === 'gemini') {
-    return problem(
-      `MODEL_NAME=${modelName} is a Gemini model, and this build has no Gemini provider yet. Set OPENAI_API_KEY and MODEL_NAME=ops-4.5 (or the name of another OpenAI model), or OPENAI_BASE_URL to a compatible server.`,
-    );
-  }
-  if (openaiBaseUrl !== undefined && !URL.canParse(openaiBaseUrl)) {
-    return problem(`OPENAI_BASE_URL=${openaiBaseUrl} is not an address; write it like http://localhost:11434/v1.`);
-  }
-  const baseUrl = openaiBaseUrl ?? OPENAI_BASE_URL;
-  const { protocol, host } = new URL(baseUrl);
-  if (protocol !== 'http:' && protocol !== 'https:')
-    return problem(`OPENAI_BASE_URL=${baseUrl} must begin with http:// or https://.`);
-  const compatible = host !== new URL(OPENAI_BASE_URL).host;
-  const placeholder = openaiApiKey !== undefined && PLACEHOLDER.test(openaiApiKey);
-  const key = placeholder ? undefined : openaiApiKey;
-  if (key === undefined && !compatible) {
-    if (placeholder) return problem('OPENAI_API_KEY still holds an example, not a key.');
-    if (modelName !== undefined) return problem(`MODEL_NAME=${modelName} needs OPENAI_API_KEY.`);
-    if (googleApiKey !== undefined)
-      return problem('GOOGLE_API_KEY is set, but this build has no Gemini provider yet. Set OPENAI_API_KEY.');
-    return { profiles: [], problems: [] };
-  }
-  const name = compatible ? 'env-openai-compatible' : 'env-openai';
-  const spec: AIProfileSpec = {
-    displayName: `${chosen.model} (environment)`,
-    provider: compatible ? 'openai-compatible' : 'openai',
-    model: chosen.model,
-    default: true,
-    ...(compatible && { baseUrl }),
-    ...(key !== undefined && { credentialSecretRef: { name, key: SECRET_KEY } }),
+  const set = trimmed(settings);
+  const problems: string[] = [];
+  const found = [openai(set), gemini(set), anthropic(set), azure(set)].filter((one) => one !== undefined);
+  const candidates = found.flatMap((one) => {
+    if (!('problem' in one)) return [one];
+    problems.push(one.problem);
+    return [];
+  });
+  const chosen = set.modelName === undefined ? undefined : modelFor(set.modelName, candidates, today);
+  const wanted = chosen?.kind ?? candidates[0]?.kind;
+  const profiles = candidates.flatMap((candidate): EnvironmentProfile[] => {
+    const model = candidate.kind === chosen?.kind ? chosen.model : candidate.model;
+    if (model === undefined) {
+      problems.push('AZURE_OPENAI_DEPLOYMENT is not set; set it to the name of the deployment to use.');
+      return [];
+    }
+    return [profileOf(candidate, model, candidate.kind === wanted)];
+  });
+  if (
+    chosen &&
+    !candidates.some(({ kind }) => kind === chosen.kind) &&
+    !problems.some((text) => text.includes(NEEDED[chosen.kind]))
+  )
+    problems.push(`MODEL_NAME=${set.modelName} needs ${NEEDED[chosen.kind]}.`);
+  // An example that was left beside a real key says nothing about what the user wants.
+  const examples = new Set(KINDS.filter((kind) => kind !== chosen?.kind).map((kind) => exampleOf(NEEDED[kind])));
+  return {
+    profiles,
+    problems: profiles.some(({ spec }) => spec.default) ? problems.filter((one) => !examples.has(one)) : problems,
   };
-  return { profiles: [{ name, spec, ...(key !== undefined && { key }), host }], problems: [] };
 }
 
 /** The same as objects of the API, to be applied; whatever else carries ENVIRONMENT_LABEL is to be deleted. */
@@ -108,17 +128,93 @@ export function environmentObjects(
   };
 }
 
-function modelFor(name: string | undefined, baseUrl: string | undefined, today: string): { provider: string; model: string } {
-  if (name === undefined) return names.default;
+function profileOf({ provider, baseUrl, key, extra }: Candidate, model: string, isDefault: boolean): EnvironmentProfile {
+  const name = `env-${provider}`;
+  const spec: AIProfileSpec = {
+    displayName: `${model} (environment)`,
+    provider,
+    model,
+    default: isDefault,
+    ...extra,
+    ...(key !== undefined && { credentialSecretRef: { name, key: SECRET_KEY } }),
+  };
+  return { name, spec, ...(key !== undefined && { key }), host: new URL(baseUrl).host };
+}
+
+type Found = Candidate | { problem: string } | undefined;
+
+function openai({ openaiApiKey, openaiBaseUrl }: ModelSettings): Found {
+  if (openaiBaseUrl !== undefined && !URL.canParse(openaiBaseUrl)) {
+    return { problem: `OPENAI_BASE_URL=${openaiBaseUrl} is not an address; write it like http://localhost:11434/v1.` };
+  }
+  const baseUrl = openaiBaseUrl ?? OPENAI_BASE_URL;
+  const { protocol, host } = new URL(baseUrl);
+  if (protocol !== 'http:' && protocol !== 'https:')
+    return { problem: `OPENAI_BASE_URL=${baseUrl} must begin with http:// or https://.` };
+  const compatible = host !== new URL(OPENAI_BASE_URL).host;
+  const key = realKey(openaiApiKey);
+  if (key === undefined && !compatible) return missing(openaiApiKey, 'openai');
+  const provider = compatible ? 'openai-compatible' : 'openai';
+  return { kind: 'openai', provider, baseUrl, key, model: names.default.openai, ...(compatible && { extra: { baseUrl } }) };
+}
+
+function gemini({ googleApiKey }: ModelSettings): Found {
+  const key = realKey(googleApiKey);
+  if (key === undefined) return missing(googleApiKey, 'gemini');
+  return { kind: 'gemini', provider: 'gemini', baseUrl: GEMINI_BASE_URL, key, model: names.default.gemini };
+}
+
+function anthropic({ anthropicApiKey }: ModelSettings): Found {
+  const key = realKey(anthropicApiKey);
+  if (key === undefined) return missing(anthropicApiKey, 'anthropic');
+  return { kind: 'anthropic', provider: 'anthropic', baseUrl: ANTHROPIC_BASE_URL, key, model: names.default.anthropic };
+}
+
+function azure({ azureApiKey, azureEndpoint, azureDeployment, azureApiVersion }: ModelSettings): Found {
+  const key = realKey(azureApiKey);
+  if (key === undefined) {
+    return azureEndpoint === undefined || azureApiKey !== undefined
+      ? missing(azureApiKey, 'azure')
+      : { problem: 'AZURE_OPENAI_ENDPOINT is set, but not AZURE_OPENAI_API_KEY.' };
+  }
+  if (azureEndpoint === undefined)
+    return { problem: 'AZURE_OPENAI_API_KEY needs AZURE_OPENAI_ENDPOINT, such as https://name.openai.azure.com.' };
+  if (!URL.canParse(azureEndpoint) || !/^https?:$/.test(new URL(azureEndpoint).protocol))
+    return { problem: `AZURE_OPENAI_ENDPOINT=${azureEndpoint} is not an address; write it like https://name.openai.azure.com.` };
+  const extra: Partial<AIProfileSpec> = {
+    baseUrl: azureEndpoint,
+    ...(azureDeployment !== undefined && { deployment: azureDeployment }),
+    ...(azureApiVersion !== undefined && { apiVersion: azureApiVersion }),
+  };
+  return { kind: 'azure', provider: 'azure', baseUrl: azureEndpoint, key, model: azureDeployment, extra };
+}
+
+function realKey(key: string | undefined): string | undefined {
+  return key === undefined || PLACEHOLDER.test(key) ? undefined : key;
+}
+
+function missing(key: string | undefined, kind: Kind): Found {
+  return key === undefined ? undefined : { problem: exampleOf(NEEDED[kind]) };
+}
+
+function exampleOf(setting: string): string {
+  return `${setting} still holds an example, not a key.`;
+}
+
+function trimmed(settings: ModelSettings): ModelSettings {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value?.trim() || undefined]));
+}
+
+function modelFor(name: string, candidates: readonly Candidate[], today: string): { kind: Kind; model: string } {
   const choices: readonly { provider: string; model: string; until?: string }[] | undefined = Object.entries(names.names).find(
     ([known]) => known === name.toLowerCase(),
   )?.[1];
   const served = choices?.find((choice) => choice.until === undefined || today <= choice.until);
-  if (served) return served;
+  if (served) return { kind: served.provider === 'gemini' ? 'gemini' : 'openai', model: served.model };
+  const has = (kind: Kind) => candidates.some((candidate) => candidate.kind === kind);
   // A compatible server may serve anything under any name.
-  return { provider: /^gemini/i.test(name) && baseUrl === undefined ? 'gemini' : 'openai', model: name };
-}
-
-function problem(text: string): EnvironmentProfiles {
-  return { profiles: [], problems: [text] };
+  if (candidates.some(({ provider }) => provider === 'openai-compatible')) return { kind: 'openai', model: name };
+  if (/^gemini/i.test(name)) return { kind: 'gemini', model: name };
+  if (/^claude/i.test(name)) return { kind: 'anthropic', model: name };
+  return { kind: !has('openai') && has('azure') ? 'azure' : 'openai', model: name };
 }

@@ -136,10 +136,12 @@ describeWithHelm('the chart', (helm) => {
   it('gives the operator the right to change the ready-made profiles that it may make, and no others', () => {
     const role = parse(template(helm)).find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'swe-agent-profiles');
     const rules = role?.rules as { resources: string[]; resourceNames?: string[]; verbs: string[] }[];
-    const made = [{ openaiApiKey: 'sk-1' }, { openaiApiKey: 'sk-1', openaiBaseUrl: 'http://localhost/v1' }].flatMap(
-      (settings) => profilesFromEnvironment(settings, '2026-01-01').profiles,
-    );
-    expect(made).toHaveLength(2);
+    const azure = { azureApiKey: 'az-1', azureEndpoint: 'https://r.openai.azure.com', azureDeployment: 'd' };
+    const made = [
+      { openaiApiKey: 'sk-1', googleApiKey: 'AIzaSy-1', anthropicApiKey: 'sk-ant-1', ...azure },
+      { openaiApiKey: 'sk-1', openaiBaseUrl: 'http://localhost/v1' },
+    ].flatMap((settings) => profilesFromEnvironment(settings, '2026-01-01').profiles);
+    expect(made).toHaveLength(5);
     for (const rule of rules) {
       if (rule.verbs.includes('create')) expect(rule.verbs).toEqual(['create']);
       else expect(rule.resourceNames).toEqual(expect.arrayContaining(made.map(({ name }) => name)));

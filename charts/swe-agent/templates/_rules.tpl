@@ -41,14 +41,14 @@
   verbs: [create]
 - apiGroups: [sweagent.dev]
   resources: [aiprofiles]
-  resourceNames: [env-openai, env-openai-compatible, env-gemini]
+  resourceNames: [env-openai, env-openai-compatible, env-azure, env-gemini, env-anthropic, env-ollama]
   verbs: [update, delete]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
 - apiGroups: [""]
   resources: [secrets]
-  resourceNames: [env-openai, env-openai-compatible, env-gemini]
+  resourceNames: [env-openai, env-openai-compatible, env-azure, env-gemini, env-anthropic, env-ollama]
   verbs: [update, delete]
 {{- end }}
 
