@@ -46,7 +46,7 @@ function sandboxReady({ sandbox, sandboxLost, finished }: SessionState): NewCond
   const type = 'SandboxReady';
   if (sandboxLost !== undefined) return { type, status: 'False', reason: 'SandboxLost', message: sandboxLost };
   if (!sandbox) {
-    const message = finished ? 'There was no sandbox.' : 'There is no sandbox yet.';
+    const message = finished ? 'The session ended before its sandbox was ready.' : 'There is no sandbox that is ready yet.';
     return { type, status: 'False', reason: 'NotProvisioned', message };
   }
   return { type, status: 'True', reason: 'Ready', message: `The ${sandbox.type} sandbox ${sandbox.name} is ready.` };

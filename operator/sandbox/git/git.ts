@@ -35,6 +35,8 @@ export type GitErrorReason =
   | 'InvalidBranch'
   | 'BundleDamaged'
   | 'StorageFull'
+  /** The sandbox has no git. */
+  | 'GitMissing'
   | 'GitFailed';
 
 export type RepositorySource = { url: string; ref?: string; depth: number };

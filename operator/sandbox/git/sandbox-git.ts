@@ -42,7 +42,10 @@ export async function runScript(
     throw new GitError('StorageFull', `${what}: the sandbox's disk is full`);
   }
   if (/git: (?:command )?not found|exec: git: not found/i.test(output)) {
-    throw new GitError('GitFailed', `${what}: there is no git in the sandbox; use an image that has it`);
+    throw new GitError(
+      'GitMissing',
+      `${what}: there is no git in the sandbox; use an image that has it, or set SWE_AGENT_TOOLBOX_IMAGE (in the chart sandbox.toolboxImage)`,
+    );
   }
   throw new GitError('GitFailed', `${what} failed with exit code ${exitCode}: ${said.trim()}`);
 }

@@ -452,8 +452,8 @@ describe('a sandbox', () => {
   it('without git says so', async () => {
     await sandboxWithGit('echo "sh: 1: git: not found" >&2; exit 127');
     await expect(seedAgain()).rejects.toMatchObject({
-      reason: 'GitFailed',
-      message: expect.stringMatching(/use an image that has it/),
+      reason: 'GitMissing',
+      message: expect.stringMatching(/use an image that has it, or set SWE_AGENT_TOOLBOX_IMAGE/),
     });
   });
 
