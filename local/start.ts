@@ -183,6 +183,8 @@ async function openSandboxes(
   }
   const { pods } = settings.sandbox;
   const { findCluster, podSandboxes } = await import('../operator/cluster.ts');
+  const { refuseOwnKubeconfig } = await import('../operator/kube/cluster-access.ts');
+  refuseOwnKubeconfig(settings.cluster.kubeconfig, folder.file('kubeconfig'));
   const cluster = await findCluster(settings, 'swe-agent', signal, onRequest);
   const { namespace } = cluster;
   logger.info(`commands run in Pods of the namespace ${namespace}, reached through ${cluster.access.source}`);

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { errorCode } from '../error-code.ts';
 import { describeError } from '../logger.ts';
 import type { KubeEndpoint } from './http-transport.ts';
@@ -46,6 +46,18 @@ export async function clusterAccess(source: ClusterAccessSource): Promise<Cluste
   if (standard !== undefined && (await exists(standard))) return await fromKubeconfig([standard]);
   throw new ClusterAccessError(
     `no cluster is configured: there is no service account (this is not a Pod), KUBECONFIG is not set, and ${standard ?? '~/.kube/config'} does not exist; set KUBECONFIG to the file that kubectl uses`,
+  );
+}
+
+/**
+ * People who use kubectl with the API that this system embeds have KUBECONFIG set to its file: there are no Pods in that API.
+ * @param own path of that file
+ * @throws ClusterAccessError when it is named
+ */
+export function refuseOwnKubeconfig(named: string | undefined, own: string): void {
+  if (!named?.split(delimiter).some((path) => path !== '' && resolve(path) === resolve(own))) return;
+  throw new ClusterAccessError(
+    `KUBECONFIG=${named} leads to this system's own API, which has no Pods: set it to the file of a real cluster, or unset it to take ~/.kube/config`,
   );
 }
 

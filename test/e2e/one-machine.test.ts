@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { git } from '../support/git-repository.ts';
 import { itWithKubectl } from '../support/requirements.ts';
@@ -70,6 +71,19 @@ describe('a setting that cannot be used', () => {
     expect(said).toMatch(words);
     expect(said).not.toMatch(/\n\s+at /);
     expect(said).not.toContain('pass-word-1');
+  });
+
+  it('stops the start when Pods would be made in its own API', async () => {
+    const state = system.path('state-3');
+    const KUBECONFIG = join(state, 'kubeconfig');
+    const { code, said } = await system.startAnother({
+      SWE_AGENT_STATE_DIR: state,
+      SANDBOX_TYPE: 'k8s',
+      WORKER_IMAGE: 'w',
+      KUBECONFIG,
+    });
+    expect(code).toBe('1');
+    expect(said).toMatch(/^swe-agent: KUBECONFIG=.*state-3\/kubeconfig leads to this system's own API.*unset it/);
   });
 
   it('says which key the chosen model needs, and starts nevertheless', async () => {
