@@ -3,9 +3,11 @@
 .PHONY: help install run demo test e2e crash check generate bench bench-cluster clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
 
 install = sh scripts/install
+# What a cluster can show at all: the chart, which needs an engine to build its image, and faults of the cluster itself.
+on_cluster = env CLUSTER_FAULTS=true test/cluster/with.sh docker test/cluster/with.sh cluster
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Install what package-lock.json names, unless it is there
 	@$(install)
@@ -20,7 +22,7 @@ test: ## Run all tests but those of `make crash`; ARGS="operator/engine" runs so
 	@$(install) && exec sh scripts/jest $(if $(ARGS),$(ARGS),--testPathIgnorePatterns /node_modules/ '/test/(integration|e2e)/crash\.test\.ts$$')
 
 e2e: ## Run the tests through the doors of the whole system: on this machine, crashes included, and on a cluster
-	@$(install) && exec test/cluster/with.sh cluster sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
+	@$(install) && exec $(on_cluster) sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
 
 crash: ## Kill the operator at every write and the whole system in the middle of its work (two minutes)
 	@$(install) && exec sh scripts/jest test/integration/crash.test.ts test/e2e/crash.test.ts
@@ -47,8 +49,7 @@ cluster-down: ## Stop it and leave nothing behind; WIPE=1 forgets its objects as
 	@exec test/cluster/down.sh
 
 cluster-test: ## Run the tests on a cluster: that of E2E_KUBECONFIG, else the built one; ARGS names some of them
-	@$(install) && exec env CLUSTER_FAULTS=true test/cluster/with.sh docker test/cluster/with.sh cluster \
-	  sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
+	@$(install) && exec $(on_cluster) sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/cluster/)
 
 images-test: ## Build the images of the last commit and test them on a Docker engine; ARGS names some of them
 	@$(install) && exec test/cluster/with.sh docker sh scripts/jest --runInBand $(if $(ARGS),$(ARGS),test/images/)
