@@ -109,6 +109,9 @@ function tests(cluster: TestCluster, helm: string, address: string, image: () =>
       expect(await release.helm('uninstall', release.name, '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
       await eventually('the end of all objects', async () => (await release.left()).length === 0, SESSION_MS);
       expect(await release.ask('get', 'pods,networkpolicies,persistentvolumeclaims', '-o', 'name')).toBe('');
+      // The ready-made profile stays as all profiles do, with its copy of the key; the docs say how to remove both.
+      await release.ask('delete', 'aiprofiles,secrets', '-l', 'sweagent.dev/from-environment');
+      expect(await release.ask('get', 'aiprofiles,secrets', '-o', 'name')).toBe('secret/swe-agent-secrets\n');
     },
     LONG_MS,
   );
