@@ -165,12 +165,15 @@ describeOnCluster('a session', (cluster) => {
       await eventually('the command', async () => (await runs()) === 'run\n', SESSION_MS);
       const uid = (await inOther('get', 'agentsession', 'doomed', '-o', 'jsonpath={.metadata.uid}')).out;
       await installation.must('delete', 'namespace', other, '--wait=false');
-      await eventually(
-        'the namespace to go',
-        async () => (await installation.kubectl(['get', 'namespace', other, '--ignore-not-found', '-o', 'name'])).out === '',
-        SESSION_MS,
-      );
+      const deleted = performance.now();
+      const since = () => Math.round(performance.now() - deleted);
       await eventually('its log to go', async () => (await installation.redis.admin.keys(`*${uid}*`)).length === 0);
+      const left = async () => (await inOther('get', 'pods,agentsessions,aiprofiles,networkpolicies', '-o', 'name')).out;
+      await eventually('all it had to go', async () => (await left()) === '', SESSION_MS);
+      const own = since();
+      const gone = () => installation.must('wait', `namespace/${other}`, '--for=delete', '--timeout=50s');
+      await eventually('the namespace to go', async () => (await gone()) !== undefined, SESSION_MS);
+      console.info(`the session was gone with all it had after ${own} ms, its namespace after ${since()} ms`);
       expect(operator.said).not.toMatch(/"level":"error"/);
       await completed(await begin('the loss of a neighbour'.replaceAll(' ', '-')));
     },

@@ -45,19 +45,15 @@ export class SessionView {
     return this.#log.read(this.#uid, 0);
   }
 
-  /** Waits until so many events of the type were written, and resolves with them. */
+  /** Waits until so many events of the type were written, and resolves with all there are then. */
   async have<T extends EventType>(type: T, count = 1): Promise<EventOf<T>[]> {
     const ofType = (event: SessionEvent): event is SessionEvent & EventOf<T> => event.type === type;
-    const look = async () => {
-      const found = (await this.events()).filter(ofType);
-      return found.length >= count && found;
-    };
-    try {
-      return await eventually(`${count} events ${type} of ${this.name}`, look, SESSION_MS);
-    } catch (cause) {
-      const told = (await this.events()).slice(-30).map((event) => JSON.stringify(event).slice(0, 600));
-      throw new Error(`${this.name} has no ${count} events ${type}\n${told.join('\n')}`, { cause });
-    }
+    this.#uid ||= await this.#installation.read('agentsession', this.name, '.metadata.uid');
+    let left = count;
+    for await (const event of this.#log.subscribe(this.#uid, 0, AbortSignal.timeout(SESSION_MS)))
+      if (ofType(event) && --left === 0) return (await this.events()).filter(ofType);
+    const told = (await this.events()).slice(-30).map((event) => JSON.stringify(event).slice(0, 600));
+    throw new Error(`${this.name} has no ${count} events ${type}\n${told.join('\n')}`);
   }
 
   get pod(): string {
