@@ -27,6 +27,7 @@ export async function applyEnvironmentProfiles(
       azureEndpoint: model.azure?.endpoint,
       azureDeployment: model.azure?.deployment,
       azureApiVersion: model.azure?.apiVersion,
+      ollamaHost: model.ollamaHost,
       modelName: model.name,
     },
     { namespace, today: new Date().toISOString().slice(0, 10) },

@@ -74,6 +74,11 @@ export const SETTINGS = {
     default: 'the v1 API',
     meaning: 'Version of the API at Azure: `v1`, `preview`, or a date such as `2024-10-21` for resources without the v1 API.',
   },
+  OLLAMA_HOST: {
+    default: 'none',
+    meaning:
+      'Where Ollama serves, such as `localhost:11434`. With it and `MODEL_NAME` a profile of Ollama is there from the start.',
+  },
   MODEL_NAME: {
     default: 'a model served today',
     meaning:

@@ -42,6 +42,7 @@ export type Settings = {
       readonly deployment?: string;
       readonly apiVersion?: string;
     };
+    readonly ollamaHost?: string;
     /** As the user wrote it. */
     readonly name?: string;
   };
@@ -207,6 +208,7 @@ function model(reader: SettingsReader): Settings['model'] {
   const googleApiKey = reader.secret('GOOGLE_API_KEY');
   const anthropicApiKey = reader.secret('ANTHROPIC_API_KEY');
   const azure = azureModel(reader);
+  const ollamaHost = reader.text('OLLAMA_HOST');
   const openaiBaseUrl = baseUrl(reader);
   const name = reader.text('MODEL_NAME');
   if (name !== undefined && !/^[\x21-\x7e]{1,200}$/.test(name))
@@ -217,6 +219,7 @@ function model(reader: SettingsReader): Settings['model'] {
     ...(googleApiKey && { googleApiKey }),
     ...(anthropicApiKey && { anthropicApiKey }),
     ...(azure && { azure }),
+    ...(ollamaHost !== undefined && { ollamaHost }),
     ...(name !== undefined && { name }),
   };
 }

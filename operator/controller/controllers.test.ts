@@ -650,15 +650,15 @@ describe('a profile', () => {
     await ready('Unknown NotProbed');
   });
 
-  it('of a provider that this build does not have is refused, and says so also at the session', async () => {
+  it('with an address that is none is refused, and says so also at the session', async () => {
     await createSecret('key', { [CREDENTIAL_LABEL]: 'true' });
-    await createProfile('main', { ...openai, provider: 'ollama' });
+    await createProfile('main', { ...openai, baseUrl: 'http://[' });
     await startOperator();
     await createSession('s');
     const queued = await inPhase('s', 'Queued');
-    await eventually('the reason', async () => conditionOf(await get('s'), 'ProfileResolved')?.reason === 'ProviderNotAvailable');
+    await eventually('the reason', async () => conditionOf(await get('s'), 'ProfileResolved')?.reason === 'InvalidBaseUrl');
     expect(queued.status?.phase).toBe('Queued');
-    expect(conditionOf(await profile('main'), 'Accepted')).toMatchObject({ status: 'False', reason: 'ProviderNotAvailable' });
-    await eventually('the event', async () => (await saidOf('main')).includes('ProviderNotAvailable'));
+    expect(conditionOf(await profile('main'), 'Accepted')).toMatchObject({ status: 'False', reason: 'InvalidBaseUrl' });
+    await eventually('the event', async () => (await saidOf('main')).includes('InvalidBaseUrl'));
   });
 });

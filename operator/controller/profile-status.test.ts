@@ -36,11 +36,14 @@ describe('the status of a profile', () => {
     expect(told).toEqual(['Accepted=True Accepted', 'CredentialsResolved=True NotNeeded', 'Ready=Unknown NotProbed']);
   });
 
-  it.each(['ollama'] as const)('says plainly that this build has no provider %s', (provider) => {
-    const { told, message } = look({ ...key, provider }, found);
+  it('says plainly that this build lacks a provider that only a newer schema has', () => {
+    const newer: Partial<AIProfileSpec> = JSON.parse('{"provider": "newer"}');
+    const profile = aProfile('p', { ...key, ...newer }, {}, { generation: 4 });
+    const { conditions = [] } = projectProfileStatus(profile, { secret: found }, NOW);
+    const told = conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
     expect(told[0]).toBe('Accepted=False ProviderNotAvailable');
     expect(told[2]).toBe('Ready=False ProviderNotAvailable');
-    expect(message).toContain(`this build has no provider ${provider}; it has openai`);
+    expect(conditions[0]?.message).toContain('this build has no provider newer; it has openai');
   });
 
   it.each<[string, Partial<AIProfileSpec>, SecretFinding, string, RegExp]>([

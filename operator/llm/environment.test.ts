@@ -67,6 +67,9 @@ describe('profiles from the environment', () => {
       ['env-azure gpt-6.2-sol *'],
     ],
     ['gpt-6.2-sol', { azureApiKey: 'az-x', azureEndpoint: 'https://r.openai.azure.com' }, ['env-azure gpt-6.2-sol *']],
+    ['qwen3', { ollamaHost: 'localhost' }, ['env-ollama qwen3 *']],
+    ['qwen3:8b', { ollamaHost: 'localhost', openaiApiKey: KEY }, ['env-openai gpt-6.2-sol', 'env-ollama qwen3:8b *']],
+    ['', { ollamaHost: '0.0.0.0', openaiApiKey: KEY }, ['env-openai gpt-6.2-sol *']],
   ])('choose by MODEL_NAME=%s among %j', (modelName, settings, expected) => {
     const { profiles, problems } = profilesFromEnvironment({ ...settings, modelName }, TODAY);
     expect(problems).toEqual([]);
@@ -90,6 +93,29 @@ describe('profiles from the environment', () => {
     ]);
   });
 
+  it.each([
+    ['localhost', 'http://localhost:11434'],
+    ['0.0.0.0:9999', 'http://127.0.0.1:9999'],
+    ['http://gpu.example.com:11434/', 'http://gpu.example.com:11434'],
+    ['https://ollama.example.com', 'https://ollama.example.com'],
+  ])('read OLLAMA_HOST=%s as %s', (ollamaHost, baseUrl) => {
+    const [profile] = profilesFromEnvironment({ ollamaHost, modelName: 'qwen3:8b' }, TODAY).profiles;
+    expect(profile?.spec).toMatchObject({ provider: 'ollama', model: 'qwen3:8b', baseUrl, default: true });
+    expect(profile?.key).toBeUndefined();
+    expect(
+      validateAIProfile({ apiVersion: 'sweagent.dev/v1alpha1', kind: 'AIProfile', metadata: { name: 'x' }, spec: profile?.spec }),
+    ).toBe(true);
+  });
+
+  it('say what a profile of Ollama lacks', () => {
+    expect(profilesFromEnvironment({ ollamaHost: 'localhost' }, TODAY).problems[0]).toMatch(
+      /set MODEL_NAME to a model that is there/,
+    );
+    expect(profilesFromEnvironment({ ollamaHost: 'http://u:p@x' }, TODAY).problems[0]).toMatch(
+      /OLLAMA_HOST=.* is not an address/,
+    );
+  });
+
   it('say what a profile of Azure lacks', () => {
     const azureApiKey = 'az-x';
     const azureEndpoint = 'https://r.openai.azure.com';
@@ -98,6 +124,7 @@ describe('profiles from the environment', () => {
     expect(problemOf({ azureEndpoint })).toMatch(/not AZURE_OPENAI_API_KEY/);
     expect(problemOf({ azureApiKey, azureEndpoint })).toMatch(/AZURE_OPENAI_DEPLOYMENT is not set/);
     expect(problemOf({ azureApiKey, azureEndpoint: 'r.openai.azure.com' })).toMatch(/is not an address/);
+    expect(problemOf({ azureApiKey, azureEndpoint: 'https://u:pass@r.example' })).not.toContain('pass');
   });
 
   it('name what is missing or wrong', () => {

@@ -15,6 +15,7 @@ export type ModelSettings = {
   azureEndpoint?: string | undefined;
   azureDeployment?: string | undefined;
   azureApiVersion?: string | undefined;
+  ollamaHost?: string | undefined;
   modelName?: string | undefined;
 };
 
@@ -38,7 +39,7 @@ const SECRET_KEY = 'apiKey';
 const PLACEHOLDER = /^(sk-(ant-)?|AIza-)?(your|my|xxx|<|\.\.\.|…)[\w-]*|^AIza(\.\.\.|…)/i;
 
 /** The kinds of profile that the environment can make, in the order in which one of them becomes the default. */
-const KINDS = ['openai', 'gemini', 'anthropic', 'azure'] as const;
+const KINDS = ['openai', 'gemini', 'anthropic', 'azure', 'ollama'] as const;
 type Kind = (typeof KINDS)[number];
 /** The setting that a kind cannot do without. */
 const NEEDED: Record<Kind, string> = {
@@ -46,6 +47,7 @@ const NEEDED: Record<Kind, string> = {
   gemini: 'GOOGLE_API_KEY',
   anthropic: 'ANTHROPIC_API_KEY',
   azure: 'AZURE_OPENAI_API_KEY',
+  ollama: 'OLLAMA_HOST',
 };
 
 /** One kind as it is set: ready to become a profile when it has an address, and a key where it needs one. */
@@ -63,18 +65,22 @@ type Candidate = {
 export function profilesFromEnvironment(settings: ModelSettings, today: string): EnvironmentProfiles {
   const set = trimmed(settings);
   const problems: string[] = [];
-  const found = [openai(set), gemini(set), anthropic(set), azure(set)].filter((one) => one !== undefined);
+  const found = [openai(set), gemini(set), anthropic(set), azure(set), ollama(set)].filter((one) => one !== undefined);
   const candidates = found.flatMap((one) => {
     if (!('problem' in one)) return [one];
     problems.push(one.problem);
     return [];
   });
   const chosen = set.modelName === undefined ? undefined : modelFor(set.modelName, candidates, today);
-  const wanted = chosen?.kind ?? candidates[0]?.kind;
+  const wanted = chosen?.kind ?? candidates.find(({ model }) => model !== undefined)?.kind;
   const profiles = candidates.flatMap((candidate): EnvironmentProfile[] => {
     const model = candidate.kind === chosen?.kind ? chosen.model : candidate.model;
     if (model === undefined) {
-      problems.push('AZURE_OPENAI_DEPLOYMENT is not set; set it to the name of the deployment to use.');
+      if (candidate.kind === 'azure')
+        problems.push('AZURE_OPENAI_DEPLOYMENT is not set; set it to the name of the deployment to use.');
+      // The variable is often there for Ollama itself.
+      else if (candidates.length === 1)
+        problems.push('OLLAMA_HOST is set; set MODEL_NAME to a model that is there (ollama list).');
       return [];
     }
     return [profileOf(candidate, model, candidate.kind === wanted)];
@@ -179,14 +185,46 @@ function azure({ azureApiKey, azureEndpoint, azureDeployment, azureApiVersion }:
   }
   if (azureEndpoint === undefined)
     return { problem: 'AZURE_OPENAI_API_KEY needs AZURE_OPENAI_ENDPOINT, such as https://name.openai.azure.com.' };
-  if (!URL.canParse(azureEndpoint) || !/^https?:$/.test(new URL(azureEndpoint).protocol))
-    return { problem: `AZURE_OPENAI_ENDPOINT=${azureEndpoint} is not an address; write it like https://name.openai.azure.com.` };
+  if (!isAddress(azureEndpoint))
+    return {
+      problem: `AZURE_OPENAI_ENDPOINT=${withoutPassword(azureEndpoint)} is not an address; write it like https://name.openai.azure.com.`,
+    };
   const extra: Partial<AIProfileSpec> = {
     baseUrl: azureEndpoint,
     ...(azureDeployment !== undefined && { deployment: azureDeployment }),
     ...(azureApiVersion !== undefined && { apiVersion: azureApiVersion }),
   };
   return { kind: 'azure', provider: 'azure', baseUrl: azureEndpoint, key, model: azureDeployment, extra };
+}
+
+function ollama({ ollamaHost }: ModelSettings): Found {
+  if (ollamaHost === undefined) return undefined;
+  const baseUrl = ollamaAddress(ollamaHost);
+  if (baseUrl === undefined)
+    return {
+      problem: `OLLAMA_HOST=${withoutPassword(ollamaHost)} is not an address; write it like localhost:11434 or http://gpu.example.com:11434.`,
+    };
+  return { kind: 'ollama', provider: 'ollama', baseUrl, key: undefined, model: undefined, extra: { baseUrl } };
+}
+
+/** Ollama takes an address without scheme or port, and means this machine by the one that it listens on everywhere with. */
+function ollamaAddress(host: string): string | undefined {
+  const text = /^https?:\/\//i.test(host) ? host : `http://${host}`;
+  if (!isAddress(text)) return undefined;
+  const url = new URL(text);
+  if (url.hostname === '0.0.0.0' || url.hostname === '[::]') url.hostname = '127.0.0.1';
+  if (url.port === '' && !/^https?:\/\//i.test(host)) url.port = '11434';
+  return url.href.replace(/\/+$/, '');
+}
+
+/** Of http or https, and without user and password. */
+function isAddress(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
+function withoutPassword(address: string): string {
+  return address.replace(/^(\w+:\/\/)?.*@/, '$1***@');
 }
 
 function realKey(key: string | undefined): string | undefined {
@@ -212,9 +250,11 @@ function modelFor(name: string, candidates: readonly Candidate[], today: string)
   const served = choices?.find((choice) => choice.until === undefined || today <= choice.until);
   if (served) return { kind: served.provider === 'gemini' ? 'gemini' : 'openai', model: served.model };
   const has = (kind: Kind) => candidates.some((candidate) => candidate.kind === kind);
-  // A compatible server may serve anything under any name.
+  // A compatible server may serve anything under any name, and so may Ollama, whose names have a colon.
   if (candidates.some(({ provider }) => provider === 'openai-compatible')) return { kind: 'openai', model: name };
+  if (has('ollama') && name.includes(':')) return { kind: 'ollama', model: name };
   if (/^gemini/i.test(name)) return { kind: 'gemini', model: name };
   if (/^claude/i.test(name)) return { kind: 'anthropic', model: name };
-  return { kind: !has('openai') && has('azure') ? 'azure' : 'openai', model: name };
+  if (has('openai')) return { kind: 'openai', model: name };
+  return { kind: has('azure') ? 'azure' : has('ollama') ? 'ollama' : 'openai', model: name };
 }

@@ -35,7 +35,7 @@ const QUOTA =
 const KEY =
   /user location is not supported|(incorrect|invalid|bad|missing|wrong|no) (api|access)?[ _-]?key|api[ _-]?key (is )?(not valid|invalid|missing|expired)|invalid_api_key|unauthorized|authentication/i;
 const NO_MODEL =
-  /model[_ ]?not[_ ]?found|model .{0,200}(does not exist|not exist|not found|is not available|not supported by any)|not a valid model|unknown model|no such model|invalid model|unsupported model|no models? loaded/i;
+  /does not support tools|model[_ ]?not[_ ]?found|model .{0,200}(does not exist|not exist|not found|is not available|not supported by any)|not a valid model|unknown model|no such model|invalid model|unsupported model|no models? loaded/i;
 const FILTERED = new Set([
   'content_filter',
   'content_policy_violation',

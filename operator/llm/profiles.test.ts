@@ -3,6 +3,7 @@ import { type ModelServer, type ModelServerOptions, startModelServer } from '../
 import type { AIProfileSpec } from '../api/types.gen.ts';
 import { AnthropicProvider } from './anthropic.ts';
 import { GeminiProvider } from './gemini.ts';
+import { OllamaProvider } from './ollama.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
 import { ModelProviders, ProfileError } from './profiles.ts';
@@ -38,6 +39,7 @@ describe('a profile made ready', () => {
       OpenAIResponsesProvider,
     ],
     ['Gemini', { provider: 'gemini' as const, model: 'm' }, GeminiProvider],
+    ['Ollama', { provider: 'ollama' as const, model: 'm' }, OllamaProvider],
     ['Anthropic', { provider: 'anthropic' as const, model: 'm' }, AnthropicProvider],
     [
       'a compatible server',
@@ -87,10 +89,11 @@ describe('a profile made ready', () => {
 });
 
 describe('a profile that cannot be used', () => {
-  it.each(['ollama'] as const)('says that this build has no %s', (provider) => {
-    expect(problemOf({ provider, model: 'm', baseUrl: 'http://127.0.0.1:1' })).toMatchObject({
+  it('says that this build lacks a provider that only a newer schema has', () => {
+    const newer: AIProfileSpec = JSON.parse('{"provider": "newer", "model": "m", "baseUrl": "http://127.0.0.1:1"}');
+    expect(problemOf(newer)).toMatchObject({
       reason: 'UnsupportedProvider',
-      message: expect.stringContaining(`this build has no provider ${provider}`),
+      message: expect.stringContaining('this build has no provider newer; it has openai, azure, gemini, ollama'),
     });
   });
 

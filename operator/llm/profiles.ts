@@ -6,6 +6,8 @@ import { azureConnection } from './azure-connection.ts';
 import { GeminiProvider } from './gemini.ts';
 import { GEMINI_BASE_URL, GeminiConnection } from './gemini-connection.ts';
 import { type Deadlines, HttpTransport } from './http-transport.ts';
+import { OLLAMA_CONTEXT_WINDOW, OllamaProvider } from './ollama.ts';
+import { OLLAMA_BASE_URL, OllamaConnection } from './ollama-connection.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
 import { type ConnectionSettings, OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
@@ -43,12 +45,14 @@ export type ProfileOptions = {
   credentialHosts?: readonly string[] | undefined;
 };
 
-const SUPPORTED = ['openai', 'azure', 'gemini', 'anthropic', 'openai-compatible'];
+/** All that this build has; an object may come from a schema that is newer. */
+const SUPPORTED: readonly string[] = ['openai', 'azure', 'gemini', 'ollama', 'anthropic', 'openai-compatible'];
 /** Where a provider serves its API when the profile does not say. */
 const BASE_URLS: Partial<Record<AIProfileSpec['provider'], string>> = {
   openai: OPENAI_BASE_URL,
   gemini: GEMINI_BASE_URL,
   anthropic: ANTHROPIC_BASE_URL,
+  ollama: OLLAMA_BASE_URL,
 };
 /** Providers that may want no key. */
 const KEYLESS: readonly AIProfileSpec['provider'][] = ['openai-compatible', 'ollama'];
@@ -125,6 +129,13 @@ function adapterOf(profile: AIProfileSpec, settings: ConnectionSettings): Pick<P
     const connection = new GeminiConnection(settings);
     return { provider: new GeminiProvider(connection), probe: (signal) => connection.probe(model, signal) };
   }
+  if (provider === 'ollama') {
+    const connection = new OllamaConnection(settings);
+    return {
+      provider: new OllamaProvider(connection, windowOf(profile)),
+      probe: (signal) => connection.probe(model, signal),
+    };
+  }
   const { connection, api } = openaiApi(profile, settings);
   return {
     provider: api === 'responses' ? new OpenAIResponsesProvider(connection) : new OpenAIChatProvider(connection),
@@ -150,7 +161,7 @@ export function acceptProfile(profile: AIProfileSpec): string {
   if (!SUPPORTED.includes(profile.provider)) {
     throw new ProfileError(
       'UnsupportedProvider',
-      `this build has no provider ${profile.provider}; it has ${SUPPORTED.join(' and ')} (a server that speaks OpenAI's API can be used with openai-compatible and its baseUrl)`,
+      `this build has no provider ${profile.provider}; it has ${SUPPORTED.join(', ')} (a server that speaks OpenAI's API can be used with openai-compatible and its baseUrl)`,
     );
   }
   const { baseUrl } = profile;
@@ -173,6 +184,7 @@ export function acceptProfile(profile: AIProfileSpec): string {
 /** What the profile says; else what is known of the model, up to where its tokens begin to cost more. */
 function windowOf(profile: AIProfileSpec): number {
   if (profile.contextWindow !== undefined) return profile.contextWindow;
+  if (profile.provider === 'ollama') return OLLAMA_CONTEXT_WINDOW;
   const known = knownModel(profile.model);
   if (!known) return DEFAULT_CONTEXT_WINDOW;
   return Math.min(known.contextWindow, known.pricing.longContext?.above ?? known.contextWindow);

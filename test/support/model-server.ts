@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { object, text } from './model-server/json.ts';
 import { keyRefusal, refusalOf, type ServerRules } from './model-server/refusals.ts';
 import { type Fault, type FullReply, fullReply, type ModelReply } from './model-server/reply.ts';
 import { SeenRequest } from './model-server/seen-request.ts';
@@ -66,6 +67,7 @@ export async function startModelServer(script: ModelScript, options: ModelServer
       if (refusal) return refuse(outgoing, wire, refusal);
       return listModels(outgoing, models, options.models ?? ['scripted'], wire);
     }
+    if (path === '/api/show') return showModel(outgoing, raw, options);
     const route = routeOf(path);
     if (incoming.method !== 'POST' || !route) {
       return refuse(outgoing, wires.chat, {
@@ -197,6 +199,21 @@ async function whole(
     outgoing.write(half);
     await gone(request.signal);
   } else outgoing.end(text);
+}
+
+/** What Ollama tells of one model. */
+function showModel(outgoing: ServerResponse, raw: string, rules: ServerRules): void {
+  const body: unknown = JSON.parse(raw);
+  const model = text(object(body).model);
+  if (rules.models && !rules.models.includes(model)) {
+    refuse(outgoing, wires.ollama, wires.ollama.unknownModel(model));
+    return;
+  }
+  const capabilities = rules.withoutTools?.includes(model) ? ['completion'] : ['completion', 'tools'];
+  sendJson(outgoing, 200, {
+    capabilities,
+    model_info: { 'general.architecture': 'scripted', 'scripted.context_length': 40_960 },
+  });
 }
 
 /** The lists of models have the same address nearly everywhere. */

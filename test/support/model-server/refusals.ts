@@ -14,6 +14,8 @@ export type ServerRules = {
   contextWindow?: number;
   /** Names of parameters that this server does not know. */
   unsupported?: string[];
+  /** Models that cannot call tools, where the API knows such. */
+  withoutTools?: string[];
 };
 
 /** Where the different APIs expect the key. */
@@ -38,5 +40,6 @@ export function refusalOf(request: SeenRequest, rules: ServerRules, wire: Wire):
   if (unknown !== undefined) return wire.unknownParameter(unknown);
   const tokens = Math.ceil(raw.length / 4);
   if (rules.contextWindow !== undefined && tokens > rules.contextWindow) return wire.tooLong(tokens, rules.contextWindow);
+  if (request.tools.length && rules.withoutTools?.includes(model)) return wire.withoutTools?.(model);
   return wire.refusal(request);
 }

@@ -22,7 +22,7 @@ export type SeenSettings = { temperature?: unknown; topP?: unknown; maxOutputTok
 
 /** What the address says of a request. */
 export type Route = { api: Api; model?: string; streamed?: boolean };
-export type Api = 'chat' | 'responses' | 'anthropic' | 'gemini';
+export type Api = 'chat' | 'responses' | 'anthropic' | 'gemini' | 'ollama';
 
 export class SeenRequest {
   /** Counts from 1 over the life of the server. */

@@ -25,6 +25,8 @@ export type Wire = {
   filtered?(words: string, reply: FullReply): ApiRefusal | { frames: string[] };
   /** What is wrong with the form of a request, in the API's words. */
   refusal(request: SeenRequest): ApiRefusal | undefined;
+  /** A model that cannot call tools was offered some. Absent where all can. */
+  withoutTools?(model: string): ApiRefusal;
   wrongKey(shown: string): ApiRefusal;
   unknownModel(model: string): ApiRefusal;
   unknownParameter(name: string): ApiRefusal;

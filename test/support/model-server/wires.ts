@@ -3,6 +3,7 @@
 import { anthropicWire } from './anthropic-wire.ts';
 import { chatErrorFrame, chatFrames, chatWhole } from './chat-wire.ts';
 import { geminiWire } from './gemini-wire.ts';
+import { ollamaWire } from './ollama-wire.ts';
 import { openaiRefusals } from './openai-refusals.ts';
 import { chatView, responsesView } from './openai-view.ts';
 import { responsesErrorFrame, responsesFrames, responsesWhole } from './responses-wire.ts';
@@ -30,6 +31,7 @@ export const wires: Record<Api, Wire> = {
   },
   anthropic: anthropicWire,
   gemini: geminiWire,
+  ollama: ollamaWire,
 };
 
 /** Azure's paths, with and without a deployment's name, in front of OpenAI's own. */
@@ -43,6 +45,7 @@ export function openaiPath(path: string): string {
 
 /** The API of a request by its path, without host and query. */
 export function routeOf(path: string): Route | undefined {
+  if (path === '/api/chat') return { api: 'ollama' };
   if (path === '/v1/messages') return { api: 'anthropic' };
   const [, model, method] = /^\/v1beta\/models\/([^/]+):(\w+)$/.exec(path) ?? [];
   if (model !== undefined)
