@@ -18,11 +18,21 @@ const SECRETS = {
   API_TOKEN: 'RECOGNISE-api-token-0d83a6f2',
   GOOGLE_API_KEY: 'AIza-RECOGNISE-google-91c4',
   DAYTONA_API_KEY: 'dtn_RECOGNISE_daytona_5e6d',
+  ANTHROPIC_API_KEY: 'sk-ant-RECOGNISE-anthropic-3c1d',
+  AZURE_OPENAI_API_KEY: 'RECOGNISE-azure-88e2f0',
 };
 const FROM_FILE = ['GIT_TOKEN', 'GOOGLE_API_KEY', 'DAYTONA_API_KEY'] as const;
 /** They become profiles, whose Secrets hold them. */
-const PROFILE_KEYS: string[] = ['OPENAI_API_KEY', 'GOOGLE_API_KEY'];
-const fromEnvironment = { OPENAI_API_KEY: SECRETS.OPENAI_API_KEY, API_TOKEN: SECRETS.API_TOKEN, LOG_LEVEL: 'debug' };
+const PROFILE_KEYS: string[] = ['OPENAI_API_KEY', 'GOOGLE_API_KEY', 'ANTHROPIC_API_KEY', 'AZURE_OPENAI_API_KEY'];
+const fromEnvironment = {
+  OPENAI_API_KEY: SECRETS.OPENAI_API_KEY,
+  ANTHROPIC_API_KEY: SECRETS.ANTHROPIC_API_KEY,
+  AZURE_OPENAI_API_KEY: SECRETS.AZURE_OPENAI_API_KEY,
+  AZURE_OPENAI_ENDPOINT: 'https://resource.openai.azure.com',
+  AZURE_OPENAI_DEPLOYMENT: 'deployed',
+  API_TOKEN: SECRETS.API_TOKEN,
+  LOG_LEVEL: 'debug',
+};
 
 let system: System;
 let server: GitHttpServer;
