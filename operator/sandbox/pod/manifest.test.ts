@@ -109,6 +109,17 @@ describe('the Pod of a sandbox', () => {
     expect(template({}, { user: 'image' })).not.toBe(template());
   });
 
+  it('asks for as much while the toolbox is brought in, where the session wants its resources guaranteed', () => {
+    const init = (resources: NonNullable<SandboxSpec['resources']>) =>
+      pod({ resources }, { toolboxImage: 'toolbox' }).spec.initContainers?.[0]?.resources;
+    const limits = { cpu: '1', memory: '1Gi' };
+    expect(init({ requests: limits, limits })).toEqual({ requests: limits, limits });
+    expect(init({ limits })).toEqual({ requests: limits, limits });
+    const own = { requests: { cpu: '10m', memory: '32Mi' }, limits: { cpu: '1', memory: '128Mi' } };
+    expect(init({ requests: { cpu: '1' }, limits })).toEqual(own);
+    expect(init({ limits: { memory: '1Mi' } })).toEqual(own);
+  });
+
   it("is filled with the operator's defaults, field by field", () => {
     const defaults: SandboxSpec = {
       image: 'default',

@@ -106,7 +106,7 @@ function specOf(spec: SandboxSpec & { image: string }, options: PodOptions): Pod
       ...(user !== 'image' && { runAsUser: user.uid, runAsGroup: user.gid }),
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    ...(toolboxImage !== undefined && { initContainers: [toolboxContainer(toolboxImage)] }),
+    ...(toolboxImage !== undefined && { initContainers: [toolboxContainer(toolboxImage, spec.resources)] }),
     containers: [sandboxContainer(spec, options)],
     volumes: toolboxImage === undefined ? volumes : [...volumes, { name: 'toolbox', emptyDir: { sizeLimit: '256Mi' } }],
     tolerations: [
@@ -146,7 +146,21 @@ function sandboxContainer(spec: SandboxSpec & { image: string }, options: PodOpt
   };
 }
 
-function toolboxContainer(image: string): Container {
+const TOOLBOX_RESOURCES = { requests: { cpu: '10m', memory: '32Mi' }, limits: { cpu: '1', memory: '128Mi' } };
+
+/**
+ * The kubelet guarantees a Pod its resources only if every container asks for what it may use. A container that is over
+ * before the next begins costs the Pod nothing, so who wants the guarantee for the sandbox gets it for both.
+ */
+function toolboxResources(sandbox: SandboxSpec['resources']): NonNullable<SandboxSpec['resources']> {
+  const { requests, limits } = sandbox ?? {};
+  const guaranteed = ['cpu', 'memory'].every(
+    (name) => limits?.[name] !== undefined && limits[name] === (requests ?? limits)[name],
+  );
+  return guaranteed && limits ? { requests: limits, limits } : TOOLBOX_RESOURCES;
+}
+
+function toolboxContainer(image: string, sandbox: SandboxSpec['resources']): Container {
   const busybox = `${TOOLBOX}/bin/busybox`;
   const script = [
     `/toolbox/bin/busybox cp -R /toolbox/. ${TOOLBOX}/ || exit 1`,
@@ -156,7 +170,7 @@ function toolboxContainer(image: string): Container {
     name: TOOLBOX_CONTAINER,
     image,
     command: ['/toolbox/bin/busybox', 'sh', '-c', script].map(literal),
-    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { cpu: '1', memory: '128Mi' } },
+    resources: toolboxResources(sandbox),
     securityContext: restricted(true),
     volumeMounts: [{ name: 'toolbox', mountPath: TOOLBOX }],
   };
