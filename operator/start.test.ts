@@ -178,9 +178,7 @@ describeWithRedis()('a gateway of a cluster', () => {
     expect((await get(system.probes, '/readyz')).body).toEqual({ status: 'ready', checks: { kubernetes: 'ok', log: 'ok' } });
     const metrics = (await get(system.probes, '/metrics')).text;
     expect(metrics).toMatch(/^swe_agent_event_loop_delay_seconds\{quantile="0.99"\} \S+$/m);
-    expect(metrics).toMatch(
-      /^swe_agent_kubernetes_requests_total\{verb="create",resource="agentsessions",code="201"\} 1$/m,
-    );
+    expect(metrics).toMatch(/^swe_agent_kubernetes_requests_total\{verb="create",resource="agentsessions",code="201"\} 1$/m);
   });
 
   it('serves while Redis is away, and is not ready', async () => {

@@ -121,7 +121,8 @@ for (const method of ['bubblewrap', 'user', 'none'] satisfies IsolationMethod[])
         { command: 'echo x >>runs; while ! [ -e go ]; do sleep 0.02; done; exit 4', timeoutSeconds: 60 },
         { signal: signal() },
       );
-      await until('the command to run', async () => (await sandbox.stat('runs', signal())) !== undefined);
+      // The shell makes the file before it writes into it.
+      await until('the command to run', async () => (await sandbox.stat('runs', signal()))?.size === 2);
       const recorded = JSON.parse(readFileSync(join(sandboxes.options.workspaceDir, `.sandboxes/${owner.name}.runner`), 'utf8'));
       sendSignal(recorded.pid, 'SIGKILL');
       await until('the runner to be gone', () => !isAlive(recorded));
