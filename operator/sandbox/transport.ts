@@ -88,6 +88,8 @@ export interface SandboxTransport {
    * would take the operator itself its turn on the processor.
    */
   readonly starts?: Gate;
+  /** The same for whoever saves a checkpoint: where sandboxes share the operator's processor, what can wait waits. */
+  readonly checkpoints?: Gate;
   /**
    * Finds the owner's sandbox or makes it. Adopts only what carries the owner's UID.
    * @param onNotice hears of every obstacle that may pass by itself while it is waited for; not of the ordinary course

@@ -12,6 +12,8 @@ import type { ActionContext } from './context.ts';
 
 /** A model that answers sooner leaves no time for it; the next answer may. */
 const THINKING_MS = 100;
+/** How much longer than a checkpoint took nobody else saves one, where sandboxes share the operator's processor. */
+const RESTS = 3;
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
 /** A chain of more bundles than this begins anew with one that holds everything. */
 const MAX_BUNDLES = 50;
@@ -41,11 +43,16 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function save(context: ActionContext, answered: AbortSignal): Promise<void> {
+  const { sandbox } = context.state;
+  let place: Disposable | undefined;
   try {
-    await sleep(THINKING_MS, AbortSignal.any([answered, context.signal]));
+    const thinking = AbortSignal.any([answered, context.signal]);
+    await sleep(THINKING_MS, thinking);
+    place = sandbox && (await context.deps.transport(sandbox.type)?.checkpoints?.enter(thinking));
   } catch {
     return;
   }
+  const began = performance.now();
   try {
     await saveNow(await context.sandbox(), context);
     await context.flush();
@@ -54,7 +61,14 @@ async function save(context: ActionContext, answered: AbortSignal): Promise<void
     // Whatever it was: the next thing that is done in the sandbox or the store meets it, and knows what to do.
     context.deps.logger.warn('cannot save a checkpoint', { uid: context.owner.uid, error: describeError(error) });
     if (error instanceof BlobTooLargeError) notSaved(error.message, context);
+  } finally {
+    if (place) leaveRested(place, performance.now() - began);
   }
+}
+
+/** Keeps the place a while longer, so that many sessions together never save all the time. */
+function leaveRested(place: Disposable, tookMs: number): void {
+  setTimeout(() => place[Symbol.dispose](), RESTS * tookMs).unref();
 }
 
 async function saveNow(sandbox: Sandbox, context: ActionContext): Promise<void> {

@@ -49,6 +49,7 @@ const FOLDERS = ['repo', '.run', 'home', 'tmp'];
 export class LocalTransport implements SandboxTransport {
   readonly type = 'local';
   readonly starts = new Gate(2 * availableParallelism());
+  readonly checkpoints = new Gate(1);
   readonly #options: LocalTransportOptions;
   readonly #queues = new Map<string, Promise<unknown>>();
   /** How often a folder's processes were ended; what was handed out before an end must not start them again. */
