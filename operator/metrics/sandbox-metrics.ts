@@ -29,10 +29,11 @@ export class SandboxMetrics {
 
   /** The same transport; what is provisioned through the result is measured. */
   measured(transport: SandboxTransport): SandboxTransport {
-    const { type, starts } = transport;
+    const { type, starts, checkpoints } = transport;
     return {
       type,
       ...(starts && { starts }),
+      ...(checkpoints && { checkpoints }),
       provision: async (owner, spec, signal, onNotice) => {
         const begin = performance.now();
         try {

@@ -13,7 +13,7 @@ import type { ActionContext } from './context.ts';
 /** A model that answers sooner leaves no time for it; the next answer may. */
 const THINKING_MS = 100;
 /** How much longer than a checkpoint took nobody else saves one, where sandboxes share the operator's processor. */
-const RESTS = 3;
+const RESTS = 10;
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
 /** A chain of more bundles than this begins anew with one that holds everything. */
 const MAX_BUNDLES = 50;
