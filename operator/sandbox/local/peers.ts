@@ -7,7 +7,7 @@
  * socket can be hidden from every look (on its way through a Unix socket, in a ring of io_uring), so under bubblewrap it
  * counts as the sandbox's until a process outside is seen with it.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { pause } from '../deadline.ts';
 import type { IsolationMethod } from './isolation.ts';
@@ -61,21 +61,32 @@ export class Peers {
     if (socket.uid !== process.geteuid?.()) return undefined;
     return this.#byOwner(
       socket,
+      () => findTcpSocket(peer, own),
       occupants.filter(({ user }) => user === undefined),
     );
   }
 
-  async #byOwner(socket: TcpSocket, occupants: readonly Occupant[]): Promise<string | undefined> {
+  /** `again` reads the table of sockets anew: whose owner is not seen may just have ended, and its socket with it. */
+  async #byOwner(
+    socket: TcpSocket,
+    again: () => TcpSocket | undefined,
+    occupants: readonly Occupant[],
+  ): Promise<string | undefined> {
     const strict = occupants.some(
       ({ method, runner }) => method === 'bubblewrap' && runner && identify(runner.pid)?.start === runner.start,
     );
     const open = occupants.some(({ method }) => method === 'none');
     if (!strict && !open) return undefined;
-    const owner = await this.#owners.find(socket.inode);
-    if (owner === undefined) return strict ? UNSEEN : undefined;
-    const where = belonging(owner, occupants);
-    if (where === 'gone') return strict ? UNSEEN : undefined;
-    return where === 'sandbox' ? SANDBOXED : undefined;
+    for (const ms of LOOK_AGAIN_MS) {
+      const owner = await this.#owners.find(socket.inode);
+      const where = owner === undefined ? 'gone' : belonging(owner, occupants);
+      if (where === 'sandbox') return SANDBOXED;
+      if (where === 'elsewhere') return undefined;
+      if (strict) return UNSEEN;
+      await pause(ms);
+      if (again()?.inode !== socket.inode) return GIVEN_UP;
+    }
+    return undefined;
   }
 
   async #socket(peer: TcpEnd, own: TcpEnd): Promise<TcpSocket | undefined> {
@@ -113,7 +124,17 @@ function belonging(pid: number, occupants: readonly Occupant[]): 'sandbox' | 'el
       at = pid;
     } else at = parent;
   }
-  return at > 1 ? 'gone' : 'elsewhere';
+  return at > 1 || ending(pid) ? 'gone' : 'elsewhere';
+}
+
+/** A process loses its program and its environment, the mark with it, before its sockets close. */
+function ending(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
 }
 
 function parentOf(pid: number): number | undefined {
