@@ -12,6 +12,7 @@ import { listen } from '../operator/listen.ts';
 import { describeError, type Logger } from '../operator/logger.ts';
 import { createServer } from '../operator/node-http.ts';
 import { traceIdOf } from '../operator/trace.ts';
+import { builtPage } from './built-page.ts';
 import { Authenticator, type GatewayAuth } from './http/auth.ts';
 import { readBody } from './http/body.ts';
 import type { Caller } from './http/caller.ts';
@@ -49,6 +50,8 @@ export type GatewayDeps = {
   allowedHosts?: readonly string[];
   /** Asked about every connection where no token is asked for: commands of sessions may not approve what they do. */
   refusal?: ConnectionCheck;
+  /** Folder of the built web page; without one, or while nothing is built there, a text says how to begin. */
+  page?: string;
 };
 
 export type Gateway = {
@@ -89,6 +92,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   app.use(metrics.middleware, securityHeaders);
   if (callers) app.use(callers.guard);
   app.use(guard({ loopback: () => loopback, allowedHosts: deps.allowedHosts ?? [] }));
+
+  if (deps.page !== undefined) app.use(builtPage(deps.page));
 
   const server = serverRoutes({ auth: auth.mode, sessions, log, metrics, authenticator });
   mount(app, server.open);

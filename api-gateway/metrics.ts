@@ -26,7 +26,7 @@ export class GatewayMetrics {
     const begin = process.hrtime.bigint();
     response.once('close', () => {
       if (response.getHeader('content-type')?.toString().startsWith('text/event-stream')) return;
-      const path: unknown = request.route?.path;
+      const path: unknown = request.route?.path ?? response.locals.route;
       const labels = {
         method: request.method,
         route: typeof path === 'string' ? path : 'none',

@@ -1,4 +1,5 @@
 /** The gateway over a real cluster, with callers as API_AUTH says; alone in a process or beside the operator. */
+import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import { type Cluster, withoutCredentials } from '../operator/cluster.ts';
 import type { BlobStore } from '../operator/engine/blob.ts';
@@ -36,6 +37,7 @@ export async function serveCluster(parts: ClusterGateway): Promise<{ url: string
     logger,
     allowLocalRepositories: false,
     allowedHosts: settings.allowedHosts,
+    page: join(import.meta.dirname, '../ui/dist'),
   });
   return gateway.listen(settings.host, settings.port);
 }

@@ -135,6 +135,7 @@ async function build(
     logger,
     allowLocalRepositories: true,
     allowedHosts: settings.allowedHosts,
+    page: join(root, 'ui/dist'),
     ...(sandboxes.refusal && { refusal: sandboxes.refusal }),
   });
   const server = stack.adopt(await gateway.listen(settings.host, settings.port), (one) => one.close());
