@@ -1,9 +1,10 @@
 /** A real cluster as the compositions use it. Loaded only where there is one: reading a kubeconfig costs memory and time. */
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { type ClusterAccess, clusterAccess } from './kube/cluster-access.ts';
 import { HttpKubeClient } from './kube/http-client.ts';
 import type { KubeEndpoint, RequestSeen } from './kube/http-transport.ts';
 import type { Logger } from './logger.ts';
+import { OWN_IMAGE, ownImage } from './sandbox/pod/own-image.ts';
 import type { Placement } from './sandbox/pod/placement.ts';
 import { PodTransport } from './sandbox/pod/transport.ts';
 import { ownerFields } from './session-log.ts';
@@ -63,14 +64,16 @@ export function withoutCredentials(
 
 /** Pods of this cluster as sandboxes. */
 export function podSandboxes(
-  { client, endpoint }: Pick<Cluster, 'client' | 'endpoint'>,
-  pods: PodSettings,
+  { access, client, endpoint }: Pick<Cluster, 'access' | 'client' | 'endpoint'>,
+  { toolboxImage, ...pods }: PodSettings,
   options: { placement: Placement; installation: string; namespaces?: readonly string[]; logger: Logger },
 ): PodTransport {
   const { logger } = options;
+  const own = () => ownImage({ client, namespace: access.namespace, name: hostname(), variable: 'SWE_AGENT_TOOLBOX_IMAGE' });
   return new PodTransport({
     ...pods,
     ...options,
+    ...(toolboxImage !== undefined && { toolboxImage: toolboxImage === OWN_IMAGE ? own() : toolboxImage }),
     client,
     endpoint,
     onNotice: (owner, { reason, message }) => logger.info('a Pod waits', { ...ownerFields(owner), reason, detail: message }),

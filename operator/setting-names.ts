@@ -120,7 +120,7 @@ export const SETTINGS = {
   SWE_AGENT_TOOLBOX_IMAGE: {
     default: 'none',
     meaning:
-      'Image with static git, ripgrep and busybox (`worker-image/Dockerfile`, target `toolbox`), brought into each Pod. Without it an image has to bring git and setsid.',
+      'Image with static git, ripgrep and busybox in `/toolbox`, brought into each Pod: that of the operator, or the smaller one of `worker-image/Dockerfile` (target `toolbox`). `self` is the one that the operator itself runs from, on a cluster. Without it an image has to bring git and setsid.',
   },
   SWE_AGENT_RUNTIME_CLASS: {
     default: "the cluster's",

@@ -2,13 +2,14 @@
 import { BlockList, isIP } from 'node:net';
 import { API_VERSION } from './api/resources.ts';
 import { validateAgentSession } from './api/validators.gen.js';
+import type { PodOptions } from './sandbox/pod/manifest.ts';
 import type { PodTransportOptions } from './sandbox/pod/transport.ts';
 import type { SandboxSpec } from './sandbox/transport.ts';
 import type { SettingsReader } from './settings-reader.ts';
 
 /** Pods as sandboxes, as far as it is configured; the rest of what PodTransport needs is known only at run time. */
 export type PodSettings = Required<Pick<PodTransportOptions, 'defaults' | 'network' | 'user' | 'readOnlyRootFilesystem'>> &
-  Pick<PodTransportOptions, 'toolboxImage'> & {
+  Pick<PodOptions, 'toolboxImage'> & {
     /** Undefined: the caller's own default. */
     readonly installation?: string;
   };

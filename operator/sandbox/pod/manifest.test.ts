@@ -45,8 +45,11 @@ describe('the Pod of a sandbox', () => {
   });
 
   it('leaves the user to the image when it is told to, but never to root', () => {
-    const { securityContext } = pod({}, { user: 'image' }).spec;
+    const { securityContext, initContainers, containers } = pod({}, { user: 'image' }).spec;
     expect(securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(containers[0]?.securityContext).not.toHaveProperty('runAsUser');
+    // The toolbox may come from an image whose user is root.
+    expect(initContainers?.[0]?.securityContext).toMatchObject({ runAsUser: 65532, runAsGroup: 65532 });
   });
 
   it('takes every setting of the session', () => {

@@ -35,8 +35,8 @@ export type PodOptions = {
    */
   installation: string;
   /**
-   * Image with a folder /toolbox of static programs (worker-image/Dockerfile, target toolbox), which an init container copies
-   * into each Pod. Without it images have to bring git and setsid themselves.
+   * Image with a folder /toolbox of static programs (the operator's own, or worker-image/Dockerfile with its target toolbox),
+   * which an init container copies into each Pod. Without it images have to bring git and setsid themselves.
    */
   toolboxImage?: string;
   /** Numbers of the user and the group that everything runs as; `image` leaves both to the image, which must not be root's. */
@@ -106,7 +106,7 @@ function specOf(spec: SandboxSpec & { image: string }, options: PodOptions): Pod
       ...(user !== 'image' && { runAsUser: user.uid, runAsGroup: user.gid }),
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    ...(toolboxImage !== undefined && { initContainers: [toolboxContainer(toolboxImage, spec.resources)] }),
+    ...(toolboxImage !== undefined && { initContainers: [toolboxContainer(toolboxImage, user, spec.resources)] }),
     containers: [sandboxContainer(spec, options)],
     volumes: toolboxImage === undefined ? volumes : [...volumes, { name: 'toolbox', emptyDir: { sizeLimit: '256Mi' } }],
     tolerations: [
@@ -160,7 +160,10 @@ function toolboxResources(sandbox: SandboxSpec['resources']): NonNullable<Sandbo
   return guaranteed && limits ? { requests: limits, limits } : TOOLBOX_RESOURCES;
 }
 
-function toolboxContainer(image: string, sandbox: SandboxSpec['resources']): Container {
+/** Where images name their users themselves: that of the toolbox may be root's, as the operator's own is. */
+const TOOLBOX_USER = { runAsUser: 65532, runAsGroup: 65532 };
+
+function toolboxContainer(image: string, user: PodOptions['user'], sandbox: SandboxSpec['resources']): Container {
   const busybox = `${TOOLBOX}/bin/busybox`;
   const script = [
     `/toolbox/bin/busybox cp -R /toolbox/. ${TOOLBOX}/ || exit 1`,
@@ -171,7 +174,7 @@ function toolboxContainer(image: string, sandbox: SandboxSpec['resources']): Con
     image,
     command: ['/toolbox/bin/busybox', 'sh', '-c', script].map(literal),
     resources: toolboxResources(sandbox),
-    securityContext: restricted(true),
+    securityContext: { ...restricted(true), ...(user === 'image' && TOOLBOX_USER) },
     volumeMounts: [{ name: 'toolbox', mountPath: TOOLBOX }],
   };
 }

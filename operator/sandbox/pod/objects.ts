@@ -31,6 +31,8 @@ export type Container = {
     allowPrivilegeEscalation: false;
     readOnlyRootFilesystem: boolean;
     capabilities: { drop: string[] };
+    runAsUser?: number;
+    runAsGroup?: number;
   };
   volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
 };

@@ -27,7 +27,9 @@ import { QUIESCE_SCRIPT } from './quiesce.ts';
 import { Readiness } from './readiness.ts';
 import { lastEndOf, ORDINARY, STAGE_DEADLINES_MS, type Stage } from './verdict.ts';
 
-export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 'tickSeconds' | 'user'> & {
+export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 'tickSeconds' | 'user' | 'toolboxImage'> & {
+  /** As in PodOptions; or what finds it out, which may throw SandboxUnavailableError and is asked for every Pod. */
+  toolboxImage?: string | ((signal: AbortSignal) => Promise<string>);
   /** The cluster that runs the Pods, which need not be the one (or the embedded API) that holds the sessions. */
   client: KubeClient;
   /** The server of `client`, for exec: what `clusterAccess` found, and a signal that ends every connection and watch. */
@@ -73,7 +75,7 @@ const WITHOUT_POLICY = 'sweagent.dev/network-policy-missing';
 export class PodTransport implements SandboxTransport {
   readonly type = 'pod';
   readonly #options: PodTransportOptions;
-  readonly #podOptions: PodOptions;
+  readonly #podOptions: Omit<PodOptions, 'toolboxImage'>;
   readonly #pods: Pods;
   readonly #policies: Policies;
   readonly #readiness: Readiness;
@@ -85,8 +87,9 @@ export class PodTransport implements SandboxTransport {
 
   constructor(options: PodTransportOptions) {
     this.#options = options;
+    const { toolboxImage: _, ...podOptions } = options;
     this.#podOptions = {
-      ...options,
+      ...podOptions,
       user: options.user ?? { uid: 1000, gid: 1000 },
       readOnlyRootFilesystem: options.readOnlyRootFilesystem ?? true,
       tickSeconds: options.tickSeconds ?? 60,
@@ -187,7 +190,9 @@ export class PodTransport implements SandboxTransport {
     spec: SandboxSpec & { image: string },
     signal: AbortSignal,
   ): Promise<{ pod: Pod; unguarded: string | undefined }> {
-    const wanted = podOf(owner, place, spec, this.#podOptions);
+    const { toolboxImage: given } = this.#options;
+    const toolboxImage = typeof given === 'function' ? await given(signal) : given;
+    const wanted = podOf(owner, place, spec, { ...this.#podOptions, ...(toolboxImage !== undefined && { toolboxImage }) });
     for (let attempt = 1; ; attempt++) {
       const found = await this.#read(place, signal);
       if (found && !isSandbox(found, this.#options.installation)) {
