@@ -179,7 +179,12 @@ describe('with the tokens of a cluster', () => {
 });
 
 describe('a stream', () => {
-  const caller = (demand: Caller['demand']): Caller => ({ author: 'ada', kube: gateway.kube, demand });
+  const caller = (demand: Caller['demand']): Caller => ({
+    author: 'ada',
+    kube: gateway.kube,
+    demand,
+    may: async () => true,
+  });
 
   it('ends when its reader loses the right to it, and not when nobody can be asked', async () => {
     const answers = [new KubeError(500, 'InternalError', 'etcd is away'), new Problem(403, 'forbidden', 'not any more')];

@@ -25,6 +25,7 @@ import { GatewayMetrics } from './metrics.ts';
 import { Pictures } from './picture.ts';
 import { sessionSchema } from './schema/crd.ts';
 import { serverRoutes } from './server-routes.ts';
+import { SessionLists } from './session-list.ts';
 import { requestFieldOf } from './session-request.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { Sessions } from './sessions.ts';
@@ -77,6 +78,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     kube: deps.kube,
     demand: async () => undefined,
+    may: async () => true,
   };
   const authenticator = new Authenticator(auth, everybody, now);
   const callerOf = (request: Request): Caller => authenticator.caller(request);
@@ -100,9 +102,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   mount(app, server.login, readBody);
   mount(app, server.guarded, authenticator.require);
   const pictures = new Pictures(log);
+  const lists = new SessionLists(deps.kube, { namespace: deps.namespace, logger, closing: closing.signal });
   for (const noun of ['session', 'task'] as const) {
     const own = new Sessions(deps.kube, deps.namespace, noun);
-    const routes = sessionRoutes(noun, { ...deps, sessions: own, callerOf, pictures, metrics, closing: closing.signal });
+    const routes = sessionRoutes(noun, { ...deps, sessions: own, callerOf, pictures, lists, metrics, closing: closing.signal });
     mount(app, routes, authenticator.require, readBody);
   }
   app.use((request: Request) => {

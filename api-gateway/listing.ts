@@ -4,9 +4,9 @@ import { type AgentSession, RESOURCES } from '../operator/api/resources.ts';
 import type { Noun } from '../operator/engine/log-lines.ts';
 import { KubeError, type KubeList, type ListOptions } from '../operator/kube/client.ts';
 import { type FieldError, invalid } from './http/problem.ts';
-import { conditionOf, REST_STATUSES, type RestStatus, STATUSES } from './picture.ts';
+import { REST_STATUSES, type RestStatus, STATUSES } from './picture.ts';
 import { DOOR_LABEL } from './session-request.ts';
-import { summaryOf } from './session-view.ts';
+import { itemOf } from './session-view.ts';
 import type { Sessions } from './sessions.ts';
 
 const MAX_LIMIT = 500;
@@ -15,12 +15,7 @@ const DEFAULT_LIMIT = 100;
 /** Newest first within the page. */
 export async function listSessions(sessions: Sessions, request: Request, noun: Noun, signal: AbortSignal) {
   const list = await page(sessions, optionsOf(request, sessions.namespace, noun), signal);
-  const items = list.items.map((session) => {
-    const phase = session.status?.phase ?? 'Queued';
-    const condition = conditionOf(session, phase);
-    const { reason, message } = { reason: undefined, message: undefined, ...condition };
-    return summaryOf(session, { phase, status: REST_STATUSES[phase], reason, message });
-  });
+  const items = list.items.map(itemOf);
   items.sort((a, b) => (b.created_at ?? '').localeCompare(a.created_at ?? '') || a.id.localeCompare(b.id));
   return { items, continue: list.continue ?? null };
 }
@@ -37,9 +32,9 @@ async function page(sessions: Sessions, options: ListOptions, signal: AbortSigna
 
 function optionsOf(request: Request, namespace: string, noun: Noun): ListOptions {
   const errors: FieldError[] = [];
-  const { status, limit, continue: from, ...others } = request.query;
+  const { status, limit, continue: from, watch: _watch, ...others } = request.query;
   for (const field of Object.keys(others)) {
-    errors.push({ field, message: 'is not a parameter here; possible are status, limit and continue' });
+    errors.push({ field, message: 'is not a parameter here; possible are status, limit, continue and watch' });
   }
   const options: ListOptions = { namespace, limit: DEFAULT_LIMIT };
   if (noun === 'task') options.labelSelector = `${DOOR_LABEL}=tasks`;

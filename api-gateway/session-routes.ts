@@ -12,12 +12,14 @@ import { TRACE_ANNOTATION, traceIdOf } from '../operator/trace.ts';
 import { addInput, approvalOf, approve, cancel, changeLimits, type Decision, inputOf, resume, suspend } from './actions.ts';
 import { bodyOf, only } from './http/body.ts';
 import { type Caller, lease } from './http/caller.ts';
-import { invalid, Problem } from './http/problem.ts';
+import { type FieldError, invalid, Problem } from './http/problem.ts';
 import { param, type RouteTable } from './http/routes.ts';
 import { listSessions } from './listing.ts';
+import { wantsWatch } from './live/send-list.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Picture, Pictures } from './picture.ts';
 import { streamEvents } from './session-events.ts';
+import type { SessionLists } from './session-list.ts';
 import { sessionOf } from './session-request.ts';
 import { sendBlob, sendBundle, sendDiff } from './session-results.ts';
 import { planOf, viewOf } from './session-view.ts';
@@ -26,6 +28,7 @@ import type { Sessions } from './sessions.ts';
 export type SessionDoor = {
   sessions: Sessions;
   pictures: Pictures;
+  lists: SessionLists;
   metrics: GatewayMetrics;
   log: EventLog;
   blobs: BlobStore;
@@ -82,7 +85,15 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
           .json({ [`${noun}_id`]: name });
       },
       async get(request, response, signal) {
-        response.json(await listSessions(sessionsOf(request), request, noun, signal));
+        const errors: FieldError[] = [];
+        const watch = wantsWatch(request, errors);
+        if (errors.length > 0) throw invalid(errors);
+        if (!watch) {
+          response.json(await listSessions(sessionsOf(request), request, noun, signal));
+          return;
+        }
+        door.metrics.streamOpened(response);
+        await door.lists.send(door.callerOf(request), noun, request, response, signal);
       },
     },
     [`${base}/:id`]: {

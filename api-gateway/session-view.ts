@@ -2,7 +2,7 @@
 import type { AgentSession } from '../operator/api/resources.ts';
 import type { Noun } from '../operator/engine/log-lines.ts';
 import { redactUrl } from '../operator/sandbox/git/repository-url.ts';
-import { linesFor, type Picture } from './picture.ts';
+import { conditionOf, linesFor, type Picture, REST_STATUSES } from './picture.ts';
 import { partOf, sessionSchema } from './schema/crd.ts';
 import { toRest } from './schema/rest-names.ts';
 
@@ -12,8 +12,10 @@ export function summaryOf(session: AgentSession, picture: Pick<Picture, 'status'
   const schema = sessionSchema().status;
   const show = (name: keyof typeof status & string) => toRest(status[name], partOf(schema, name)) ?? null;
   const finished = picture.status === 'COMPLETED' || picture.status === 'FAILED' || picture.status === 'CANCELLED';
+  const steps = status.plan?.steps;
   return {
     id: metadata.name,
+    uid: metadata.uid ?? null,
     status: picture.status,
     result: finished ? show('result') : null,
     phase: picture.phase,
@@ -23,13 +25,18 @@ export function summaryOf(session: AgentSession, picture: Pick<Picture, 'status'
     repo_url: redactUrl(spec.repository.url),
     ref: spec.repository.ref ?? null,
     mode: spec.mode ?? 'auto',
+    profile: spec.profileRef?.name ?? null,
+    sandbox: sandboxOf(session),
     author: spec.author ?? null,
+    plan_progress: steps ? progressOf(steps) : null,
+    limits: toRest(spec.limits ?? {}, partOf(sessionSchema().spec, 'limits')),
     iteration: status.iteration ?? 0,
     steps: status.steps ?? 0,
-    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0, ...usageOf(show('usage')) },
+    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0, ...record(show('usage')) },
     created_at: metadata.creationTimestamp ?? null,
     started_at: status.startTime ?? null,
     finished_at: finished ? (status.completionTime ?? null) : null,
+    deleted_at: metadata.deletionTimestamp ?? null,
   };
 }
 
@@ -46,6 +53,7 @@ export function viewOf(picture: Picture, noun: Noun) {
     result,
     ...rest,
     ...(state && { iteration: state.iteration, steps: state.steps, usage: usageOfState(state.usage) }),
+    ...(state?.plan && { plan_progress: progressOf(state.plan.steps) }),
     plan: planOf(picture) ?? null,
     question: picture.question ?? null,
     activity: picture.doing ? { summary: picture.doing.summary, since: picture.doing.since } : null,
@@ -57,10 +65,49 @@ export function viewOf(picture: Picture, noun: Noun) {
       when: when ?? 'queued',
       applied: state?.inputs.find((one) => one.id === inputId)?.applied ?? null,
     })),
-    limits: toRest(spec.limits ?? {}, partOf(schema.spec, 'limits')),
     suspended: spec.suspend ?? false,
     conditions: toRest(status.conditions ?? [], partOf(schema.status, 'conditions')),
+    ...requestOf(session),
   };
+}
+
+/** What else a request for the same would have, besides what lists show. */
+function requestOf(session: AgentSession) {
+  const { spec } = session;
+  const schema = sessionSchema().spec;
+  const sandbox = sandboxOf(session);
+  return {
+    sandbox: sandbox && { ...record(toRest(spec.sandbox ?? {}, partOf(schema, 'sandbox'))), ...sandbox },
+    depth: spec.repository.depth ?? null,
+    credentials_secret: spec.repository.credentialsSecretRef?.name ?? null,
+    role_profiles: spec.roleProfiles ? toRest(spec.roleProfiles, partOf(schema, 'roleProfiles')) : null,
+    priority: spec.priority ?? null,
+    verify: spec.verify ?? [],
+    publish: spec.publish ? toRest(spec.publish, partOf(schema, 'publish')) : null,
+    ttl_seconds_after_finished: spec.ttlSecondsAfterFinished ?? null,
+  };
+}
+
+/** Where the commands run; null while nobody has decided. */
+function sandboxOf({ spec, status }: AgentSession) {
+  const { type, image } = spec.sandbox ?? {};
+  const found = status?.sandbox;
+  if (!found && type === undefined && image === undefined) return null;
+  return { type: found?.type ?? type ?? null, name: found?.name ?? null, image: image ?? null };
+}
+
+/** Steps that need no more work, of all. */
+function progressOf(steps: readonly { status?: string }[]) {
+  const completed = steps.filter(({ status }) => status === 'completed' || status === 'skipped').length;
+  return { completed, total: steps.length };
+}
+
+/** An item of a list, from the object alone. */
+export function itemOf(session: AgentSession) {
+  const phase = session.status?.phase ?? 'Queued';
+  const condition = conditionOf(session, phase);
+  const { reason, message } = { reason: undefined, message: undefined, ...condition };
+  return summaryOf(session, { phase, status: REST_STATUSES[phase], reason, message });
 }
 
 /** The current plan, with all that the log knows of it. */
@@ -83,7 +130,7 @@ export function planOf({ session, state, plan, phase, question }: Picture) {
   };
 }
 
-function usageOf(value: unknown): object {
+function record(value: unknown): object {
   return typeof value === 'object' && value !== null ? value : {};
 }
 

@@ -6,7 +6,16 @@ export type Ask =
   /** What only the event log and the blobs know of a session: its log, events, diff, bundle and large texts. */
   | { session: string }
   /** A path of this server. */
-  | { path: string };
+  | { path: string }
+  /** Objects of the namespace. */
+  | { right: Right };
+
+/** What RBAC gives rights to, in the namespace of the sessions. */
+export type Right = {
+  verb: 'create' | 'update' | 'patch' | 'delete' | 'get' | 'list' | 'watch';
+  resource: 'agentsessions' | 'aiprofiles' | 'secrets';
+  subresource?: 'log';
+};
 
 export interface Caller {
   /** Who asks for the work. */
@@ -15,6 +24,8 @@ export interface Caller {
   readonly kube: KubeClient;
   /** @throws Problem 403 when the caller may not read it */
   demand(ask: Ask, signal: AbortSignal): Promise<void>;
+  /** Whether the caller has the right. What is then done is judged again, by the API server. */
+  may(right: Right, signal: AbortSignal): Promise<boolean>;
 }
 
 /** How often it is asked again whether a stream that goes on may go on, in milliseconds. */

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { GROUP, type KubeObject, type Resource } from '../../operator/api/resources.ts';
 import { type KubeClient, KubeError } from '../../operator/kube/client.ts';
-import type { Ask, Caller } from './caller.ts';
+import type { Ask, Caller, Right } from './caller.ts';
 import { Problem } from './problem.ts';
 
 export type ClusterCallersOptions = {
@@ -64,28 +64,49 @@ export class ClusterCallers {
       () => nameOf(kube, signal),
       () => KNOWN_MS,
     );
-    return { author, kube, demand: (ask, within) => this.#demand(token, author, kube, ask, within) };
+    return {
+      author,
+      kube,
+      demand: (ask, within) => this.#demand(token, author, kube, ask, within),
+      may: async (right, within) => (await this.#ask(token, kube, { right }, within)).allowed,
+    };
   }
 
   async #demand(token: string, author: string, kube: KubeClient, ask: Ask, signal: AbortSignal): Promise<void> {
-    const { namespace } = this.#options;
-    const spec =
-      'session' in ask
-        ? { resourceAttributes: { ...LOG_RIGHT, namespace, name: ask.session } }
-        : { nonResourceAttributes: { path: ask.path, verb: 'get' } };
-    const key = `${digest(token)} ${JSON.stringify(spec)}`;
-    const { allowed, reason } = await this.#access.of(
-      key,
+    const { allowed, reason } = await this.#ask(token, kube, ask, signal);
+    if (allowed) return;
+    const what = inWords(ask, this.#options.namespace);
+    throw new Problem(403, 'forbidden', `User "${author}" may not ${what}.${reason === '' ? '' : ` ${reason}`}`);
+  }
+
+  #ask(token: string, kube: KubeClient, ask: Ask, signal: AbortSignal): Promise<Access> {
+    const spec = attributesOf(ask, this.#options.namespace);
+    return this.#access.of(
+      `${digest(token)} ${JSON.stringify(spec)}`,
       () => accessOf(kube, spec, signal),
       (answer) => (answer.allowed ? ALLOWED_MS : REFUSED_MS),
     );
-    if (allowed) return;
-    const what =
-      'session' in ask
-        ? `read the log of agentsessions.${GROUP} "${ask.session}" in the namespace "${namespace}": it needs get on agentsessions/log`
-        : `get ${ask.path}: it needs get on this nonResourceURL`;
-    throw new Problem(403, 'forbidden', `User "${author}" may not ${what}.${reason === '' ? '' : ` ${reason}`}`);
   }
+}
+
+function attributesOf(ask: Ask, namespace: string): object {
+  if ('path' in ask) return { nonResourceAttributes: { path: ask.path, verb: 'get' } };
+  if ('session' in ask) return { resourceAttributes: { ...LOG_RIGHT, namespace, name: ask.session } };
+  const { resource, ...right } = ask.right;
+  return { resourceAttributes: { group: groupOf(resource), resource, ...right, namespace } };
+}
+
+function inWords(ask: Ask, namespace: string): string {
+  if ('path' in ask) return `get ${ask.path}: it needs get on this nonResourceURL`;
+  if ('session' in ask)
+    return `read the log of agentsessions.${GROUP} "${ask.session}" in the namespace "${namespace}": it needs get on agentsessions/log`;
+  const { verb, resource } = ask.right;
+  const group = groupOf(resource);
+  return `${verb} ${resource}${group === '' ? '' : `.${group}`} in the namespace "${namespace}"`;
+}
+
+function groupOf(resource: Right['resource']): string {
+  return resource === 'secrets' ? '' : GROUP;
 }
 
 async function nameOf(kube: KubeClient, signal: AbortSignal): Promise<string> {

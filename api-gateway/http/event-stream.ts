@@ -38,9 +38,14 @@ export class EventStream {
 
   /** Resolves when the reader can take more. @throws when the stream has ended */
   async send(event: { id?: number; event: string; data: unknown }): Promise<void> {
+    await this.sendText({ ...event, text: JSON.stringify(event.data) });
+  }
+
+  /** The same with JSON that is made already. */
+  async sendText(event: { id?: number | string; event: string; text: string }): Promise<void> {
     this.signal.throwIfAborted();
     const id = event.id === undefined ? '' : `id: ${event.id}\n`;
-    const more = this.#response.write(`${id}event: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`);
+    const more = this.#response.write(`${id}event: ${event.event}\ndata: ${event.text}\n\n`);
     if (more) return;
     const stalled = AbortSignal.timeout(STALLED_MS);
     try {

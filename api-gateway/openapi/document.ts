@@ -3,7 +3,7 @@
 import { restSchema } from '../schema/rest-names.ts';
 import { inputSchema } from '../session-request.ts';
 import { parameters, securitySchemes } from './parameters.ts';
-import { answer, content, type Json, json, object, parameter, problems, ref } from './parts.ts';
+import { answer, answerOrStream, content, type Json, json, object, parameter, problems, ref } from './parts.ts';
 import { limitsRequest } from './requests.ts';
 import { schemas } from './schemas.ts';
 
@@ -62,8 +62,13 @@ function familyPaths(noun: 'session' | 'task'): Json {
         },
       }),
       get: operation('List', `Lists ${noun}s, newest first within a page.`, {
-        parameters: [parameter('status'), parameter('limit'), parameter('continue')],
-        answers: { 200: answer(`A page of ${noun}s.`, ref('SessionList')) },
+        parameters: [...['status', 'limit', 'continue', 'watch', 'lastEventId'].map(parameter)],
+        answers: {
+          200: answerOrStream(
+            `A page of ${noun}s. With watch=true server-sent events in its place: session (a SessionSummary) for each, synced, then a session for each change and session.deleted ({"id"}). list.reset: the reader begins anew.`,
+            ref('SessionList'),
+          ),
+        },
       }),
     },
     [`${base}/{id}`]: {

@@ -17,6 +17,12 @@ export function parameters(): Json {
     status: { name: 'status', in: 'query', schema: { ...text, enum: STATUSES } },
     limit: { name: 'limit', in: 'query', schema: { ...number(500, 1), default: 100 } },
     continue: { name: 'continue', in: 'query', schema: text, description: 'What the page before said.' },
+    watch: {
+      name: 'watch',
+      in: 'query',
+      schema: { type: 'boolean', default: false },
+      description: 'Whether to tell what changes, as server-sent events.',
+    },
     after: {
       name: 'after',
       in: 'query',
@@ -27,7 +33,7 @@ export function parameters(): Json {
       name: 'Last-Event-ID',
       in: 'header',
       schema: text,
-      description: 'As after; browsers send it when they reconnect.',
+      description: 'The id of the last event that is known; browsers send it when they reconnect.',
     },
     idempotencyKey: {
       name: 'Idempotency-Key',

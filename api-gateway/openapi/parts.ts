@@ -22,6 +22,10 @@ export function answer(description: string, schema: Json): Json {
   return { description, content: json(schema) };
 }
 
+export function answerOrStream(description: string, schema: Json): Json {
+  return { description, content: { ...json(schema), 'text/event-stream': { schema: { type: 'string' } } } };
+}
+
 export function content(description: string, type: string): Json {
   return { description, content: { [type]: { schema: { type: 'string' } } } };
 }

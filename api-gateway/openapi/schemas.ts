@@ -5,18 +5,25 @@ import { restSchema } from '../schema/rest-names.ts';
 import { type Json, object, ref } from './parts.ts';
 import { requestProperties } from './requests.ts';
 
+function record(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
 export function schemas(): Json {
   const { spec, status } = sessionSchema();
   const text = { type: 'string' };
   const maybeText = { type: ['string', 'null'] };
+  const maybe = (...path: string[]): Json => ({ oneOf: [{ type: 'null' }, restSchema(partOf(spec, ...path))] });
   const count = { type: 'integer', minimum: 0 };
   const usage = object({ input_tokens: count, output_tokens: count, cost_usd: { type: 'number', minimum: 0 } }, [
     'input_tokens',
     'output_tokens',
     'cost_usd',
   ]);
+  const sandbox: Json = { type: maybeText, name: maybeText, image: maybeText };
   const summary: Json = {
     id: { type: 'string', description: 'Name of the AgentSession object; a UUID when it was made here.' },
+    uid: { ...maybeText, description: 'Of the object: a name that is used again gets another one.' },
     status: { type: 'string', enum: STATUSES, description: 'Whose turn it is, or how it ended.' },
     result: { oneOf: [{ type: 'null' }, restSchema(partOf(status, 'result'))], description: 'null until it is finished.' },
     phase: { type: 'string', enum: Object.keys(REST_STATUSES) },
@@ -26,13 +33,21 @@ export function schemas(): Json {
     repo_url: text,
     ref: maybeText,
     mode: { type: 'string', enum: ['auto', 'review'] },
+    profile: { ...maybeText, description: 'The AIProfile that the session names.' },
+    sandbox: { oneOf: [{ type: 'null' }, object(sandbox, Object.keys(sandbox))], description: 'Where its commands run.' },
     author: maybeText,
+    plan_progress: {
+      oneOf: [{ type: 'null' }, object({ completed: count, total: count }, ['completed', 'total'])],
+      description: 'Steps of the plan that are done or skipped, of all.',
+    },
+    limits: restSchema(partOf(spec, 'limits')),
     iteration: count,
     steps: { ...count, description: 'Model calls so far.' },
     usage,
     created_at: maybeText,
     started_at: maybeText,
     finished_at: maybeText,
+    deleted_at: { ...maybeText, description: 'Since when it is being deleted.' },
   };
   const step = object(
     {
@@ -74,9 +89,22 @@ export function schemas(): Json {
       description: 'The tool call that runs.',
     },
     inputs: { type: 'array', items: input },
-    limits: restSchema(partOf(spec, 'limits')),
     suspended: { type: 'boolean' },
     conditions: restSchema(partOf(status, 'conditions')),
+    sandbox: {
+      oneOf: [
+        { type: 'null' },
+        object({ ...record(restSchema(partOf(spec, 'sandbox')).properties), ...sandbox }, Object.keys(sandbox)),
+      ],
+      description: 'Where its commands run, with all that was asked for.',
+    },
+    depth: maybe('repository', 'depth'),
+    credentials_secret: maybeText,
+    role_profiles: maybe('roleProfiles'),
+    priority: maybe('priority'),
+    verify: restSchema(partOf(spec, 'verify')),
+    publish: maybe('publish'),
+    ttl_seconds_after_finished: maybe('ttlSecondsAfterFinished'),
   };
   const done: Json = { id: text, status: { type: 'string', enum: STATUSES }, message: text };
   const doneKeys = ['id', 'status', 'message'];
