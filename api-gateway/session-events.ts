@@ -36,7 +36,7 @@ export async function streamEvents(
 }
 
 /** An event without what only the model's provider can read. */
-function publicEvent(event: SessionEvent): object {
+export function publicEvent(event: SessionEvent): object {
   if (event.type !== 'model.answered') return event;
   const { state: _, ...rest } = event;
   return rest;

@@ -19,6 +19,7 @@ import { wantsWatch } from './live/send-list.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Picture, Pictures } from './picture.ts';
 import { streamEvents } from './session-events.ts';
+import { sendHistory, wantsHistory } from './session-history.ts';
 import type { SessionLists } from './session-list.ts';
 import { sessionOf } from './session-request.ts';
 import { sendBlob, sendBundle, sendDiff } from './session-results.ts';
@@ -168,7 +169,12 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
     },
     [`${base}/:id/events`]: {
       async get(request, response, signal) {
+        const history = wantsHistory(request);
         const { metadata } = await readable(request, signal);
+        if (history) {
+          await sendHistory(log, metadata.uid ?? '', request, response, door.closing);
+          return;
+        }
         door.metrics.streamOpened(response);
         using allowed = lease(door.callerOf(request), { session: metadata.name }, door.closing);
         await streamEvents(log, metadata.uid ?? '', request, response, allowed.signal);

@@ -133,11 +133,11 @@ function familyPaths(noun: 'session' | 'task'): Json {
     },
     [`${base}/{id}/events`]: {
       get: operation('Events', 'The event log as server-sent events: what is stored, then what happens.', {
-        parameters: [parameter('after'), parameter('lastEventId')],
+        parameters: ['after', 'lastEventId', 'format', 'limitOfEvents'].map(parameter),
         answers: {
-          200: content(
-            'Events. id is the sequence number, event the type, data the event as it is stored. log.reset: the reader knew more than the log; it starts over. session.deleted: the last one.',
-            'text/event-stream',
+          200: answerOrStream(
+            'Events. id is the sequence number, event the type, data the event as it is stored. log.reset: the reader knew more than the log; it starts over. session.deleted: the last one. With format=json what is stored, in one answer.',
+            ref('EventHistory'),
           ),
         },
       }),

@@ -29,6 +29,18 @@ export function parameters(): Json {
       schema: number(Number.MAX_SAFE_INTEGER, 0),
       description: 'Sequence number of the last event that is known.',
     },
+    format: {
+      name: 'format',
+      in: 'query',
+      schema: { ...text, enum: ['sse', 'json'], default: 'sse' },
+      description: 'json: what is stored, in one answer.',
+    },
+    limitOfEvents: {
+      name: 'limit',
+      in: 'query',
+      schema: { ...number(20_000, 1), default: 5_000 },
+      description: 'At most so many events; with format=json only.',
+    },
     lastEventId: {
       name: 'Last-Event-ID',
       in: 'header',

@@ -106,6 +106,9 @@ export function schemas(): Json {
     publish: maybe('publish'),
     ttl_seconds_after_finished: maybe('ttlSecondsAfterFinished'),
   };
+  const event: Json = object({ seq: { ...count, minimum: 1 }, type: text, time: text }, ['seq', 'type', 'time'], {
+    additionalProperties: true,
+  });
   const done: Json = { id: text, status: { type: 'string', enum: STATUSES }, message: text };
   const doneKeys = ['id', 'status', 'message'];
   return {
@@ -113,6 +116,14 @@ export function schemas(): Json {
     Session: object({ ...summary, ...detail }, [...Object.keys(summary), ...Object.keys(detail)]),
     SessionSummary: object(summary, Object.keys(summary)),
     SessionList: object({ items: { type: 'array', items: ref('SessionSummary') }, continue: maybeText }, ['items', 'continue']),
+    EventHistory: object(
+      {
+        items: { type: 'array', items: event, description: 'Events as they are stored.' },
+        last_seq: { ...count, description: 'Of the log. Below after: the log lost events that the reader knew; it starts over.' },
+        next: { type: ['integer', 'null'], description: 'after of the next page; null when there is none.' },
+      },
+      ['items', 'last_seq', 'next'],
+    ),
     Plan: plan,
     Acknowledgement: object(done, doneKeys),
     Approval: object({ ...done, revision: { type: 'integer', minimum: 1 } }, [...doneKeys, 'revision']),
