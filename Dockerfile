@@ -5,7 +5,22 @@
 #   docker run -p 8000:8000 --env-file .env swe-agent
 #
 # There it starts as root, so that commands can run as another user who sees neither the state nor the keys.
-# On a cluster it runs as any user: the chart says which, and starts operator/main.ts or api-gateway/main.ts.
+# On a cluster it runs as any user: the chart says which, and starts operator/main.ts or api-gateway/main.ts. There its
+# folder /toolbox is brought into the Pods of sessions, whose images need no git then; see worker-image/Dockerfile.
+
+FROM node:26-slim AS ripgrep
+WORKDIR /ripgrep
+COPY worker-image/package.json worker-image/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+ && install -m 0755 "$(find node_modules -path '*/bin/rg' | head -n 1)" rg
+
+FROM debian:bookworm-slim AS toolbox
+RUN apt-get -o Acquire::Retries=5 update \
+ && apt-get -o Acquire::Retries=5 install -y --no-install-recommends gcc libc6-dev make xz-utils zlib1g-dev
+WORKDIR /build
+COPY worker-image/git.mak worker-image/toolbox.sh ./
+COPY --from=ripgrep /ripgrep/rg rg
+RUN sh toolbox.sh /toolbox rg
 
 FROM node:26-slim AS packages
 WORKDIR /app
@@ -20,12 +35,19 @@ FROM debian:bookworm-slim
 # swe-agent, and by any number that docker run or a cluster gives without a group, but not by commands of sessions.
 RUN apt-get -o Acquire::Retries=5 update \
  && apt-get -o Acquire::Retries=5 install -y --no-install-recommends bubblewrap ca-certificates git libatomic1 openssh-client ripgrep tini \
- && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /usr/share/man/* /usr/share/locale/* \
+ && find /usr/share/doc -type f ! -name copyright -delete \
  && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin swe-agent \
  && install -d -m 0775 -o swe-agent -g root /data
+COPY --from=toolbox /toolbox /toolbox
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
-COPY . .
+COPY package.json LICENSE ./
+COPY scripts scripts
+COPY crds crds
+COPY operator operator
+COPY api-gateway api-gateway
+COPY local local
 # Node keeps what it compiles, so that a start takes half the time.
 ENV NODE_COMPILE_CACHE=/app/.cache/node SWE_AGENT_IN_CONTAINER=true
 RUN sh scripts/node -e "const { flushCompileCache } = await import('node:module'); for (const file of ['local/serve', 'operator/start', 'api-gateway/start']) await import('/app/' + file + '.ts'); flushCompileCache(); process.exit()"

@@ -1,22 +1,23 @@
 /**
  * The image installed on a cluster by both ways, with sessions in it: the chart from install to uninstall, and the plain
- * recipe of the user guide.
+ * recipe of the user guide. The chart that is upgraded is the one that was released last, as it was packaged; its Pods run
+ * today's image, since no other is kept.
  */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
 import { CHART } from '../../scripts/plain-manifest.ts';
 import { eventually, patience } from '../support/eventually.ts';
 import { git } from '../support/git-repository.ts';
 import { bash, greet } from '../support/scripted-sessions.ts';
-import { containerOf, describeWithHelm, type Manifest } from './charts.ts';
+import { describeWithHelm, previousChart } from './charts.ts';
 import { describeOnCluster, type TestCluster } from './cluster.ts';
 import { describeWithImage } from './main-image.ts';
 import { GIT_TOKEN, Outside } from './outside.ts';
 import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
 import { TestRelease } from './releases.ts';
 
+const MODEL = 'scripted-stand-in';
 const SESSION_MS = 120_000;
 const LONG_MS = 6 * SESSION_MS;
 
@@ -52,18 +53,15 @@ function tests(cluster: TestCluster, helm: string, address: string, image: () =>
           image: imageOf(image()),
           operator: { resources: small, env: [{ name: 'GIT_SSL_CAINFO', value: '/etc/test/ca.pem' }], ...mounted },
           gateway: { resources: small },
-          sandbox: { image: 'python:3.12-slim', toolboxImage: TOOLBOX_IMAGE, defaults: { resources: small } },
+          sandbox: { image: 'python:3.12-slim', defaults: { resources: small } },
           redis: { image: { tag: '7' }, resources: small, persistence: { keep: false, size: '1Gi' } },
           credentials: { existingSecret: 'swe-agent-secrets' },
           git: { tokenHosts: [outside.gitHost] },
-          model: { name: 'scripted-stand-in', openaiBaseUrl: outside.modelUrl },
         }),
       );
-      const older = join(release.folder, 'older');
-      cpSync(CHART, older, { recursive: true });
-      const chart = join(older, 'Chart.yaml');
-      writeFileSync(chart, readFileSync(chart, 'utf8').replace('version: 0.1.0', 'version: 0.0.9'));
-      await release.install(older, `--values=${values}`, '--wait');
+      // Which has no other way to say these, and an image of its own for the toolbox.
+      const earlier = `model.name=${MODEL},model.openaiBaseUrl=${outside.modelUrl},sandbox.toolboxImage=${TOOLBOX_IMAGE}`;
+      await release.install(previousChart().path, `--values=${values}`, `--set=${earlier}`, '--wait');
       expect(await release.helm('test', release.name, '--timeout=120s')).toMatchObject({ code: 0 });
 
       // With a token of the cluster, whose rights decide.
@@ -101,6 +99,11 @@ function tests(cluster: TestCluster, helm: string, address: string, image: () =>
       });
       expect(await git(folder, 'show', `${session.status.result.branch}:greeting.txt`)).toBe('hello');
 
+      await release.apply(sessionOf(release, 'upgraded', outside.model.on('Greet after an upgrade'), url));
+      await finished(release, 'upgraded');
+      const toolbox = await release.ask('get', 'pod', 'upgraded-sandbox', '-o', 'jsonpath={.spec.initContainers[*].image}');
+      expect(toolbox).toBe(image());
+
       expect(await release.helm('rollback', release.name, '1', '--wait', '--timeout=150s')).toMatchObject({ code: 0 });
       await release.apply(sessionOf(release, 'after', outside.model.on('Greet after a rollback'), url));
       await finished(release, 'after');
@@ -119,14 +122,12 @@ function tests(cluster: TestCluster, helm: string, address: string, image: () =>
   it(
     'works by the plain recipe of the user guide, beside the rights that the guide shows',
     async () => {
-      await importPodImages(cluster);
       await using release = await TestRelease.open(cluster, helm);
       await using outside = await Outside.open(address, join(release.folder, 'repositories'));
       await configure(release, outside);
-      const objects = edited(image(), outside, release.namespace);
-      const list = (items: readonly object[]) => ({ apiVersion: 'v1', kind: 'List', items });
-      await release.apply(list(objects), '-n', release.namespace);
-      await release.apply(list(rightsOfTheGuide(release.namespace)));
+      await release.ask('apply', '-f', edited(release, image()));
+      await release.apply({ apiVersion: 'v1', kind: 'List', items: rightsOfTheGuide(release.namespace) });
+      await release.ask('patch', 'deployment', 'swe-agent', '--patch', JSON.stringify(inThePlaceOfGitHub(outside)));
       await eventually(
         'the Deployment to be ready',
         async () => {
@@ -165,38 +166,43 @@ function imageOf(name: string): { repository: string; tag: string } {
   return { repository, tag };
 }
 
-/** The keys as the guide says, and the git server's authority. */
+/** The keys as the guide says, beside them where a model is that is none of OpenAI's, and the git server's authority. */
 async function configure(release: TestRelease, outside: Outside): Promise<void> {
-  const keys = { 'openai-api-key': 'scripted-stand-in', 'google-api-key': 'none', 'git-token': GIT_TOKEN };
+  const keys = {
+    'openai-api-key': 'scripted-stand-in',
+    'google-api-key': 'none',
+    'git-token': GIT_TOKEN,
+    'openai-base-url': outside.modelUrl,
+    'model-name': MODEL,
+  };
   const literals = Object.entries(keys).map(([key, value]) => `--from-literal=${key}=${value}`);
   await release.ask('create', 'secret', 'generic', 'swe-agent-secrets', ...literals);
   await release.ask('create', 'configmap', 'ca', `--from-literal=ca.pem=${outside.authority}`);
 }
 
-/** k8s/deployment.yaml as somebody edits it whose images, model and git server are these. */
-function edited(image: string, outside: Outside, namespace: string): Manifest[] {
-  const text = readFileSync(join(CHART, '../../k8s/deployment.yaml'), 'utf8')
+/** Path of k8s/deployment.yaml as somebody edits it who reads the guide: the image, and the namespace where the file names it. */
+function edited({ folder, namespace }: TestRelease, image: string): string {
+  const text = readFileSync(join(CHART, '../../k8s/deployment.yaml'), 'utf8');
+  const own = text
     .replace('image: "swe-agent:latest"', `image: "${image}"`)
-    .replace('value: "swe-agent-toolbox:latest"', `value: "${TOOLBOX_IMAGE}"`)
-    .replace('value: "github.com"', `value: "${outside.gitHost}"`)
-    .replaceAll(/namespace: default\b/g, `namespace: ${namespace}`);
-  const objects = parseAllDocuments(text).map((document): Manifest => document.toJS());
-  const own = { OPENAI_BASE_URL: outside.modelUrl, MODEL_NAME: 'scripted-stand-in', GIT_SSL_CAINFO: '/etc/test/ca.pem' };
-  containerOf(objects, 'swe-agent').env.push(...Object.entries(own).map(([name, value]) => ({ name, value })));
-  for (const object of objects) if (isDeployment(object)) mountAuthority(object);
-  return objects;
+    .replaceAll('namespace: default', `namespace: ${namespace}`);
+  const changed = own.split('\n').filter((line, number) => line !== text.split('\n')[number]);
+  expect(changed.map((line) => line.trim().split(':')[0])).toEqual(['namespace', 'namespace', 'image']);
+  const path = join(folder, 'deployment.yaml');
+  writeFileSync(path, own);
+  return path;
 }
 
-type Deployment = Manifest & { spec: { template: { spec: { volumes: object[]; containers: { volumeMounts: object[] }[] } } } };
-
-function isDeployment(object: Manifest): object is Deployment {
-  return object.kind === 'Deployment';
-}
-
-function mountAuthority({ spec }: Deployment): void {
-  const pod = spec.template.spec;
-  pod.volumes.push({ name: 'ca', configMap: { name: 'ca' } });
-  for (const { volumeMounts } of pod.containers) volumeMounts.push({ name: 'ca', mountPath: '/etc/test' });
+/** Where the git server is another one than GitHub, and its certificate of an authority of one's own. */
+function inThePlaceOfGitHub(outside: Outside): object {
+  const env = Object.entries({ GIT_TOKEN_HOSTS: outside.gitHost, GIT_SSL_CAINFO: '/etc/test/ca.pem' });
+  const container = {
+    name: 'swe-agent',
+    env: env.map(([name, value]) => ({ name, value })),
+    volumeMounts: [{ name: 'ca', mountPath: '/etc/test' }],
+  };
+  const volumes = [{ name: 'ca', configMap: { name: 'ca' } }];
+  return { spec: { template: { spec: { containers: [container], volumes } } } };
 }
 
 /** rbac.yaml of the guide, in this namespace. */

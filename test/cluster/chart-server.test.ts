@@ -1,11 +1,12 @@
 /** What a real API server makes of the chart: its objects, the rights that it gives, and the policy about authors. */
 import { randomBytes } from 'node:crypto';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse as parseYaml } from 'yaml';
 import { CHART } from '../../scripts/plain-manifest.ts';
 import { eventually } from '../support/eventually.ts';
-import { describeWithHelm, type Manifest, parse, template, VALUES } from './charts.ts';
+import { describeWithHelm, type Manifest, parse, previousChart, template, VALUES } from './charts.ts';
 import { describeOnCluster } from './cluster.ts';
 import { TestRelease } from './releases.ts';
 
@@ -22,7 +23,7 @@ describeOnCluster('on an API server', (cluster) => {
     });
     afterAll(() => release[Symbol.asyncDispose]());
 
-    it.each(['', 'namespaces', 'everywhere', 'public', 'least'])(
+    it.each(['', 'namespaces', 'everywhere', 'public', 'least', 'models'])(
       'has objects that it takes without a warning, with the values "%s"',
       async (name) => {
         const values = name === '' ? [] : [`--values=${join(VALUES, `${name}.yaml`)}`];
@@ -43,25 +44,25 @@ describeOnCluster('on an API server', (cluster) => {
 
     describe('as a release', () => {
       beforeAll(async () => {
-        const older = join(release.folder, 'older');
-        cpSync(CHART, older, { recursive: true });
-        const chart = join(older, 'Chart.yaml');
-        writeFileSync(chart, readFileSync(chart, 'utf8').replaceAll('0.1.0', '0.0.9'));
-        await release.install(older, ...WITHOUT_PODS);
+        await release.install(previousChart().path, ...WITHOUT_PODS);
       });
 
       it('is upgraded with its definitions, rolled back, and says what to do next', async () => {
-        expect(await versionOfDefinition()).toBe('0.0.9');
+        const previous = `swe-agent-${previousChart().version}`;
+        const before = await definition();
+        expect(before.chart).toBe(previous);
         const notes = await release.install(CHART, ...WITHOUT_PODS);
-        expect(await versionOfDefinition()).toBe('0.1.0');
+        const { version } = parseYaml(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'));
+        const [today] = parseYaml(readFileSync(join(CHART, '../../crds/agentsession.yaml'), 'utf8')).spec.versions;
+        expect(await definition()).toEqual({ chart: `swe-agent-${version}`, schema: today.schema });
         expect(notes).toContain(`kubectl -n ${release.namespace} create secret generic openai`);
         expect(notes).toContain(`helm test agents -n ${release.namespace}`);
         const secret = () => release.ask('get', 'secret', 'agents-swe-agent-redis', '-o', 'jsonpath={.data}');
-        const before = await secret();
+        const password = await secret();
         expect(await release.helm('rollback', 'agents', '1')).toMatchObject({ code: 0 });
-        expect(await versionOfDefinition()).toBe('0.0.9');
+        expect(await definition()).toEqual(before);
         await release.install(CHART, ...WITHOUT_PODS);
-        expect(await secret()).toBe(before);
+        expect(await secret()).toBe(password);
       });
 
       it('gives each process the rights that it needs, and no others', async () => {
@@ -165,14 +166,10 @@ describeOnCluster('on an API server', (cluster) => {
       return release.kube(['create', '--dry-run=server', '-f', '-'], { input });
     }
 
-    function versionOfDefinition(): Promise<string> {
-      return release.ask(
-        'get',
-        'crd',
-        'agentsessions.sweagent.dev',
-        '-o',
-        'jsonpath={.metadata.labels.app\\.kubernetes\\.io/version}',
-      );
+    /** Which chart brought it, and what it says. */
+    async function definition(): Promise<{ chart: string; schema: unknown }> {
+      const { metadata, spec } = JSON.parse(await release.ask('get', 'crd', 'agentsessions.sweagent.dev', '-o', 'json'));
+      return { chart: metadata.labels['helm.sh/chart'], schema: spec.versions[0].schema };
     }
 
     async function canI(user: string, what: string): Promise<string> {

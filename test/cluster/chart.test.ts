@@ -1,22 +1,34 @@
 /** The chart as helm renders it; no cluster is needed. Values of the cases are in test/cluster/chart. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, parse as parsePath, relative } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { parse as parseYaml, stringify } from 'yaml';
 import { profilesFromEnvironment } from '../../operator/llm/environment.ts';
+import { OWN_IMAGE } from '../../operator/sandbox/pod/own-image.ts';
 import { isSetting } from '../../operator/setting-names.ts';
 import { loadSettings, type Settings } from '../../operator/settings.ts';
 import { CHART, KUBE_VERSION, plainManifest } from '../../scripts/plain-manifest.ts';
-import { containerOf, describeWithHelm, type Manifest, parse, refusal, template, VALUES } from './charts.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import {
+  compareVersions,
+  containerOf,
+  describeWithHelm,
+  type Manifest,
+  parse,
+  previousChart,
+  refusal,
+  template,
+  VALUES,
+} from './charts.ts';
 
 const root = join(import.meta.dirname, '../..');
-const cases = readdirSync(VALUES).map((file) => join(VALUES, file));
+const names = readdirSync(VALUES).map((file) => parsePath(file).name);
 const valuesOf = (name: string) => `--values=${join(VALUES, `${name}.yaml`)}`;
 
 describeWithHelm('the chart', (helm) => {
   it('has nothing that helm lint objects to', () => {
-    for (const values of [[], ...cases.map((path) => ['--values', path])]) {
+    for (const values of [[], ...names.map((name) => [valuesOf(name)])]) {
       const linted = spawnSync(helm, ['lint', CHART, '--strict', `--kube-version=${KUBE_VERSION}`, ...values], {
         encoding: 'utf8',
       });
@@ -24,18 +36,34 @@ describeWithHelm('the chart', (helm) => {
     }
   });
 
+  it('has a newer version than the one that was released last, as soon as it differs from that', async () => {
+    const previous = previousChart();
+    await using folder = await temporaryFolder();
+    execFileSync('tar', ['-xzf', previous.path, '-C', folder.path]);
+    const filesOf = (chart: string) =>
+      readdirSync(chart, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => join(parentPath, name))
+        .map((path) => [relative(chart, path), readFileSync(path, 'utf8')]);
+    const released = new Map(filesOf(join(folder.path, 'swe-agent')).map(([path, text]) => [path, text]));
+    const now = new Map(filesOf(CHART).map(([path, text]) => [path, text]));
+    const { version } = parseYaml(now.get('Chart.yaml') ?? '');
+    expect(parseYaml(released.get('Chart.yaml') ?? '')).toMatchObject({ name: 'swe-agent', version: previous.version });
+    const changed = [...new Set([...released.keys(), ...now.keys()])].filter((path) => released.get(path) !== now.get(path));
+    if (changed.length === 0) return;
+    const what = `${changed.join(', ')} changed since ${previous.version} was released: raise version in Chart.yaml`;
+    expect({ what, newer: compareVersions(version, previous.version) > 0 }).toEqual({ what, newer: true });
+  });
+
   it('renders its own values as it did', () => {
     expect(inWords(parse(template(helm)))).toMatchSnapshot();
   });
 
-  it.each(['namespaces', 'everywhere', 'public', 'least', 's3', 's3-role'])(
-    'renders the values "%s" as it did, beside what its own have',
-    (name) => {
-      const own = new Set(parse(template(helm)).map((object) => stringify(withoutSecrets(object))));
-      const objects = parse(template(helm, valuesOf(name)));
-      expect(inWords(objects.filter((object) => !own.has(stringify(withoutSecrets(object)))))).toMatchSnapshot();
-    },
-  );
+  it.each(names)('renders the values "%s" as it did, beside what its own have', (name) => {
+    const own = new Set(parse(template(helm)).map((object) => stringify(withoutSecrets(object))));
+    const objects = parse(template(helm, valuesOf(name)));
+    expect(inWords(objects.filter((object) => !own.has(stringify(withoutSecrets(object)))))).toMatchSnapshot();
+  });
 
   it('brings the definitions of crds/ as they are, so that an upgrade changes them and uninstalling leaves them', () => {
     const definitions = parse(template(helm)).filter(({ kind }) => kind === 'CustomResourceDefinition');
@@ -60,30 +88,29 @@ describeWithHelm('the chart', (helm) => {
       'blobs.store=folder': "'/blobs/store': value must be one of 'redis', 's3'",
       'blobs.store=s3': 'set blobs.s3.bucket when blobs.store is s3',
       'blobs.s3.endpoint=minio:9000': "at '/blobs/s3/endpoint'",
+      'model.azure.endpoint=name.openai.azure.com': "at '/model/azure/endpoint'",
+      'model.ollamaHost=a b': "at '/model/ollamaHost'",
       'redis.enabled=false': 'set redis.external.existingSecret or redis.external.url',
     };
     for (const [value, message] of Object.entries(wrong)) expect(refusal(helm, `--set=${value}`)).toContain(message);
     expect(refusal(helm, '--set=gateway.auth.mode=token')).toBe('');
   });
 
-  it.each(['namespaces', 'everywhere', 'public', 'least', 's3', 's3-role'])(
-    'sets what its processes read, without a mistake, with the values "%s"',
-    (name) => {
-      const objects = parse(template(helm, valuesOf(name)));
-      for (const [role, deployment] of [
-        ['operator', 'swe-agent-operator'],
-        ['gateway', 'swe-agent-gateway'],
-      ] as const) {
-        if (!objects.some(({ kind, metadata }) => kind === 'Deployment' && metadata.name === deployment)) continue;
-        const { env, args } = containerOf(objects, deployment);
-        expect(args).toEqual([`/app/${role === 'operator' ? 'operator' : 'api-gateway'}/main.ts`]);
-        expect(env.map(({ name }) => name).filter((variable) => !isSetting(variable))).toEqual(
-          name === 'namespaces' && role === 'operator' ? ['HTTPS_PROXY'] : [],
-        );
-        expect(settingsOf(role, env).warnings).toEqual([]);
-      }
-    },
-  );
+  it.each(names)('sets what its processes read, without a mistake, with the values "%s"', (name) => {
+    const objects = parse(template(helm, valuesOf(name)));
+    for (const [role, deployment] of [
+      ['operator', 'swe-agent-operator'],
+      ['gateway', 'swe-agent-gateway'],
+    ] as const) {
+      if (!objects.some(({ kind, metadata }) => kind === 'Deployment' && metadata.name === deployment)) continue;
+      const { env, args } = containerOf(objects, deployment);
+      expect(args).toEqual([`/app/${role === 'operator' ? 'operator' : 'api-gateway'}/main.ts`]);
+      expect(env.map(({ name }) => name).filter((variable) => !isSetting(variable))).toEqual(
+        name === 'namespaces' && role === 'operator' ? ['HTTPS_PROXY'] : [],
+      );
+      expect(settingsOf(role, env).warnings).toEqual([]);
+    }
+  });
 
   it('says to the operator what its values say', () => {
     const { env } = containerOf(parse(template(helm, valuesOf('everywhere'))), 'swe-agent-operator');
@@ -96,7 +123,7 @@ describeWithHelm('the chart', (helm) => {
           user: 'image',
           readOnlyRootFilesystem: false,
           installation: 'agents-swe-agent',
-          toolboxImage: 'swe-agent-toolbox:0.1.0',
+          toolboxImage: 'swe-agent:0.1.0',
           network: { blocked: ['198.51.100.0/24'], dnsServers: ['10.0.0.10'] },
           defaults: {
             image: 'swe-agent-worker:0.1.0',
@@ -129,8 +156,63 @@ describeWithHelm('the chart', (helm) => {
     expect(settingsOf('operator', env).s3).toMatchObject({ bucket: 'agents', forcePathStyle: false });
   });
 
-  it('takes values of before there was a choice of where blobs are', () => {
-    expect(parse(template(helm, '--set=blobs=null')).map(withoutSecrets)).toEqual(parse(template(helm)).map(withoutSecrets));
+  it('takes the values of an earlier chart, which lack what has come since', () => {
+    const earlier = '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null';
+    expect(parse(template(helm, earlier)).map(withoutSecrets)).toEqual(parse(template(helm)).map(withoutSecrets));
+  });
+
+  it('says to the operator which models there are, from the values, and from the Secret what these leave open', () => {
+    const made = containerOf(parse(template(helm, valuesOf('models'))), 'swe-agent-operator');
+    const fromValues = {
+      azure: { endpoint: 'https://team.openai.azure.com', deployment: 'team-gpt', apiVersion: '2024-10-21' },
+      ollamaHost: 'http://ollama.models:11434',
+      name: 'gpt-4.1',
+    };
+    expect(settingsOf('operator', made.env).model).toMatchObject(fromValues);
+    const secret = parse(template(helm, valuesOf('models'))).find(({ metadata }) => metadata.name === 'swe-agent-credentials');
+    expect(Object.keys(secret?.data ?? {})).toEqual(['anthropic-api-key', 'azure-openai-api-key', 'google-api-key']);
+
+    const given = containerOf(parse(template(helm, valuesOf('namespaces'))), 'swe-agent-operator');
+    const { model } = settingsOf('operator', given.env);
+    expect(model).toMatchObject({
+      azure: { endpoint: IN_SECRETS['azure-openai-endpoint'], deployment: 'gpt-team', apiVersion: 'v1' },
+      ollamaHost: 'ollama:11434',
+      openaiBaseUrl: IN_SECRETS['openai-base-url'],
+      // Of the values, which win.
+      name: 'ops-4.5',
+    });
+    for (const key of [model.openaiApiKey, model.googleApiKey, model.anthropicApiKey, model.azure?.apiKey]) {
+      expect(key?.reveal()).toMatch(/^key-of-/);
+    }
+  });
+
+  it('lets the operator call any model and git server, and the gateway nothing but what it needs', () => {
+    const policies = parse(template(helm)).filter(({ kind }) => kind === 'NetworkPolicy');
+    const types = policies.map(({ metadata, spec }) => [metadata.name, (spec as { policyTypes: string[] }).policyTypes]);
+    expect(types).toEqual(
+      expect.arrayContaining([
+        ['swe-agent-operator', ['Ingress']],
+        ['swe-agent-gateway', ['Ingress', 'Egress']],
+      ]),
+    );
+  });
+
+  it("brings the toolbox of the operator's own image into Pods, which can pull it, unless another or none is named", () => {
+    const found = (...args: string[]) => {
+      const { env } = containerOf(parse(template(helm, ...args)), 'swe-agent-operator');
+      const { sandbox } = settingsOf('operator', env);
+      return sandbox.type === 'k8s' && { image: sandbox.pods.toolboxImage, secrets: sandbox.pods.defaults.imagePullSecrets };
+    };
+    const own = `registry.example.com/swe-agent@sha256:${'0123456789abcdef'.repeat(4)}`;
+    expect(found(valuesOf('models'))).toEqual({ image: own, secrets: [{ name: 'registry' }] });
+    const given = '--set=sandbox.defaults.imagePullSecrets[0].name=mine';
+    expect(found(valuesOf('models'), given)).toEqual({ image: own, secrets: [{ name: 'mine' }] });
+    expect(found('--set=image.tag=1.2.3')).toEqual({ image: 'swe-agent:1.2.3', secrets: undefined });
+    expect(found('--set=sandbox.toolboxImage=toolbox:2,imagePullSecrets={registry}')).toEqual({
+      image: 'toolbox:2',
+      secrets: undefined,
+    });
+    expect(found('--set=sandbox.toolboxImage=none')).toEqual({ image: undefined, secrets: undefined });
   });
 
   it('gives the operator the right to change the ready-made profiles that it may make, and no others', () => {
@@ -185,11 +267,21 @@ describeWithHelm('k8s/deployment.yaml', (helm) => {
     const keys = env.flatMap(({ name, valueFrom }) =>
       valueFrom?.secretKeyRef ? [{ variable: name, ...valueFrom.secretKeyRef }] : [],
     );
-    expect(keys).toEqual([
-      { variable: 'OPENAI_API_KEY', key: 'openai-api-key', ...optional },
-      { variable: 'GOOGLE_API_KEY', key: 'google-api-key', ...optional },
-      { variable: 'GIT_TOKEN', key: 'git-token', ...optional },
-    ]);
+    const key = (variable: string) => ({ variable, key: variable.toLowerCase().replaceAll('_', '-'), ...optional });
+    const ofTheGuide = ['OPENAI_API_KEY', 'GOOGLE_API_KEY', 'GIT_TOKEN'];
+    const azure = ['API_KEY', 'ENDPOINT', 'DEPLOYMENT', 'API_VERSION'].map((name) => `AZURE_OPENAI_${name}`);
+    const others = ['ANTHROPIC_API_KEY', ...azure, 'OLLAMA_HOST', 'OPENAI_BASE_URL', 'MODEL_NAME'];
+    expect(new Set(keys)).toEqual(new Set([...ofTheGuide, ...others].map(key)));
+  });
+
+  it('names its image once, in the line that the guide tells to edit', () => {
+    expect(current.match(/swe-agent:latest/g)).toHaveLength(1);
+    expect(current).toMatch(/^ +image: "swe-agent:latest"$/m);
+    const { env } = containerOf(parse(current), 'swe-agent');
+    expect(env).toContainEqual({ name: 'SWE_AGENT_TOOLBOX_IMAGE', value: OWN_IMAGE });
+    // The operator asks for its own Pod.
+    const role = parse(current).find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'swe-agent-operator');
+    expect(role?.rules).toContainEqual(expect.objectContaining({ resources: ['pods'], verbs: expect.arrayContaining(['get']) }));
   });
 
   it('sets what one process that does all reads, without a mistake', () => {
@@ -220,14 +312,30 @@ describeWithHelm('k8s/deployment.yaml', (helm) => {
   });
 });
 
+/** What Secrets have. */
+const IN_SECRETS: Record<string, string> = {
+  url: 'redis://:password@redis:6379/0',
+  token: '0123456789abcdef',
+  'openai-api-key': 'key-of-openai',
+  'google-api-key': 'key-of-google',
+  'anthropic-api-key': 'key-of-anthropic',
+  'azure-openai-api-key': 'key-of-azure',
+  'azure-openai-endpoint': 'https://name.openai.azure.com',
+  'azure-openai-deployment': 'gpt-team',
+  'azure-openai-api-version': 'v1',
+  'ollama-host': 'ollama:11434',
+  'openai-base-url': 'http://models/v1',
+  'model-name': 'some-model',
+  'git-token': 'token-of-git',
+  'access-key-id': 'key-of-s3',
+  'secret-access-key': 'secret-of-s3',
+  'session-token': 'session-of-s3',
+};
+
 /** The settings as the process reads them in its Pod. */
 function settingsOf(role: 'operator' | 'gateway', variables: ReturnType<typeof containerOf>['env']): Settings {
-  const secrets: Record<string, string> = { url: 'redis://:password@redis:6379/0' };
   const env = Object.fromEntries(
-    variables.map(({ name, value, valueFrom }) => [
-      name,
-      value ?? secrets[valueFrom?.secretKeyRef?.key ?? ''] ?? '0123456789abcdef',
-    ]),
+    variables.map(({ name, value, valueFrom }) => [name, value ?? IN_SECRETS[valueFrom?.secretKeyRef?.key ?? '']]),
   );
   // As in every Pod of the image.
   Object.assign(env, { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443', SWE_AGENT_IN_CONTAINER: 'true' });

@@ -1,11 +1,13 @@
 /** The chart as helm renders it, for tests. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { CHART, findHelm, KUBE_VERSION } from '../../scripts/plain-manifest.ts';
 
 export const VALUES = join(import.meta.dirname, 'chart');
+const RELEASES = join(import.meta.dirname, 'chart-releases');
 
 export type Manifest = {
   apiVersion: string;
@@ -25,6 +27,24 @@ export function describeWithHelm(name: string, tests: (helm: string) => void): v
     throw new Error(`the tests of the chart must run here, but ${missing}`);
   console.warn(`the tests of the chart are skipped: ${missing}`);
   describe.skip(name, () => it('needs helm', () => undefined));
+}
+
+/** The chart that was released last, packaged. */
+export function previousChart(): { path: string; version: string } {
+  const versions = readdirSync(RELEASES).flatMap((file) => /^swe-agent-(.+)\.tgz$/.exec(file)?.[1] ?? []);
+  const version = versions.sort(compareVersions).at(-1);
+  if (version === undefined) throw new Error(`there is no chart in ${RELEASES}`);
+  return { path: join(RELEASES, `swe-agent-${version}.tgz`), version };
+}
+
+/** Below 0 when the first is older. @throws when one is not three numbers */
+export function compareVersions(one: string, other: string): number {
+  const [a, b] = [one, other].map((version) => {
+    if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${version} is no version such as 1.2.3`);
+    return version.split('.').map(Number);
+  });
+  const differences = (a ?? []).map((part, i) => part - (b?.[i] ?? 0));
+  return differences.find((difference) => difference !== 0) ?? 0;
 }
 
 /** What helm template prints, for a release swe-agent in the namespace agents. @throws with what helm said */

@@ -58,6 +58,12 @@ app.kubernetes.io/part-of: swe-agent
 {{ include "swe-agent.image" (merge (dict "tag" (default .Chart.AppVersion .Values.image.tag)) .Values.image) }}
 {{- end }}
 
+{{/* Of the toolbox; empty when there is none. */}}
+{{- define "swe-agent.toolboxImage" -}}
+{{- $given := .Values.sandbox.toolboxImage -}}
+{{- if ne $given "none" }}{{ default (include "swe-agent.mainImage" .) $given }}{{ end -}}
+{{- end }}
+
 {{/* (list $ "gateway"): its ServiceAccount. */}}
 {{- define "swe-agent.serviceAccount" -}}
 {{- $root := index . 0 -}}
@@ -123,6 +129,12 @@ app.kubernetes.io/part-of: swe-agent
 
 {{- define "swe-agent.credentialsSecret" -}}
 {{ default (printf "%s-credentials" (include "swe-agent.fullname" .)) .Values.credentials.existingSecret }}
+{{- end }}
+
+{{/* Whether the values lead to a ready-made profile, as far as they can tell. */}}
+{{- define "swe-agent.modelIsNamed" -}}
+{{- $keys := .Values.credentials -}}
+{{- if or $keys.existingSecret $keys.openaiApiKey $keys.googleApiKey $keys.anthropicApiKey $keys.azureOpenaiApiKey .Values.model.openaiBaseUrl .Values.model.ollamaHost }}true{{ end -}}
 {{- end }}
 
 {{- define "swe-agent.tokenSecret" -}}

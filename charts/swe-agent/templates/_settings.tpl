@@ -48,7 +48,7 @@
   value: "k8s"
 - name: WORKER_IMAGE
   value: {{ $sandbox.image | quote }}
-{{- with $sandbox.toolboxImage }}
+{{- with include "swe-agent.toolboxImage" . }}
 - name: SWE_AGENT_TOOLBOX_IMAGE
   value: {{ . | quote }}
 {{- end }}
@@ -72,7 +72,7 @@
 - name: SWE_AGENT_DNS_SERVERS
   value: {{ join "," . | quote }}
 {{- end }}
-{{- with $sandbox.defaults }}
+{{- with include "swe-agent.sandboxDefaults" . | fromJson }}
 - name: SWE_AGENT_SANDBOX_DEFAULTS
   value: {{ toJson . | replace "'" "''" | squote }}
 {{- end }}
@@ -94,28 +94,56 @@
 - name: SWE_AGENT_MAX_RUNNING
   value: {{ .Values.operator.maxRunning | quote }}
 {{- end }}
-{{- $key := "{name: %s, key: %s, optional: true}" }}
-{{- $secret := include "swe-agent.credentialsSecret" . }}
-- name: OPENAI_API_KEY
-  valueFrom: {secretKeyRef: {{ printf $key $secret "openai-api-key" }}}
-- name: GOOGLE_API_KEY
-  valueFrom: {secretKeyRef: {{ printf $key $secret "google-api-key" }}}
-{{- with .Values.model.name }}
-- name: MODEL_NAME
-  value: {{ . | quote }}
-{{- end }}
-{{- with .Values.model.openaiBaseUrl }}
-- name: OPENAI_BASE_URL
-  value: {{ . | quote }}
-{{- end }}
+{{- include "swe-agent.modelEnv" . }}
 - name: GIT_USERNAME
   value: {{ .Values.git.username | quote }}
 - name: GIT_EMAIL
   value: {{ .Values.git.email | quote }}
 - name: GIT_TOKEN
-  valueFrom: {secretKeyRef: {{ printf $key $secret "git-token" }}}
+  valueFrom: {{ include "swe-agent.credential" (list . "git-token") }}
 - name: GIT_TOKEN_HOSTS
   value: {{ join "," .Values.git.tokenHosts | quote }}
+{{- end }}
+
+{{/* A key of the Secret with the credentials, which need not have it: (list $ "git-token"). */}}
+{{- define "swe-agent.credential" -}}
+{secretKeyRef: {name: {{ include "swe-agent.credentialsSecret" (index . 0) }}, key: {{ index . 1 }}, optional: true}}
+{{- end }}
+
+{{/* Of the ready-made profiles; lines, each after a line break. Keys are in the Secret, and so is what the values leave open. */}}
+{{- define "swe-agent.modelEnv" -}}
+{{- $root := . -}}
+{{- $model := .Values.model -}}
+{{- $azure := $model.azure | default dict -}}
+{{- range list
+  (list "OPENAI_API_KEY" "openai-api-key" "")
+  (list "GOOGLE_API_KEY" "google-api-key" "")
+  (list "ANTHROPIC_API_KEY" "anthropic-api-key" "")
+  (list "AZURE_OPENAI_API_KEY" "azure-openai-api-key" "")
+  (list "AZURE_OPENAI_ENDPOINT" "azure-openai-endpoint" $azure.endpoint)
+  (list "AZURE_OPENAI_DEPLOYMENT" "azure-openai-deployment" $azure.deployment)
+  (list "AZURE_OPENAI_API_VERSION" "azure-openai-api-version" $azure.apiVersion)
+  (list "OLLAMA_HOST" "ollama-host" $model.ollamaHost)
+  (list "OPENAI_BASE_URL" "openai-base-url" $model.openaiBaseUrl)
+  (list "MODEL_NAME" "model-name" $model.name)
+}}
+- name: {{ index . 0 }}
+{{- if index . 2 }}
+  value: {{ index . 2 | quote }}
+{{- else }}
+  valueFrom: {{ include "swe-agent.credential" (list $root (index . 1)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* As JSON. Pods that bring in the toolbox of the operator's image have to pull that. */}}
+{{- define "swe-agent.sandboxDefaults" -}}
+{{- $pull := list -}}
+{{- if eq (default "self" .Values.sandbox.toolboxImage) "self" -}}
+{{- range .Values.imagePullSecrets }}{{ $pull = append $pull (dict "name" .) }}{{ end -}}
+{{- end -}}
+{{- $own := ternary (dict "imagePullSecrets" $pull) dict (not (empty $pull)) -}}
+{{ mergeOverwrite $own (deepCopy (.Values.sandbox.defaults | default dict)) | toJson }}
 {{- end }}
 
 {{/* Of the gateway. */}}

@@ -74,7 +74,9 @@ describe('the Pod of a sandbox', () => {
 
   it('brings a toolbox in where there is one, and mounts it read-only', () => {
     const mount = { name: 'toolbox', mountPath: '/opt/swe-agent' };
-    expect(pod().spec.initContainers).toMatchObject([{ name: TOOLBOX_CONTAINER, image: 'toolbox:1', volumeMounts: [mount] }]);
+    expect(pod().spec.initContainers).toMatchObject([
+      { name: TOOLBOX_CONTAINER, image: 'toolbox:1', imagePullPolicy: 'IfNotPresent', volumeMounts: [mount] },
+    ]);
     expect(container().volumeMounts).toContainEqual({ ...mount, readOnly: true });
     const { toolboxImage: _, ...without } = OPTIONS;
     const bare = podOf(OWNER, placeOf(OWNER, without.placement, without.installation), { image: 'x' }, without);

@@ -172,6 +172,8 @@ function toolboxContainer(image: string, user: PodOptions['user'], sandbox: Sand
   return {
     name: TOOLBOX_CONTAINER,
     image,
+    // Kubernetes would ask the registry for a latest one each time, which a node that was given the image has none for.
+    imagePullPolicy: 'IfNotPresent',
     command: ['/toolbox/bin/busybox', 'sh', '-c', script].map(literal),
     resources: toolboxResources(sandbox),
     securityContext: { ...restricted(true), ...(user === 'image' && TOOLBOX_USER) },

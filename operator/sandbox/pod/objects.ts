@@ -24,6 +24,7 @@ export type EnvVar = { name: string; value: string } | { name: string; valueFrom
 export type Container = {
   name: string;
   image: string;
+  imagePullPolicy?: 'IfNotPresent';
   command: string[];
   env?: EnvVar[];
   resources?: NonNullable<SandboxSpec['resources']>;
