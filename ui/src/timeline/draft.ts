@@ -26,6 +26,14 @@ export class Draft {
     this.#groups = [...groups];
   }
 
+  /** Says which event is put in next. */
+  begin({ seq, time }: { seq: number; time: string }): void {
+    this.seq = seq;
+    this.time = time;
+    this.at.lastSeq = seq;
+    this.at.lastTime = time;
+  }
+
   done(): Timeline {
     return { ...this.at, sections: this.#sections, groups: this.#groups };
   }

@@ -277,7 +277,15 @@ describe('the rest of what can happen', () => {
     ],
     [
       { type: 'session.danced', how: 'well' },
-      { topic: 'unknown', text: expect.stringContaining('session.danced') },
+      { topic: 'unknown', text: 'Session danced' },
+    ],
+    [
+      { type: 'sandbox.moved', message: 'to another node' },
+      { topic: 'unknown', text: 'Sandbox moved: to another node' },
+    ],
+    [
+      { type: 'plan.submitted', message: 'without what plans have' },
+      { topic: 'unknown', text: 'Plan submitted: without what plans have' },
     ],
     [
       { type: 'phase.entered', phase: 'Dreaming', reason: 'Tired', message: 'Dreams' },

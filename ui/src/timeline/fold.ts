@@ -50,16 +50,19 @@ export function append(timeline: Timeline, events: Iterable<SessionEvent>): Time
     if (event.seq <= lastSeq) continue;
     draft ??= new Draft(timeline);
     lastSeq = event.seq;
-    put(draft, event);
+    draft.begin(event);
+    try {
+      put(draft, event);
+    } catch (error) {
+      // Not what its type says, as it may be in a log of another version: shown as it is, and the rest goes on.
+      if (!(error instanceof TypeError)) throw error;
+      unknown(draft, event);
+    }
   }
   return draft ? draft.done() : timeline;
 }
 
 function put(draft: Draft, event: SessionEvent): void {
-  draft.seq = event.seq;
-  draft.time = event.time;
-  draft.at.lastSeq = event.seq;
-  draft.at.lastTime = event.time;
   switch (event.type) {
     case 'session.started':
     case 'phase.entered':
