@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test e2e crash check generate bench bench-cluster clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
+.PHONY: help install run ui ui-dev demo test e2e crash check generate bench bench-cluster clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
 
 install = sh scripts/install
 # What a cluster can show at all: the chart, which needs an engine to build its image, and faults of the cluster itself.
@@ -13,7 +13,13 @@ install: ## Install what package-lock.json names, unless it is there
 	@$(install)
 
 run: ## Start everything in one process on http://localhost:8000 (settings: docs/settings.md)
-	@$(install) && exec sh scripts/node local/main.ts
+	@$(install) && scripts/build-ui && exec sh scripts/node local/main.ts
+
+ui: ## Build the web page, unless it is up to date
+	@$(install) && exec scripts/build-ui
+
+ui-dev: ## Serve the web page as it is being written, for the server on port 8000; SERVER=http://… names another
+	@$(install) && exec sh scripts/node node_modules/vite/bin/vite.js ui $(if $(SERVER),--mode $(SERVER))
 
 demo: ## Show the whole main job with a scripted model, without any key
 	@$(install) && exec sh scripts/node scripts/demo.ts
@@ -61,4 +67,4 @@ docker-down: ## Stop it and leave nothing behind
 	@exec test/cluster/docker.sh down
 
 clean: ## Remove what can be made again; .swe-agent and workspace stay
-	@rm -rf node_modules coverage .cache
+	@rm -rf node_modules coverage .cache ui/dist

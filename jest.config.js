@@ -11,8 +11,8 @@ export default {
       },
     ],
   },
-  testMatch: ['<rootDir>/{operator,api-gateway,local,bench,test,scripts}/**/*.test.ts'],
-  modulePathIgnorePatterns: ['<rootDir>/.swe-agent', '<rootDir>/workspace'],
+  testMatch: ['<rootDir>/{operator,api-gateway,local,bench,test,scripts,ui}/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/.swe-agent', '<rootDir>/workspace', '<rootDir>/ui/dist'],
   // Longer than a test waits for anything (test/support/eventually.ts), so that what it waited for is what is reported.
   testTimeout: 180_000,
   maxWorkers: 2,

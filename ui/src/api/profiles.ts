@@ -1,0 +1,38 @@
+/** AI profiles, as far as other parts of the page choose from them. */
+import { queryOptions } from '@tanstack/react-query';
+import { getJson } from './http.ts';
+import { fields, flag, list, text, texts } from './read.ts';
+
+export type ProfileChoice = {
+  name: string;
+  display_name: string;
+  provider: string;
+  model: string;
+  default: boolean;
+  users: string[];
+  ready: boolean | null;
+  reason: string | null;
+  message: string | null;
+};
+
+export const profilesQuery = queryOptions({
+  queryKey: ['profiles'],
+  queryFn: ({ signal }) => getJson('/agent/profiles', (value) => list(fields(value).items, readProfileChoice), { signal }),
+  staleTime: 10_000,
+});
+
+export function readProfileChoice(value: unknown): ProfileChoice {
+  const given = fields(value);
+  const name = text(given.name, '');
+  return {
+    name,
+    display_name: text(given.display_name, name),
+    provider: text(given.provider, ''),
+    model: text(given.model, ''),
+    default: flag(given.default),
+    users: texts(given.users),
+    ready: typeof given.ready === 'boolean' ? given.ready : null,
+    reason: text(given.reason),
+    message: text(given.message),
+  };
+}

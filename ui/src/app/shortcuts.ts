@@ -1,0 +1,81 @@
+/** Keyboard shortcuts. Each belongs to the view that offers it, and the help (`?`) lists those that work now. */
+import { useEffect, useRef, useSyncExternalStore } from 'react';
+import { NO_KEYS, nextKey } from './key-sequence.ts';
+
+export type Shortcut = {
+  /** What is pressed, one key or several after each other: `n`, `g s`, `Enter`. */
+  keys: string;
+  /** What it does, as in «New session». */
+  label: string;
+  /** Heading in the help. */
+  group: string;
+  run: () => void;
+};
+
+let active: readonly (readonly Shortcut[])[] = [];
+const listeners = new Set<() => void>();
+
+/** Offers the shortcuts while the component is there. Those offered later win. */
+export function useShortcuts(shortcuts: readonly Shortcut[]): void {
+  const latest = useRef(shortcuts);
+  useEffect(() => {
+    latest.current = shortcuts;
+  });
+  const described = JSON.stringify(shortcuts.map(({ keys, label, group }) => ({ keys, label, group })));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: offered anew when what the help shows of them changes
+  useEffect(() => {
+    const offered = latest.current.map(({ keys, label, group }) => ({
+      keys,
+      label,
+      group,
+      run: () => latest.current.find((one) => one.keys === keys)?.run(),
+    }));
+    change([...active, offered]);
+    return () => change(active.filter((one) => one !== offered));
+  }, [described]);
+}
+
+/** All that work now, in the order in which they were offered. */
+export function useActiveShortcuts(): readonly Shortcut[] {
+  return useSyncExternalStore(subscribe, () => active).flat();
+}
+
+/** Makes them work. Keys that go into a field, a menu or a dialog, or come with Ctrl, Alt or Meta, are left alone. */
+export function listenForShortcuts(): () => void {
+  let sequence = NO_KEYS;
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (event.key === 'Shift' || isTaken(event.target, event.key)) return;
+    const offered = active.flat();
+    const step = nextKey(
+      sequence,
+      event.key,
+      event.timeStamp,
+      offered.map((one) => one.keys),
+    );
+    sequence = step.sequence;
+    if (step.found === undefined) return;
+    event.preventDefault();
+    offered.findLast((one) => one.keys === step.found)?.run();
+  };
+  addEventListener('keydown', onKeyDown);
+  return () => removeEventListener('keydown', onKeyDown);
+}
+
+/** Whether the key means something to the element that has the focus. */
+function isTaken(target: EventTarget | null, key: string): boolean {
+  if (document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"]')) return true;
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select')) return true;
+  return (key === 'Enter' || key === ' ') && target.closest('a, button, summary, [role="tab"], [role="button"]') !== null;
+}
+
+function change(next: typeof active): void {
+  active = next;
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}

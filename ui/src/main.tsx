@@ -1,0 +1,30 @@
+/** The page's composition root. */
+import './design/fonts.css';
+import './design/tokens.css';
+import './design/base.css';
+import { Tooltip } from '@base-ui/react/tooltip';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { RouterProvider } from 'react-router/dom';
+import { newQueryClient } from './api/query-client.ts';
+import { reloadAfterUpdate } from './app/reload-after-update.ts';
+import { newRouter } from './app/router.tsx';
+import { listenForShortcuts } from './app/shortcuts.ts';
+import { followTheme } from './app/theme.ts';
+
+followTheme();
+listenForShortcuts();
+reloadAfterUpdate();
+
+const root = document.getElementById('root');
+if (!root) throw new Error('the page has no #root');
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={newQueryClient()}>
+      <Tooltip.Provider delay={500}>
+        <RouterProvider router={newRouter()} />
+      </Tooltip.Provider>
+    </QueryClientProvider>
+  </StrictMode>,
+);
