@@ -64,6 +64,12 @@ export class ProcessPods {
     return this.#handle(pod, { PATH: this.#path, SWE_AGENT_SANDBOX: pod.uid });
   }
 
+  /** Starts programs in the Pod, as somebody does who has not been given a handle yet. */
+  exec(handle: PodHandle): PodExec {
+    const pod = this.#podOf(handle);
+    return this.#exec(pod, { PATH: this.#path, SWE_AGENT_SANDBOX: pod.uid });
+  }
+
   /** Breaks every connection to the Pod. */
   disconnect(handle: PodHandle): void {
     for (const exec of this.#podOf(handle).execs) exec.kill('SIGKILL');

@@ -15,6 +15,7 @@ import {
   type SandboxIdentity,
   SandboxUnavailableError,
 } from '../transport.ts';
+import type { FirstLink } from './arrival.ts';
 import { linkCommand, PodLink } from './link.ts';
 
 /** Files go in pieces, so that nothing waits long behind a large one. */
@@ -44,6 +45,8 @@ export type PodHandleOptions = {
   container: (signal: AbortSignal) => Promise<RunningContainer>;
   /** Whether the sandbox was stopped after this handle was given out. */
   stopped: () => boolean;
+  /** A link that was made before, attached to the runner, for the first `open`; undefined when it failed. Never rejects. */
+  first?: Promise<FirstLink | undefined>;
 };
 
 type Stat = { type: 'file' | 'directory' | 'other'; size: number; mode: number };
@@ -58,15 +61,28 @@ export class PodHandle implements SandboxHandle {
   #making: Promise<PodLink> | undefined;
   #idle: NodeJS.Timeout | undefined;
   #busy = 0;
+  /** Until it is opened for the first time. */
+  #first: Promise<FirstLink | undefined> | undefined;
 
   constructor(options: PodHandleOptions) {
     this.#options = options;
     this.identity = options.identity;
     this.isolation = options.isolation;
     this.root = options.root;
+    this.#first = options.first;
+    if (!this.#first) return;
+    this.#link = this.#first.then(
+      (first) => first?.link ?? Promise.reject(new ChannelClosedError('no link came of the first tries')),
+    );
+    this.#link.catch(() => undefined);
+    this.#rest();
   }
 
   async open(signal: AbortSignal): Promise<Channel> {
+    const given = this.#first;
+    this.#first = undefined;
+    const first = given && (await withDeadline(given, { signal }));
+    if (first?.link.open && !this.#options.stopped()) return first.channel;
     return this.#withLink(async (link) => {
       // A runner speaks to one listener: who opens a second channel takes it over, over a link of its own.
       const own = link.attached ? await this.#renew(signal) : link;
@@ -176,7 +192,7 @@ export class PodHandle implements SandboxHandle {
     this.#idle = setTimeout(() => {
       void link?.then(
         (one) => {
-          if (!one.attached && this.#busy === 0) one.close();
+          if ((!one.attached || this.#first) && this.#busy === 0) one.close();
         },
         () => undefined,
       );

@@ -15,8 +15,9 @@ import {
   type SandboxTransport,
   SandboxUnavailableError,
 } from '../transport.ts';
+import { Arrivals, type Arrived } from './arrival.ts';
 import { creationFault } from './creation-fault.ts';
-import { PodHandle, type RunningContainer, unavailable } from './handle.ts';
+import { type PodExec, PodHandle, type RunningContainer, unavailable } from './handle.ts';
 import { CONTAINER, type PodOptions, podOf, ROOT, TEMPLATE_ANNOTATION, withDefaults } from './manifest.ts';
 import type { NetworkOptions } from './network-policy.ts';
 import { NETWORK_POLICIES, PODS, type Pod } from './objects.ts';
@@ -79,6 +80,7 @@ export class PodTransport implements SandboxTransport {
   readonly #pods: Pods;
   readonly #policies: Policies;
   readonly #readiness: Readiness;
+  readonly #arrivals: Arrivals;
   readonly #queues = new Map<string, Promise<unknown>>();
   /** How often the processes of a Pod were ended; what was handed out before must not start them again. */
   readonly #stops = new Map<string, number>();
@@ -98,6 +100,7 @@ export class PodTransport implements SandboxTransport {
     this.#pods = new Pods({ client, logger, selector: selectorOf(options.installation), signal: endpoint.signal });
     this.#policies = new Policies(options);
     this.#readiness = new Readiness(client, this.#pods, { ...STAGE_DEADLINES_MS, ...options.stageDeadlinesMs });
+    this.#arrivals = new Arrivals(this.#pods, this.#readiness, endpoint.signal);
   }
 
   async provision(
@@ -115,15 +118,16 @@ export class PodTransport implements SandboxTransport {
       throw unavailable('ImageMissing', message, undefined, true);
     }
     const { pod, unguarded } = await this.#exclusive(place, () => this.#findOrCreate(owner, place, { ...merged, image }, signal));
-    const ready = await this.#readiness.wait(place, pod, signal, (notice) => {
+    const arrived = await this.#arrivals.wait(place, pod, this.#execIn(place), signal, (notice) => {
       this.#options.onNotice?.(owner, notice);
       if (!ORDINARY.has(notice.reason)) onNotice?.(notice);
     });
-    const node = [ready.status?.hostIP ?? ''].filter((address) => isIP(address) !== 0);
+    this.#noteContainer(arrived.reported);
+    const node = [arrived.pod.status?.hostIP ?? ''].filter((address) => isIP(address) !== 0);
     // Its node is known only now. No command has run yet.
     if (unguarded === undefined && this.#policies.needsNode(node))
       await this.#policies.ensure(owner, place, merged, signal, node);
-    return this.#handle(owner, place, ready, unguarded);
+    return this.#handle(owner, place, arrived.pod, unguarded, arrived.first);
   }
 
   async find(owner: SandboxOwner, _spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined> {
@@ -223,7 +227,7 @@ export class PodTransport implements SandboxTransport {
     }
   }
 
-  #handle(owner: SandboxOwner, place: Place, pod: Pod, unguarded: string | undefined): SandboxHandle {
+  #handle(owner: SandboxOwner, place: Place, pod: Pod, unguarded: string | undefined, first?: Arrived['first']): SandboxHandle {
     const uid = uidOf(pod);
     const stops = this.#stopsOf(uid);
     return new PodHandle({
@@ -232,6 +236,7 @@ export class PodTransport implements SandboxTransport {
       root: ROOT,
       container: (signal) => this.#container(owner, place, uid, signal),
       stopped: () => this.#stopsOf(uid) !== stops,
+      ...(first && { first }),
     });
   }
 
@@ -240,12 +245,26 @@ export class PodTransport implements SandboxTransport {
     const pod = await this.#read(place, signal);
     if (!pod || pod.metadata.uid !== uid) throw new SandboxLostError(`the Pod ${place.namespace}/${place.name} is gone`);
     const containerId = await this.#runningIn(owner, place, pod, signal);
+    return { exec: this.#execIn(place), fate: this.#pods.fate(place, uid, containerId) };
+  }
+
+  #execIn({ namespace, name }: Place): PodExec {
     const { endpoint } = this.#options;
-    return {
-      exec: (request, options) =>
-        startExec(endpoint, { ...request, namespace: place.namespace, pod: place.name, container: CONTAINER }, options),
-      fate: this.#pods.fate(place, uid, containerId),
-    };
+    return (request, options) => startExec(endpoint, { ...request, namespace, pod: name, container: CONTAINER }, options);
+  }
+
+  /** Remembers the container of a Pod that is used before its node has reported it. */
+  #noteContainer(reported: Promise<Pod>): void {
+    reported.then(
+      (pod) => {
+        const verdict = this.#readiness.of(pod);
+        // One that came after another is not the one that was used; the next look at it tells why that ended.
+        const id = verdict.state === 'ready' && !lastEndOf(pod) ? verdict.containerId : '';
+        if (!this.#containers.has(uidOf(pod))) this.#containers.set(uidOf(pod), id);
+      },
+      // Whoever uses the Pod hears of it.
+      () => undefined,
+    );
   }
 
   /**
