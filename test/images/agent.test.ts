@@ -69,6 +69,12 @@ describeWithDocker()('the image', () => {
     const port = /:(\d+)$/m.exec(await docker(['port', id, '8000/tcp']))?.[1];
     const api = new RestClient(`http://127.0.0.1:${port}`);
     await eventually('the published port to answer', async () => (await api.get('/readyz')).status === 200);
+    const page = await api.get('/', { accept: 'text/html' });
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+    const script = /<script type="module"[^>]* src="([^"]+)"/.exec(await page.text())?.[1];
+    const asset = await api.get(String(script));
+    expect([asset.status, asset.headers.get('content-encoding')]).toEqual([200, 'br']);
+    expect((await asset.text()).length).toBeGreaterThan(10_000);
     // A repository that is not on a server and belongs to somebody else, as one does that is mounted.
     await docker(['cp', join(folder.path, 'greeter.git'), `${id}:${REMOTE}`]);
     await docker(['exec', id, 'chown', '-R', '1000:1000', REMOTE]);

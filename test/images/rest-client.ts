@@ -16,8 +16,8 @@ export class RestClient {
     this.#url = url;
   }
 
-  async get(path: string): Promise<Response> {
-    return fetch(`${this.#url}${path}`, { signal: patience() });
+  async get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`${this.#url}${path}`, { headers, signal: patience() });
   }
 
   /** Starts a session and returns its id. */
