@@ -325,6 +325,31 @@ describe('the status', () => {
     await watch;
   });
 
+  it('is written ever less often for counters the longer the session takes, and at once for a transition all the same', async () => {
+    await createProfile('main');
+    using clock = creepingClock();
+    const { tasks, controllers } = await startOperator({ clock, countersIntervalMs: 10_000 });
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.until(uid, 'Programming');
+    await inPhase('s', 'Programming');
+    const versions = new Set<string | undefined>();
+    const step = async (passesMs: number) => {
+      tasks.work(uid, 1);
+      await clock.advance(passesMs);
+      await eventually('nothing to do', () => controllers.load.queue.ready + controllers.load.queue.processing === 0);
+      versions.add((await get('s')).metadata.resourceVersion);
+    };
+    for (let done = 0; done < 50; done++) await step(6_000);
+    // Every ten seconds it would be 25. How old the session is, the API server says by a clock of its own.
+    expect(versions.size).toBeGreaterThan(2);
+    expect(versions.size).toBeLessThanOrEqual(12);
+    await clock.advance(120_000);
+    await eventually('all counters', async () => ((await get('s')).status?.steps ?? 0) >= 50);
+    tasks.until(uid, 'Completed');
+    await inPhase('s', 'Completed');
+  });
+
   it('does not undo what somebody else wrote meanwhile', async () => {
     await createProfile('main');
     const { tasks } = await startOperator();

@@ -16,6 +16,7 @@ import { describeError, type Logger } from '../logger.ts';
 import { sessionFields } from '../session-log.ts';
 import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
+import { countersDueAt } from './counters-due.ts';
 import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, type Snapshot } from './policies.ts';
 import { resolveSession } from './profile-resolution.ts';
 import { contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
@@ -32,7 +33,7 @@ export type SessionReconcilerOptions = {
   maxRunning: number;
   /** Has a session looked at again. */
   enqueue: (key: string) => void;
-  /** Counters and recent log lines are written at most this often, in milliseconds. Default: 10 s. */
+  /** Counters and recent log lines are written at most this often, in milliseconds; less often in the long run. Default: 10 s. */
   countersIntervalMs?: number;
   clock?: Clock;
 };
@@ -146,7 +147,8 @@ export class SessionReconciler {
     const status = projectStatus(session, { view, profiles: snapshot.profiles, hold }, now);
     if (mergePatchOf(withoutCounters(before), withoutCounters(status)) === undefined) {
       if (mergePatchOf(before, status) === undefined) return recheck;
-      const left = record.writtenAt + this.#countersIntervalMs - now;
+      const created = Date.parse(session.metadata.creationTimestamp ?? '');
+      const left = countersDueAt(record.writtenAt, created, this.#countersIntervalMs) - now;
       if (left > 0) return { requeueAfterMs: Math.min(left, recheckInMs ?? left) };
     }
     const held = known ? undefined : progressOf(status);
