@@ -119,6 +119,7 @@ async function build(
     now: Date.now,
     random: Math.random,
     maxCommandSeconds: MAX_COMMAND_SECONDS,
+    releaseAfter: settings.releaseAfter,
     maxRunning: settings.maxRunning,
     metrics: new OperatorMetrics(metrics),
   });

@@ -90,6 +90,9 @@ export class Operator {
     await this.controllers.start();
     const { client, logger, swept = [] } = this.#options;
     for (const transport of swept) {
+      ...(options.releaseAfter && {
+        release: { times: options.releaseAfter, defaultSandboxType: options.defaultSandboxType },
+      }),
       const sweep = new OrphanSweep({ client, transport, sessions: this.caches.sessions, logger });
       this.#sweeps.push(sweep.run(this.#stop.signal));
     }

@@ -183,6 +183,15 @@ export const SETTINGS = {
     meaning: 'Sessions that work at the same time in one operator; more wait in Queued.',
   },
   DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
+  SWE_AGENT_RELEASE_FINISHED_SECONDS: {
+    default: '`900`',
+    meaning:
+      'Seconds after which the Pod of a session that is Completed, Failed or Cancelled is removed, once its work is safe in a checkpoint; a message to the session makes another from that. `0` keeps Pods until their sessions are deleted.',
+  },
+  SWE_AGENT_RELEASE_WAITING_SECONDS: {
+    default: '`14400`',
+    meaning: 'The same for a session that is Paused or waits for its user.',
+  },
   DAYTONA_SERVER_URL: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
   DAYTONA_TARGET_IMAGE: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
   REDIS_URL: {

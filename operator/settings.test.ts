@@ -85,6 +85,7 @@ describe('Settings', () => {
       sandbox: { type: 'local' },
       cluster: { watch: undefined, gateway: false, probePort: 8081 },
       maxRunning: 200,
+      releaseAfter: { finishedMs: 900_000, waitingMs: 14_400_000 },
       blobStore: 'folder',
       namespace: undefined,
       system: {},

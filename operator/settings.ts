@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type RedisAddress, redisAddress, withoutCredentials } from './engine/redis/address.ts';
 import { PREFIX } from './engine/redis/keys.ts';
+import type { ReleaseTimes } from './engine/release.ts';
 import type { S3Place } from './engine/s3-blobs.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
@@ -59,6 +60,8 @@ export type Settings = {
   readonly maxRunning: number;
   /** Where the event log is kept instead of the state folder. */
   readonly redis?: { readonly address: RedisAddress; readonly keyPrefix: string };
+  /** How long a session rests before its Pod is given back. */
+  readonly releaseAfter: ReleaseTimes;
   /** Where blobs are kept: in the state folder, in Redis, or in an S3-compatible store. */
   readonly blobStore: 'folder' | 'redis' | 's3';
   /** With s3 only. */
@@ -118,6 +121,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     maxRunning: reader.integer('SWE_AGENT_MAX_RUNNING', 200, 1, 10_000),
     ...stores(reader, role),
     namespace: namespaceSetting(reader),
+    releaseAfter: releaseTimes(reader),
     system: reader.system(),
   };
   if (settings.api.auth === 'none' && !inContainer && !isLoopback(settings.host)) {
@@ -153,6 +157,15 @@ function sandbox(reader: SettingsReader, role: SettingsRole): Settings['sandbox'
 
 function host(reader: SettingsReader, inContainer: boolean): string {
   const value = reader.text('HOST') ?? (inContainer ? '0.0.0.0' : '127.0.0.1');
+const YEAR_S = 31_536_000;
+
+function releaseTimes(reader: SettingsReader): ReleaseTimes {
+  return {
+    finishedMs: 1000 * reader.integer('SWE_AGENT_RELEASE_FINISHED_SECONDS', 900, 0, YEAR_S),
+    waitingMs: 1000 * reader.integer('SWE_AGENT_RELEASE_WAITING_SECONDS', 14_400, 0, YEAR_S),
+  };
+}
+
   const plain = value.replace(/^\[(.*)\]$/, '$1');
   if (isIP(plain) === 0 && !/^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(plain)) {
     reader.problem('HOST', 'write an IP address or a host name, without scheme and port');

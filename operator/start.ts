@@ -93,6 +93,7 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     now: Date.now,
     random: Math.random,
     maxCommandSeconds: MAX_COMMAND_SECONDS,
+    releaseAfter: settings.releaseAfter,
     maxRunning: settings.maxRunning,
     swept: [transport],
     proxy: settings.system,

@@ -56,6 +56,7 @@ function sandbox(before: AgentSessionStatus, after: AgentSessionStatus): EventNo
   const renewed = before.sandbox?.uid !== after.sandbox?.uid;
   if (is?.status === 'True' && (was?.status !== 'True' || renewed)) notes.push(normal('SandboxReady', 'Provision', is.message));
   if (is?.reason === 'SandboxLost' && was?.reason !== 'SandboxLost') notes.push(warning('SandboxLost', 'Provision', is.message));
+  if (is?.reason === 'Released' && was?.reason !== 'Released') notes.push(normal('SandboxReleased', 'Release', is.message));
   const isolation = conditionOf(after, 'Isolated');
   if (isolation?.status === 'False' && conditionOf(before, 'Isolated')?.status !== 'False') {
     notes.push(warning('NotIsolated', 'Provision', isolation.message));

@@ -14,6 +14,7 @@ import { isSettled } from './policies.ts';
 import { ProfileReconciler } from './profile-reconciler.ts';
 import { SessionReconciler } from './session-reconciler.ts';
 import { compareRanks, rankOf } from './slots.ts';
+import type { ReleaseSettings } from './session-release.ts';
 
 export type ControllersOptions = {
   client: KubeClient;
@@ -30,6 +31,8 @@ export type ControllersOptions = {
   clock?: Clock;
   /** Meters for the queue of each controller, whose depth it can ask for. */
   meter?: (controller: string, depth: () => number) => QueueMeter;
+  /** After what rest sandboxes are given back; never when left out. */
+  release?: ReleaseSettings;
 };
 
 /** Sessions reconciled at the same time. Each waits mostly for the API server. */
@@ -48,7 +51,7 @@ export class Controllers {
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(options: ControllersOptions) {
-    const { client, caches, tasks, events, findings, logger, maxRunning, clock, meter } = options;
+    const { client, caches, tasks, events, findings, logger, maxRunning, release, clock, meter } = options;
     this.#options = options;
     this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
     const timing = clock ? { clock } : {};
@@ -64,6 +67,7 @@ export class Controllers {
       ...timing,
     });
     this.#profiles = new ProfileReconciler({ client, caches, events, findings, ...timing });
+      ...(release && { release }),
     const onError = (kind: string, fieldsOf: (key: string) => object) => (key: string, error: unknown, retryInMs: number) =>
       logger.warn(`${kind} could not be reconciled; trying again`, {
         ...fieldsOf(key),

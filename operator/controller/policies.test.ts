@@ -3,7 +3,15 @@ import { aSession } from '../../test/support/objects.ts';
 import type { AgentSessionStatus } from '../api/types.gen.ts';
 import type { SessionView } from '../engine/session-tasks.ts';
 import { INITIAL_STATE } from '../engine/state.ts';
-import { CLEANUP_DEADLINE_MS, type Decision, decide, RESTART_AFTER_ERROR_MS, RESTART_MS, type Snapshot } from './policies.ts';
+import {
+  CLEANUP_DEADLINE_MS,
+  type Decision,
+  decide,
+  RELEASE_RETRY_MS,
+  RESTART_AFTER_ERROR_MS,
+  RESTART_MS,
+  type Snapshot,
+} from './policies.ts';
 
 const NOW = Date.parse('2030-01-01T12:00:00Z');
 const resolved = { ok: true, reason: 'Resolved', message: 'AIProfile p.', fingerprint: 'p' };
@@ -18,6 +26,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
     slotOpen: true,
     maxRunning: 4,
     cleanup: { state: 'none' },
+    release: { at: undefined, open: true },
     now: NOW,
     ...changes,
   };
@@ -160,6 +169,60 @@ const TABLE: [string, Partial<Snapshot>, unknown][] = [
         generation: 2,
       }),
     },
+    { do: 'run', slot: true },
+  ],
+
+  // the sandbox of a session at rest
+  [
+    'a sandbox is given back when the session has rested for long',
+    { session: aSession({}, at('Completed')), release: { at: NOW, open: true } },
+    { do: 'release' },
+  ],
+  [
+    'and looked at again when that is due',
+    { session: aSession({}, at('Paused')), release: { at: NOW + 60_000, open: true } },
+    { do: 'rest', recheckInMs: 60_000 },
+  ],
+  [
+    'or when the session is to be deleted, if that comes first',
+    {
+      session: aSession({ ttlSecondsAfterFinished: 60 }, at('Failed', { completionTime: '2030-01-01T11:59:30Z' })),
+      release: { at: NOW + 60_000, open: true },
+    },
+    { do: 'rest', recheckInMs: 30_000 },
+  ],
+  [
+    'many are not given back all at once',
+    { session: aSession({}, at('Completed')), release: { at: NOW - 60_000, open: false } },
+    { do: 'rest', recheckInMs: 1_000 },
+  ],
+  [
+    'one that could not be given back is tried to again, but not without pause',
+    { session: aSession({}, at('Completed')), release: { at: NOW - 60_000, open: true }, handed },
+    { do: 'rest', recheckInMs: RELEASE_RETRY_MS - 1_000 },
+  ],
+  [
+    'and then is',
+    {
+      session: aSession({}, at('Completed')),
+      release: { at: NOW - RELEASE_RETRY_MS, open: true },
+      handed: { ...handed, at: NOW - RELEASE_RETRY_MS },
+    },
+    { do: 'release' },
+  ],
+  [
+    'a session that is being given back is left alone',
+    {
+      session: aSession({}, at('Completed')),
+      release: { at: NOW, open: true },
+      handed,
+      view: view('Completed'),
+    },
+    { do: 'rest' },
+  ],
+  [
+    'a message comes before that',
+    { session: aSession({}, at('Completed'), { generation: 2 }), release: { at: NOW, open: true } },
     { do: 'run', slot: true },
   ],
 

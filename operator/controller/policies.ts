@@ -17,6 +17,8 @@ export type Snapshot = {
   slotOpen: boolean;
   maxRunning: number;
   cleanup: Cleanup;
+  /** When the sandbox of a session at rest is to be given back, and whether that may begin now. */
+  release: { at: number | undefined; open: boolean };
   now: number;
 };
 
@@ -39,6 +41,8 @@ export type Decision =
   /** `incomplete`: what could not be removed. */
   | { do: 'remove-finalizer'; incomplete?: string }
   | { do: 'delete'; reason: string }
+  /** Give it to the engine, which gives back its sandbox; it takes no place for that. */
+  | { do: 'release' }
   /** Nothing; look again at the latest after a while. */
   | { do: 'rest'; hold?: Hold; waitsForSlot?: true; recheckInMs?: number };
 
@@ -48,6 +52,12 @@ const CLEANUP_RETRY_MS = 5_000;
 /** A task that ended with work left is not started again before this time, unless the object changed. */
 export const RESTART_MS = 5_000;
 export const RESTART_AFTER_ERROR_MS = 30_000;
+
+/** Before a sandbox that could not be given back is tried to again. */
+export const RELEASE_RETRY_MS = 300_000;
+/** How many are given back at the same time, and when those beyond that are looked at again. */
+export const MAX_RELEASES = 8;
+const RELEASES_FULL_MS = 1_000;
 
 type Policy = (snapshot: Snapshot) => Decision | undefined;
 
@@ -116,8 +126,18 @@ function expired(snapshot: Snapshot): Decision | undefined {
 /** Everything that the object says was taken into account, and only a change of it can lead on. */
 function settled(snapshot: Snapshot): Decision | undefined {
   if (!isSettled(snapshot.session) || snapshot.view?.running) return undefined;
-  const due = expiry(snapshot);
-  return due === undefined ? { do: 'rest' } : { do: 'rest', recheckInMs: due - snapshot.now };
+  const { now } = snapshot;
+  const release = nextRelease(snapshot);
+  if (release !== undefined && release <= now && snapshot.release.open) return { do: 'release' };
+  const due = [expiry(snapshot), release === undefined ? undefined : Math.max(release, now + RELEASES_FULL_MS)];
+  const next = Math.min(...due.filter((at) => at !== undefined));
+  return Number.isFinite(next) ? { do: 'rest', recheckInMs: next - now } : { do: 'rest' };
+}
+
+/** One that came to nothing is not tried again without pause. */
+function nextRelease({ release: { at }, handed }: Snapshot): number | undefined {
+  if (at === undefined || !handed || handed.at < at) return at;
+  return handed.at + RELEASE_RETRY_MS;
 }
 
 /** The engine has it, and knows all that there is to know. */

@@ -42,14 +42,29 @@ function profileResolved({ ok, reason, message }: SessionProfiles): NewCondition
   return { type: 'ProfileResolved', status: ok ? 'True' : 'False', reason: word(reason), message };
 }
 
-function sandboxReady({ sandbox, sandboxLost, finished }: SessionState): NewCondition {
+function sandboxReady(state: SessionState): NewCondition {
+  const { sandbox, sandboxLost } = state;
   const type = 'SandboxReady';
-  if (sandboxLost !== undefined) return { type, status: 'False', reason: 'SandboxLost', message: sandboxLost };
-  if (!sandbox) {
-    const message = finished ? 'The session ended before its sandbox was ready.' : 'There is no sandbox that is ready yet.';
-    return { type, status: 'False', reason: 'NotProvisioned', message };
+  if (sandbox && sandboxLost === undefined)
+    return { type, status: 'True', reason: 'Ready', message: `The ${sandbox.type} sandbox ${sandbox.name} is ready.` };
+  return { type, status: 'False', ...withoutSandbox(state) };
+}
+
+/** Why there is none that could be used. */
+function withoutSandbox({ sandboxLost, sandboxHeld, sandboxReleased, pause, finished }: SessionState): Hold {
+  const message = sandboxLost ?? '';
+  if (sandboxReleased === 'begun') return { reason: 'Releasing', message };
+  if (sandboxReleased === 'done') return { reason: 'Released', message };
+  if (sandboxHeld !== undefined && pause?.reason === 'SandboxUnavailable')
+    return { reason: pause.reason, message: pause.message };
+  if (sandboxReleased === 'restoring') return { reason: 'Restoring', message: 'A new sandbox is made from the last checkpoint.' };
+  if (sandboxLost !== undefined) return { reason: 'SandboxLost', message };
+  if (finished) {
+    const reason = sandboxHeld === undefined ? 'NotProvisioned' : 'NotReady';
+    return { reason, message: 'The session ended before its sandbox was ready.' };
   }
-  return { type, status: 'True', reason: 'Ready', message: `The ${sandbox.type} sandbox ${sandbox.name} is ready.` };
+  const reason = sandboxHeld === undefined ? 'NotProvisioned' : 'Provisioning';
+  return { reason, message: 'There is no sandbox that is ready yet.' };
 }
 
 function isolated({ sandbox }: SessionState): NewCondition | undefined {

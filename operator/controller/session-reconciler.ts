@@ -6,7 +6,7 @@
 import { type AgentSession, FINALIZER, RESOURCES } from '../api/resources.ts';
 import type { AgentSessionStatus } from '../api/types.gen.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import type { SessionTasks } from '../engine/session-tasks.ts';
+import type { SessionTasks, SessionView } from '../engine/session-tasks.ts';
 import { type KubeClient, KubeError } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { mergePatchOf } from '../kube/merge-patch.ts';
@@ -17,9 +17,10 @@ import { sessionFields } from '../session-log.ts';
 import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
 import { countersDueAt } from './counters-due.ts';
-import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, type Snapshot } from './policies.ts';
+import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, MAX_RELEASES, type Snapshot } from './policies.ts';
 import { resolveSession } from './profile-resolution.ts';
 import { contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
+import { type ReleaseSettings, releaseDueAt } from './session-release.ts';
 import { rankOf, Slots } from './slots.ts';
 import { isLoaded, projectStatus, withoutCounters } from './status.ts';
 
@@ -35,11 +36,17 @@ export type SessionReconcilerOptions = {
   enqueue: (key: string) => void;
   /** Counters and recent log lines are written at most this often, in milliseconds; less often in the long run. Default: 10 s. */
   countersIntervalMs?: number;
+  /** After what rest sandboxes are given back; never when left out. */
+  release?: ReleaseSettings;
   clock?: Clock;
+  /** In [0, 1). */
+  random?: () => number;
 };
 
 /** After a write that somebody else was ahead of; the newer object is on its way to the cache. */
 const CONFLICT: ProcessResult = { requeueAfterMs: 20 };
+/** Where several operators could give back a sandbox, all but one are to find it done: they look later, by up to this. */
+const SPREAD_MS = 30_000;
 /** Before what another operator took out of the status is said again. */
 export const CONTRADICTED_MS = 60_000;
 
@@ -49,6 +56,8 @@ export class SessionReconciler {
   readonly #slots: Slots;
   readonly #records = new Map<string, SessionRecord>();
   readonly #uids = new Map<string, string>();
+  /** Sessions that the engine has for their sandbox to be given back. */
+  readonly #releases = new Set<string>();
   readonly #countersIntervalMs: number;
 
   constructor(options: SessionReconcilerOptions) {
@@ -70,7 +79,7 @@ export class SessionReconciler {
     if (!cached?.metadata.uid) return undefined;
 
     this.#uids.set(key, cached.metadata.uid);
-    const record = this.#records.get(cached.metadata.uid) ?? newRecord(cached);
+    const record = this.#records.get(cached.metadata.uid) ?? newRecord(cached, (this.#options.random ?? Math.random)());
     this.#records.set(cached.metadata.uid, record);
     const session = newest(record, cached);
 
@@ -89,6 +98,10 @@ export class SessionReconciler {
       case 'run':
         this.#run(session, record, snapshot, decision.slot);
         return this.#report(session, record, snapshot, undefined, undefined, signal);
+      case 'release':
+        this.#releases.add(uidOf(session));
+        this.#hand(session, record, snapshot);
+        return this.#report(session, record, snapshot, undefined, undefined, signal);
       case 'rest':
         this.#rest(session, key, decision);
         return this.#report(session, record, snapshot, decision.hold, decision.recheckInMs, signal);
@@ -99,21 +112,37 @@ export class SessionReconciler {
 
   #gather(session: AgentSession, record: SessionRecord): Snapshot {
     const { caches, tasks, maxRunning } = this.#options;
-    const uid = session.metadata.uid ?? '';
+    const uid = uidOf(session);
+    const view = tasks.view(uid);
+    if (!view?.running) this.#releases.delete(uid);
     return {
       session,
       profiles: resolveSession(session, caches.profiles.list(session.metadata.namespace)),
-      view: tasks.view(uid),
+      view,
       handed: record.handed,
       slotOpen: this.#slots.open(uid, rankOf(session)),
       maxRunning,
       cleanup: record.cleanup,
+      release: { at: this.#releaseAt(session, record, view), open: this.#releases.size < MAX_RELEASES },
       now: this.#clock.now(),
     };
   }
 
-  #run(session: AgentSession, record: SessionRecord, { profiles, now }: Snapshot, slot: boolean): void {
-    if (slot) this.#slots.take(session.metadata.uid ?? '');
+  #releaseAt(session: AgentSession, { late }: SessionRecord, view: SessionView | undefined): number | undefined {
+    const { release } = this.#options;
+    const at = release && releaseDueAt(session, view, release);
+    if (!at) return at;
+    const { finishedMs, waitingMs } = release.times;
+    return at + late * Math.min(SPREAD_MS, finishedMs || waitingMs, waitingMs || finishedMs);
+  }
+
+  #run(session: AgentSession, record: SessionRecord, snapshot: Snapshot, slot: boolean): void {
+    this.#releases.delete(uidOf(session));
+    if (slot) this.#slots.take(uidOf(session));
+    this.#hand(session, record, snapshot);
+  }
+
+  #hand(session: AgentSession, record: SessionRecord, { profiles, now }: Snapshot): void {
     record.handed = { generation: session.metadata.generation ?? 0, profiles: profiles.fingerprint, at: now };
     this.#options.tasks.ensure(session);
   }
@@ -122,7 +151,7 @@ export class SessionReconciler {
     const uid = session.metadata.uid ?? '';
     if (decision.waitsForSlot) this.#slots.wait(uid, rankOf(session), () => this.#options.enqueue(key));
     // The engine may have started it again by itself.
-    else if (this.#options.tasks.view(uid)?.running) this.#slots.take(uid);
+    else if (this.#options.tasks.view(uid)?.running && !this.#releases.has(uid)) this.#slots.take(uid);
     else this.#slots.leave(uid);
   }
 
@@ -261,11 +290,16 @@ export class SessionReconciler {
   /** The object is gone without having waited for us: somebody took the finalizer away. */
   #vanished(key: string, uid: string): void {
     this.#uids.delete(key);
+    this.#releases.delete(uid);
     this.#slots.leave(uid);
     const record = this.#records.get(uid);
     this.#records.delete(uid);
     if (record && record.cleanup.state === 'none') this.#cleanUp(record.session, record, key);
   }
+}
+
+function uidOf({ metadata }: AgentSession): string {
+  return metadata.uid ?? '';
 }
 
 function progressOf({ conditions }: AgentSessionStatus): Hold | undefined {

@@ -17,9 +17,11 @@ export type SessionRecord = {
   abortCleanup: AbortController | undefined;
   /** How many reviews were announced; undefined until the log was seen for the first time. */
   reviews: number | undefined;
+  /** In [0, 1): how much later than others this operator gives back the session's sandbox. */
+  late: number;
 };
 
-export function newRecord(session: AgentSession): SessionRecord {
+export function newRecord(session: AgentSession, late = 0): SessionRecord {
   return {
     session,
     replaced: new Set(),
@@ -29,6 +31,7 @@ export function newRecord(session: AgentSession): SessionRecord {
     cleanup: { state: 'none' },
     abortCleanup: undefined,
     reviews: undefined,
+    late,
   };
 }
 

@@ -65,7 +65,11 @@ function fromState(session: AgentSession, view: SessionView, known: Known, now: 
       },
     }),
     ...(question && { question: { id: cut(question.id, 63), text: cut(question.text, 2048) } }),
-    ...(sandbox && { sandbox: { type: sandbox.type, name: cut(sandbox.name, 1024), uid: cut(sandbox.uid, 128) } }),
+    // What was given back is nowhere to be found under its name.
+    ...(sandbox &&
+      state.sandboxReleased !== 'done' && {
+        sandbox: { type: sandbox.type, name: cut(sandbox.name, 1024), uid: cut(sandbox.uid, 128) },
+      }),
     iteration: state.iteration,
     steps: state.steps,
     usage: {

@@ -21,6 +21,8 @@ export type Action =
   /** Put the result's tests alone on the commit that was cloned. */
   | { do: 'isolate-tests'; commit: string }
   | { do: 'publish'; commit: string }
+  /** Give back what holds the files of a session that has rested for long. */
+  | { do: 'release' }
   /** Something is due later; a change of the object may come first. */
   | { do: 'wait'; until: number; reason: string; message: string }
   /** Only a change of the object can move the session on. */

@@ -16,6 +16,7 @@ import { evidenceInWords, verified, whyUnverified } from './evidence.ts';
 import { applied, pending, steers } from './inputs.ts';
 import type { Intent } from './intent.ts';
 import { limitsToWarnOf, reachedLimit } from './limits.ts';
+import { releaseAt } from './release.ts';
 import { finished, paused, suspend, waitForUser } from './resting.ts';
 import {
   beginIteration,
@@ -53,11 +54,16 @@ const RULES: Rule[] = [
 
 /** The next action. Total: something always applies. */
 export function decide(state: SessionState, intent: Intent): Action {
-  for (const rule of RULES) {
-    const action = rule(state, intent);
-    if (action) return action;
-  }
-  return { do: 'idle' };
+  const action = RULES.values()
+    .map((rule) => rule(state, intent))
+    .find((one) => one !== undefined);
+  return action === undefined || action.do === 'idle' ? atRest(state, intent) : action;
+}
+
+/** Nothing is to be done for the session; what it does not need, others may. */
+function atRest(state: SessionState, intent: Intent): Action {
+  const due = releaseAt(state, intent.release);
+  return due !== undefined && due <= intent.now ? { do: 'release' } : { do: 'idle' };
 }
 
 function start(state: SessionState, intent: Intent): Action | undefined {

@@ -25,7 +25,7 @@ import type {
 } from './event-parts.ts';
 
 /** Version of this union. An operator does not claim a session that has events of a higher version. */
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** A stored event. `seq` counts from 1 without gaps; `time` is RFC 3339 with milliseconds; `epoch` is the claim that wrote it. */
 export type SessionEvent = { seq: number; epoch: number; time: string; format: number } & EventBody;
@@ -52,6 +52,9 @@ export type EventBody =
   | { type: 'sandbox.ready'; sandbox: SandboxIdentityRecord }
   | { type: 'sandbox.lost'; sandboxUid: string; message: string }
   | { type: 'sandbox.restored'; sandbox: SandboxIdentityRecord; fromCommit: string; message: string }
+  /** The session rests, its sandbox is about to be given back, and what it holds that is to be kept is in the last checkpoint. */
+  | { type: 'sandbox.releasing'; message: string }
+  | { type: 'sandbox.released'; message: string }
   | { type: 'repository.requested'; url: string; ref?: string }
   | { type: 'repository.cloned'; commit: string; branch: string; message: string }
   // conversation with a model

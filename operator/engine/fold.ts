@@ -4,6 +4,7 @@ import { FORMAT, type SessionEvent } from './events.ts';
 import { foldCheckpoint, mayTouch } from './fold-checkpoint.ts';
 import { foldCheck } from './fold-checks.ts';
 import { begun, conversationOf, talk } from './fold-conversation.ts';
+import { foldSandbox } from './fold-sandbox.ts';
 import { ImpossibleLogError } from './impossible-log.ts';
 import { logLines, nextLogContext } from './log-lines.ts';
 import { INITIAL_STATE, type SessionState, WORKING } from './state.ts';
@@ -103,14 +104,13 @@ function step(state: SessionState, event: SessionEvent): SessionState {
         question: undefined,
         finished: { outcome: event.outcome, reason: event.reason, message: event.message, time: event.time },
       };
+    case 'sandbox.requested':
     case 'sandbox.ready':
-      return { ...state, sandbox: event.sandbox, sandboxLost: undefined };
-    case 'sandbox.restored': {
-      const touched = state.touched && event.sandbox.uid === state.sandbox?.uid;
-      return { ...state, sandbox: event.sandbox, sandboxLost: undefined, touched };
-    }
+    case 'sandbox.restored':
     case 'sandbox.lost':
-      return { ...state, sandboxLost: event.message };
+    case 'sandbox.releasing':
+    case 'sandbox.released':
+      return { ...state, ...foldSandbox(state, event) };
     case 'repository.cloned':
       return { ...state, base: { commit: event.commit, branch: event.branch } };
     case 'conversation.started':
@@ -221,7 +221,6 @@ function step(state: SessionState, event: SessionEvent): SessionState {
       return { ...state, publishing: undefined, published };
     }
     case 'log.line':
-    case 'sandbox.requested':
     case 'repository.requested':
     case 'model.output':
     case 'tool.output':

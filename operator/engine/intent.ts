@@ -1,6 +1,7 @@
 /** What the user wants of a session at this moment, read from its object; the other half of every decision. */
 import type { AgentSession, SessionInput } from '../api/resources.ts';
 import type { ConversationRole } from './event-parts.ts';
+import { NEVER, type ReleaseTimes } from './release.ts';
 
 export type Intent = {
   goal: string;
@@ -27,10 +28,18 @@ export type Intent = {
   now: number;
   /** Since when this owner works on the session: before that nobody did, whatever the log ended with. */
   since: number;
+  /** After what rest the operator gives sandboxes back. */
+  release: ReleaseTimes;
 };
 
 /** The intent of an object whose defaults were applied by the API server. Limits that are not set do not limit. */
-export function intentOf(session: AgentSession, profiles: Intent['profiles'], now: number, since: number): Intent {
+export function intentOf(
+  session: AgentSession,
+  profiles: Intent['profiles'],
+  now: number,
+  since: number,
+  release: ReleaseTimes = NEVER,
+): Intent {
   const { spec } = session;
   const limits = spec.limits ?? {};
   return {
@@ -54,5 +63,6 @@ export function intentOf(session: AgentSession, profiles: Intent['profiles'], no
     profiles,
     now,
     since,
+    release,
   };
 }

@@ -100,6 +100,8 @@ function linesOf(event: EventBody, context: LogContext): string[] {
       return [`Sandbox lost: ${event.message}`];
     case 'sandbox.restored':
       return [`Sandbox restored from ${short(event.fromCommit)}: ${event.message}`];
+    case 'sandbox.released':
+      return [`Sandbox released: ${event.message}`];
     case 'checkpoint.failed':
       return [`Warning: the work since the last checkpoint is in the sandbox alone. ${event.message}`];
     case 'repository.requested':
@@ -145,6 +147,7 @@ function linesOf(event: EventBody, context: LogContext): string[] {
     case 'publish.finished':
       return publishLines(event);
     case 'sandbox.requested':
+    case 'sandbox.releasing':
     case 'conversation.started':
     case 'conversation.ended':
     case 'model.requested':

@@ -12,6 +12,7 @@ import type { BlobStore } from './blob.ts';
 import type { ConversationRole } from './event-parts.ts';
 import type { SessionEvent } from './events.ts';
 import type { EventLog } from './log.ts';
+import type { ReleaseTimes } from './release.ts';
 import type { SessionState } from './state.ts';
 
 /** A profile, ready to be called. */
@@ -67,6 +68,8 @@ export type EngineDeps = {
   now(): number;
   /** In [0, 1). */
   random(): number;
+  /** After what rest sandboxes are given back; never when left out. */
+  releaseAfter?: ReleaseTimes;
   /** Longest time a command may run, in seconds. */
   maxCommandSeconds: number;
   /** How long after a fault that may pass the first new try is made, in ms; 2 s when left out. Each further one waits longer. */

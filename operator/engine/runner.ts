@@ -28,7 +28,7 @@ export class SessionRunner implements SessionTasks {
     const entry = this.#entries.get(uid);
     if (!entry) return undefined;
     const { task, running } = entry;
-    if (task.state === INITIAL_STATE && !task.waiting) return undefined;
+    if (task.state === INITIAL_STATE && !task.waiting && !running) return undefined;
     return { state: task.state, running, waiting: task.waiting, observedGeneration: task.observedGeneration };
   }
 

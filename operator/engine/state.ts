@@ -1,5 +1,6 @@
 /** What is known of a session: the fold of its events. Everything else (status, prompts, what to do next) is derived from it. */
 import type { Usage } from '../llm/provider.ts';
+import type { SandboxType } from '../sandbox/transport.ts';
 import type { BlobRef } from './blob.ts';
 import type {
   CheckChange,
@@ -134,6 +135,10 @@ export type SessionState = {
   sandbox: SandboxIdentityRecord | undefined;
   /** The sandbox went away and was not replaced yet. */
   sandboxLost: string | undefined;
+  /** Of what type a sandbox may be there: asked for, and not given back. */
+  sandboxHeld: SandboxType | undefined;
+  /** How far the sandbox of a session at rest is given back, or made anew after that. */
+  sandboxReleased: 'begun' | 'done' | 'restoring' | undefined;
   base: { commit: string; branch: string } | undefined;
   plan: Plan | undefined;
   approvedRevision: number | undefined;
@@ -199,6 +204,8 @@ export const INITIAL_STATE: SessionState = {
   inputIds: new Set(),
   sandbox: undefined,
   sandboxLost: undefined,
+  sandboxHeld: undefined,
+  sandboxReleased: undefined,
   base: undefined,
   plan: undefined,
   approvedRevision: undefined,

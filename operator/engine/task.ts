@@ -26,6 +26,7 @@ import { type Claim, FencedError } from './log.ts';
 import { checkMirror, claimSession, keepClaim, type Waiting } from './owning.ts';
 import type { EngineDeps } from './ports.ts';
 import { Recorder } from './recorder.ts';
+import { NEVER } from './release.ts';
 import { URGENT } from './session-tasks.ts';
 import { INITIAL_STATE, type SessionState } from './state.ts';
 import { TextStore } from './text.ts';
@@ -56,6 +57,8 @@ export class SessionTask {
   #doing: Action['do'] | undefined;
   /** Tries in a row that came to nothing for the same kind of reason. */
   #tries = 0;
+  /** Its sandbox could not be given back, and is not tried to again here. */
+  #keepsSandbox = false;
   /** Looks anew at how long the running action may take. */
   #limitChanged: () => void = () => undefined;
   readonly ended: Promise<TaskEnd>;
@@ -206,10 +209,10 @@ export class SessionTask {
   }
 
   #intent(session: AgentSession): Intent {
-    const { models, now } = this.#deps;
+    const { models, now, releaseAfter } = this.#deps;
     const chain = (role: 'planner' | 'programmer' | 'reviewer') => models.chain(session, role);
     const profiles = { planner: chain('planner'), programmer: chain('programmer'), reviewer: chain('reviewer') };
-    return intentOf(session, profiles, now(), this.#since);
+    return intentOf(session, profiles, now(), this.#since, this.#keepsSandbox ? NEVER : releaseAfter);
   }
 
   /** Files that were seen in a conversation; those of an earlier one are forgotten. */
@@ -253,11 +256,21 @@ export class SessionTask {
       if (action.do !== 'provision') this.#tries = 0;
       this.#waits.show(undefined);
     } catch (error) {
+      if (action.do === 'release' && this.#keeps(error)) return;
       await this.#failed(error, recorder, intent);
     } finally {
       this.#doing = undefined;
       this.#limitChanged = () => undefined;
     }
+  }
+
+  /** A session at rest goes on resting when its sandbox could not be given back; whoever hands it in next tries again. */
+  #keeps(error: unknown): boolean {
+    const late = error instanceof DOMException && error.name === 'TimeoutError';
+    if (this.#action.signal.aborted || !(late || error instanceof SandboxLostError || faultOf(error))) return false;
+    this.#keepsSandbox = true;
+    this.#deps.logger.warn('the sandbox of a session at rest could not be given back', { error: describeError(error) });
+    return true;
   }
 
   async #failed(error: unknown, recorder: Recorder, intent: Intent): Promise<void> {

@@ -1,7 +1,9 @@
 /** The engine as the controllers see it, without effects: real decisions and a real fold over events that a test makes happen. */
 import type { AgentSession, Phase } from '../../operator/api/resources.ts';
 import { intentOf } from '../../operator/engine/intent.ts';
+import { NEVER, type ReleaseTimes } from '../../operator/engine/release.ts';
 import type { SessionKey, SessionTasks, SessionView } from '../../operator/engine/session-tasks.ts';
+import type { SandboxType } from '../../operator/sandbox/transport.ts';
 import { SessionScript } from './session-script.ts';
 
 type Task = { key: SessionKey; script: SessionScript; running: boolean; waiting: SessionView['waiting']; generation: number };
@@ -14,6 +16,11 @@ export class ScriptedTasks implements SessionTasks {
   readonly cleaned: string[] = [];
   /** Does what a removal does; a test may let it take long or fail. */
   removal: (session: AgentSession, signal: AbortSignal) => Promise<void> = async () => undefined;
+  sandboxType: SandboxType = 'local';
+  /** After what rest sandboxes are given back. */
+  release: ReleaseTimes = NEVER;
+  /** Whether giving back comes to an end. */
+  releases = true;
   readonly #logs: Map<string, SessionScript>;
   readonly #tasks = new Map<string, Task>();
   readonly #listeners: ((key: SessionKey, urgent: boolean) => void)[] = [];
@@ -34,10 +41,14 @@ export class ScriptedTasks implements SessionTasks {
     const { uid = '', name, namespace = '', generation = 0 } = session.metadata;
     const script = this.#logs.get(uid) ?? new SessionScript();
     this.#logs.set(uid, script);
+    script.sandboxType = this.sandboxType;
     const task = { key: { uid, name, namespace }, script, running: true, waiting: undefined, generation };
     this.#tasks.set(uid, task);
     queueMicrotask(() => {
-      script.wants(intentOf(session, PROFILES, script.intent.now, script.intent.since));
+      // Whoever hands in a session at rest has looked at the time.
+      const { now, since } = script.intent;
+      const rested = Math.max(this.release.finishedMs, this.release.waitingMs);
+      script.wants(intentOf(session, PROFILES, now + rested, since, this.release));
       this.#settle(task);
     });
   }
@@ -92,7 +103,12 @@ export class ScriptedTasks implements SessionTasks {
   }
 
   #settle(task: Task): void {
-    if (task.script.next().do === 'idle') task.running = false;
+    const { script } = task;
+    if (script.next().do === 'release') {
+      if (script.state.sandboxReleased !== 'begun') script.happen({ type: 'sandbox.releasing', message: 'It rests.' });
+      if (this.releases) script.happen({ type: 'sandbox.released', message: 'It rests.' });
+      task.running = !this.releases;
+    } else if (script.next().do === 'idle') task.running = false;
     this.#tell(task, true);
   }
 

@@ -6,7 +6,9 @@ import type { CheckStage } from '../../operator/engine/event-parts.ts';
 import { type EventBody, FORMAT } from '../../operator/engine/events.ts';
 import { apply } from '../../operator/engine/fold.ts';
 import type { Intent } from '../../operator/engine/intent.ts';
+import { NEVER } from '../../operator/engine/release.ts';
 import { INITIAL_STATE, type SessionState } from '../../operator/engine/state.ts';
+import type { SandboxType } from '../../operator/sandbox/transport.ts';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 
@@ -32,6 +34,7 @@ export function anIntent(changes: Partial<Intent> = {}): Intent {
     profiles: { planner: ['main'], programmer: ['main'], reviewer: ['main'] },
     now: START,
     since: START,
+    release: NEVER,
     ...changes,
   };
 }
@@ -40,6 +43,7 @@ export function anIntent(changes: Partial<Intent> = {}): Intent {
 export class SessionScript {
   state: SessionState = INITIAL_STATE;
   showsSideChecks = false;
+  sandboxType: SandboxType = 'local';
   intent: Intent;
   #calls = 0;
   #commits = 0;
@@ -95,10 +99,11 @@ export class SessionScript {
     switch (action.do) {
       case 'provision':
         this.happen(
+          { type: 'sandbox.requested', sandboxType: this.sandboxType },
           {
             type: 'sandbox.ready',
             sandbox: {
-              type: 'local',
+              type: this.sandboxType,
               name: 's',
               uid: 'box-1',
               root: '/w',

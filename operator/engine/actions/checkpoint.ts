@@ -71,6 +71,20 @@ function leaveRested(place: Disposable, tookMs: number): void {
   setTimeout(() => place[Symbol.dispose](), RESTS * tookMs).unref();
 }
 
+/**
+ * Saves what the last checkpoint has not; for a session that rests, whose sandbox is to go.
+ * @throws SandboxLostError, SandboxUnavailableError, GitError, BlobUnavailableError; what is too large is recorded
+ */
+export async function saveForRest(context: ActionContext): Promise<void> {
+  try {
+    await saveNow(await context.sandbox(), context);
+  } catch (error) {
+    if (!(error instanceof BlobTooLargeError)) throw error;
+    notSaved(error.message, context);
+  }
+  await context.flush();
+}
+
 async function saveNow(sandbox: Sandbox, context: ActionContext): Promise<void> {
   const { deps, owner, signal, state } = context;
   const base = state.base?.commit;

@@ -7,6 +7,7 @@ import { isolateTests } from './isolate-tests.ts';
 import { openConversation } from './open-conversation.ts';
 import { provision } from './provision.ts';
 import { publish } from './publish.ts';
+import { release } from './release.ts';
 import { runTool } from './run-tool.ts';
 import { verify } from './verify.ts';
 import { commit, reset } from './worktree.ts';
@@ -34,6 +35,8 @@ export async function perform(action: Action, context: ActionContext): Promise<v
       return isolateTests(action, context);
     case 'publish':
       return publish(context);
+    case 'release':
+      return release(context);
     case 'record':
       return context.emit(...action.events);
     case 'wait':

@@ -7,6 +7,7 @@ import { seedWorktree } from '../../sandbox/git/seed.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { type SandboxHandle, type SandboxTransport, SandboxUnavailableError } from '../../sandbox/transport.ts';
 import type { SandboxIdentityRecord } from '../event-parts.ts';
+import type { SessionState } from '../state.ts';
 import { type Restored, restoreLast } from './checkpoint.ts';
 import type { ActionContext } from './context.ts';
 
@@ -83,19 +84,20 @@ async function takeIntoUse({ handle, sandbox }: Opened, snapshot: Snapshot, cont
     return context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit, message: 'The sandbox was found again.' });
   }
   const { touched } = state;
-  const message = whatWasLost(restored, fromCommit, touched);
+  const message = whatWasLost(restored, fromCommit, state);
   context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit, message });
   if (touched) loseIteration(context);
   tellModel(context, message);
 }
 
-function whatWasLost(restored: Restored | undefined, commit: string, touched: boolean): string {
+function whatWasLost(restored: Restored | undefined, commit: string, { touched, sandboxReleased }: SessionState): string {
   const from = restored ? `checkpoint ${commit.slice(0, 12)}` : `commit ${commit.slice(0, 12)}`;
   const changes = touched
     ? 'changes made after it are gone'
     : 'the worktree is as the last step left it, but for files that git ignores';
   const doubt = restored?.exact === false ? ' Its files differ from those that were saved; look at them with care.' : '';
-  return `The sandbox was lost and made anew from ${from}: ${changes}; commits of your own, installed packages and running processes are gone.${doubt}`;
+  const what = sandboxReleased ? 'was given back while the session rested,' : 'was lost';
+  return `The sandbox ${what} and made anew from ${from}: ${changes}; commits of your own, installed packages and running processes are gone.${doubt}`;
 }
 
 /** What a programmer had finished but nobody had committed is gone: the iteration is done again. */
