@@ -72,7 +72,7 @@ describeWithDocker()('the image', () => {
     const page = await api.get('/', { accept: 'text/html' });
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
     const script = /<script type="module"[^>]* src="([^"]+)"/.exec(await page.text())?.[1];
-    const asset = await api.get(String(script));
+    const asset = await api.get(String(script), { 'accept-encoding': 'br' });
     expect([asset.status, asset.headers.get('content-encoding')]).toEqual([200, 'br']);
     expect((await asset.text()).length).toBeGreaterThan(10_000);
     // A repository that is not on a server and belongs to somebody else, as one does that is mounted.
