@@ -2,6 +2,7 @@
 import type { Draft } from './draft.ts';
 import { busy, entryBase, line } from './fold-life.ts';
 import type { EventOf, LineEntry, Place, SaidEntry } from './model.ts';
+import { roleName } from './role-name.ts';
 import { plus, plusUnder, spentOn } from './spent.ts';
 
 type ConversationEvent = EventOf<
@@ -214,8 +215,4 @@ function said(draft: Draft, given: Partial<SaidEntry>): SaidEntry {
     costUSD: undefined,
     ...given,
   };
-}
-
-export function roleName(role: string | undefined): string {
-  return role === undefined ? 'Agent' : role.charAt(0).toUpperCase() + role.slice(1);
 }

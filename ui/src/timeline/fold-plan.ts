@@ -21,13 +21,13 @@ export function foldPlan(draft: Draft, event: PlanEvent): void {
       const { revision, title, steps, checks } = event;
       const plan: PlanRevision = { revision, title, steps, checks, seq: draft.seq, time: draft.time, approvedBy: undefined };
       const before = new Map(at.steps.map((step) => [step.id, step]));
-      at.plans = [...at.plans, plan];
       at.steps = steps.map((step): StepProgress => {
         const { id, status } = step;
         const known = status === 'pending' ? undefined : before.get(id);
         const { startedAt, endedAt, seq } = known ?? {};
         return { id, title: step.title, details: step.details, status, startedAt, endedAt, seq };
       });
+      at.plans = [...at.plans, plan];
       threads.step = undefined;
       draft.add({ kind: 'plan', ...entryBase(draft), plan });
       return;

@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from '@jest/globals';
+import { commandLines, quote } from './commands.ts';
+import { readSessionView } from './session-view.ts';
+
+const session = (more: object = {}) => readSessionView({ id: 'it', phase: 'Programming', ...more });
+const door = { origin: 'http://localhost:8000', token: false, namespace: null, kubeconfig: null };
+
+/** The words that a shell makes of a line. */
+const words = (line: string) =>
+  execFileSync('sh', ['-c', `set -- ${line}; for word; do printf '%s\\0' "$word"; done`], { encoding: 'utf8' })
+    .split('\0')
+    .slice(0, -1);
+
+describe('quote', () => {
+  it.each(['plain', 'two words', `it's`, '$(rm -rf /)', '`x`', 'a\nb', '"', '\\', ''])('makes %j one word of a shell', (text) => {
+    expect(words(quote(text))).toEqual([text]);
+  });
+});
+
+describe('commandLines', () => {
+  const line = (title: string, ...args: Parameters<typeof commandLines>) =>
+    commandLines(...args).find((one) => one.title === title) ?? { curl: '', kubectl: '' };
+
+  it('says the same to both doors', () => {
+    const approve = line('Approve plan 2', session({ plan: { revision: 2 } }), door);
+    expect(words(approve.curl)).toEqual([
+      ...['curl', '-X', 'POST', 'http://localhost:8000/agent/sessions/it/approve', '-H', 'Content-Type: application/json'],
+      ...['-d', '{"revision":2}'],
+    ]);
+    expect(words(approve.kubectl ?? '')).toEqual([
+      'kubectl',
+      'patch',
+      'ags',
+      'it',
+      '--type',
+      'merge',
+      '-p',
+      '{"spec":{"approvedPlan":2}}',
+    ]);
+  });
+
+  it('adds to the messages that there are, and begins the list where there are none', () => {
+    const patchOf = (inputs: object[]) =>
+      JSON.parse(words(line('Send a message', session({ inputs }), door).kubectl ?? '').at(-1) ?? '');
+    expect(patchOf([])).toMatchObject([{ path: '/spec/inputs', value: [{ message: expect.any(String) }] }]);
+    expect(patchOf([{ id: 'a', message: 'b' }])).toMatchObject([
+      { path: '/spec/inputs/-', value: { message: expect.any(String) } },
+    ]);
+  });
+
+  it('sends a token where one is asked for, and reaches the namespace and the cluster that the server is in', () => {
+    const where = { ...door, token: true, namespace: 'agents', kubeconfig: 'KUBECONFIG=state/kubeconfig' };
+    const show = line('Show the session', session(), where);
+    expect(show.curl).toContain('-H "Authorization: Bearer $API_TOKEN"');
+    expect(show.kubectl).toBe('KUBECONFIG=state/kubeconfig kubectl -n agents get ags it -o yaml');
+  });
+});

@@ -1,0 +1,81 @@
+/** Lines for a terminal that do what this page does. */
+import type { SessionView } from './session-view.ts';
+
+export type CommandLine = { title: string; curl: string; kubectl: string | undefined };
+
+export type Door = {
+  /** Address of this server, without a slash at its end. */
+  origin: string;
+  /** Whether callers must send a token. */
+  token: boolean;
+  namespace: string | null;
+  /** What stands before kubectl so that it reaches this server. */
+  kubeconfig: string | null;
+};
+
+/** Everything that can be done to the session from a terminal, in the order of its life. */
+export function commandLines(session: SessionView, door: Door): CommandLine[] {
+  const { id, plan, question, limits } = session;
+  const at = `${door.origin}/agent/sessions/${id}`;
+  const curl = (rest: string, options = '') =>
+    `curl ${options}${door.token ? '-H "Authorization: Bearer $API_TOKEN" ' : ''}${quote(`${at}${rest}`)}`;
+  const post = (rest: string, body: object, method = 'POST') =>
+    `${curl(rest, `-X ${method} `)} -H 'Content-Type: application/json' -d ${quote(JSON.stringify(body))}`;
+  const base = [door.kubeconfig, 'kubectl', door.namespace === null ? '' : `-n ${quote(door.namespace)}`];
+  const kubectl = (rest: string) => [...base, rest].filter((part) => part).join(' ');
+  const patch = (spec: object) => kubectl(`patch ags ${id} --type merge -p ${quote(JSON.stringify({ spec }))}`);
+  const input = (value: object) => {
+    const first = session.inputs.length === 0;
+    const change = [{ op: 'add', path: first ? '/spec/inputs' : '/spec/inputs/-', value: first ? [value] : value }];
+    return kubectl(`patch ags ${id} --type json -p ${quote(JSON.stringify(change))}`);
+  };
+  const message = 'Please also update the README.';
+  return [
+    { title: 'Show the session', curl: curl(''), kubectl: kubectl(`get ags ${id} -o yaml`) },
+    { title: 'Watch it live', curl: curl('/events', '-N '), kubectl: kubectl(`get ags ${id} -w`) },
+    { title: 'Why it is where it is', curl: curl('/plan'), kubectl: kubectl(`describe ags ${id}`) },
+    {
+      title: 'Send a message',
+      curl: post('/input', { message }),
+      kubectl: input({ id: 'note-1', message }),
+    },
+    ...(question
+      ? [
+          {
+            title: 'Answer the question',
+            curl: post('/input', { message: 'Yes', answer_to: question.id }),
+            kubectl: input({ id: 'answer-1', message: 'Yes', answerTo: question.id }),
+          },
+        ]
+      : []),
+    ...(plan
+      ? [
+          {
+            title: `Approve plan ${plan.revision}`,
+            curl: post('/approve', { revision: plan.revision }),
+            kubectl: patch({ approvedPlan: plan.revision }),
+          },
+        ]
+      : []),
+    { title: 'Suspend', curl: post('/suspend', {}), kubectl: patch({ suspend: true }) },
+    { title: 'Resume', curl: post('/resume', {}), kubectl: patch({ suspend: false }) },
+    {
+      title: 'Change a limit',
+      curl: post('/limits', { max_steps: (limits.max_steps ?? 200) * 2 }, 'PATCH'),
+      kubectl: patch({ limits: { maxSteps: (limits.max_steps ?? 200) * 2 } }),
+    },
+    { title: 'Download the patch', curl: curl('/diff', `-o ${id}.patch `), kubectl: undefined },
+    {
+      title: 'Download the branch',
+      curl: `${curl('/bundle', `-o ${id}.bundle `)} && git pull ${id}.bundle`,
+      kubectl: undefined,
+    },
+    { title: 'Cancel for good', curl: post('/cancel', {}), kubectl: patch({ cancelled: true }) },
+    { title: 'Delete with everything', curl: curl('', '-X DELETE '), kubectl: kubectl(`delete ags ${id}`) },
+  ];
+}
+
+/** One word of a POSIX shell. */
+export function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
