@@ -88,6 +88,7 @@ describeWithHelm('the chart', (helm) => {
       'blobs.store=folder': "'/blobs/store': value must be one of 'redis', 's3'",
       'blobs.store=s3': 'set blobs.s3.bucket when blobs.store is s3',
       'blobs.s3.endpoint=minio:9000': "at '/blobs/s3/endpoint'",
+      'sandbox.release.finishedSeconds=-1': "at '/sandbox/release/finishedSeconds'",
       'model.azure.endpoint=name.openai.azure.com': "at '/model/azure/endpoint'",
       'model.ollamaHost=a b': "at '/model/ollamaHost'",
       'redis.enabled=false': 'set redis.external.existingSecret or redis.external.url',
@@ -118,6 +119,7 @@ describeWithHelm('the chart', (helm) => {
       cluster: { watch: 'all', gateway: false, probePort: 8081 },
       maxRunning: 500,
       blobStore: 'redis',
+      releaseAfter: { finishedMs: 0, waitingMs: 604_800_000 },
       sandbox: {
         pods: {
           user: 'image',
@@ -157,7 +159,7 @@ describeWithHelm('the chart', (helm) => {
   });
 
   it('takes the values of an earlier chart, which lack what has come since', () => {
-    const earlier = '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null';
+    const earlier = '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null,sandbox.release=null';
     expect(parse(template(helm, earlier)).map(withoutSecrets)).toEqual(parse(template(helm)).map(withoutSecrets));
   });
 

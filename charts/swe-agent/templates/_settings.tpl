@@ -84,6 +84,15 @@
 - name: SWE_AGENT_SANDBOX_READ_ONLY
   value: "false"
 {{- end }}
+{{- $release := $sandbox.release | default dict }}
+{{- if ne (int (dig "finishedSeconds" 900 $release)) 900 }}
+- name: SWE_AGENT_RELEASE_FINISHED_SECONDS
+  value: {{ int $release.finishedSeconds | quote }}
+{{- end }}
+{{- if ne (int (dig "waitingSeconds" 14400 $release)) 14400 }}
+- name: SWE_AGENT_RELEASE_WAITING_SECONDS
+  value: {{ int $release.waitingSeconds | quote }}
+{{- end }}
 - name: SWE_AGENT_INSTALLATION
   value: {{ include "swe-agent.clusterName" . | quote }}
 {{- if .Values.watchNamespaces }}
