@@ -121,6 +121,7 @@ async function build(
     maxCommandSeconds: MAX_COMMAND_SECONDS,
     releaseAfter: settings.releaseAfter,
     maxRunning: settings.maxRunning,
+    probeIntervalMs: settings.model.probeIntervalMs,
     metrics: new OperatorMetrics(metrics),
   });
   const { auth } = settings.api;

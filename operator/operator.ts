@@ -1,9 +1,11 @@
 /** The operator, put together: caches, controllers and engine over the ports it is given. The same on one machine and in a cluster. */
 import { type AgentSession, RESOURCES, type Secret } from './api/resources.ts';
+import { sleep } from './clock.ts';
 import { Caches } from './controller/caches.ts';
 import { Controllers } from './controller/controllers.ts';
 import { ProfileModels } from './controller/model-directory.ts';
 import { ModelFindings } from './controller/model-findings.ts';
+import { ProfileProbes } from './controller/profile-probes.ts';
 import type { EngineDeps } from './engine/ports.ts';
 import { SessionRunner } from './engine/runner.ts';
 import type { KubeClient } from './kube/client.ts';
@@ -32,7 +34,12 @@ export type OperatorOptions = Omit<EngineDeps, 'models' | 'credential' | 'observ
   /** Values of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for model calls. */
   proxy?: Record<string, string | undefined>;
   metrics?: OperatorMetrics;
+  /** Between tries of a model that nobody changes, in ms; Infinity: only when its profile changes. */
+  probeIntervalMs: number;
 };
+
+/** Models are tried this long after the start, unless `warm` was called before: what is up and ready comes first. */
+const PROBES_AFTER_MS = 2_000;
 
 export class Operator {
   readonly runner: SessionRunner;
@@ -40,6 +47,8 @@ export class Operator {
   readonly caches: Caches;
   readonly #options: OperatorOptions;
   readonly #providers: ModelProviders;
+  readonly #models: ProfileModels;
+  readonly #probes: ProfileProbes;
   readonly #events: EventRecorder;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -52,10 +61,18 @@ export class Operator {
     this.caches = new Caches({ client, logger, ...(namespaces === undefined ? {} : { namespaces }) });
     this.#events = new EventRecorder({ client, controller: 'sweagent.dev/operator', instance: holder, logger });
     const findings = new ModelFindings(options.now);
+    const models = new ProfileModels(this.caches, this.#providers, findings, metrics?.models);
+    this.#models = models;
+    this.#probes = new ProfileProbes({
+      tryModel: (profile, signal) => models.probe(profile, signal),
+      intervalMs: options.probeIntervalMs,
+      now: options.now,
+      logger,
+    });
     this.runner = new SessionRunner({
       ...options,
       ...(metrics && measured(options, metrics)),
-      models: new ProfileModels(this.caches, this.#providers, findings, metrics?.models),
+      models,
       credential: (session, signal) => this.#credential(session, signal),
       observer: {
         stored: (session, events, before, after) => {
@@ -70,8 +87,12 @@ export class Operator {
       tasks: this.runner,
       events: this.#events,
       findings,
+      probes: this.#probes,
       logger,
       maxRunning,
+      ...(options.releaseAfter && {
+        release: { times: options.releaseAfter, defaultSandboxType: options.defaultSandboxType },
+      }),
       ...(countersIntervalMs === undefined ? {} : { countersIntervalMs }),
       ...(metrics && { meter: (controller, depth) => metrics.queues.queue(controller, depth) }),
     });
@@ -88,11 +109,12 @@ export class Operator {
       if (!this.#stop.signal.aborted) this.#options.logger.error('the caches stopped', { error: describeError(error) });
     });
     await this.controllers.start();
+    sleep(PROBES_AFTER_MS, this.#stop.signal).then(
+      () => this.#probes.open(),
+      () => undefined,
+    );
     const { client, logger, swept = [] } = this.#options;
     for (const transport of swept) {
-      ...(options.releaseAfter && {
-        release: { times: options.releaseAfter, defaultSandboxType: options.defaultSandboxType },
-      }),
       const sweep = new OrphanSweep({ client, transport, sessions: this.caches.sessions, logger });
       this.#sweeps.push(sweep.run(this.#stop.signal));
     }
@@ -105,9 +127,10 @@ export class Operator {
     return { ready: states.every(({ synced }) => synced), reason: failing };
   }
 
-  /** Loads what the first model call needs; worth doing once everything is up. */
+  /** Loads what the models in use need for their next call, and lets models be tried; worth doing once everything is up. */
   async warm(): Promise<void> {
-    await this.#providers.warm();
+    this.#probes.open();
+    await this.#models.warm();
   }
 
   /**
@@ -125,6 +148,7 @@ export class Operator {
       });
     }
     await this.controllers.stop(Math.min(500, graceMs));
+    await this.#probes.stop();
     await this.#events.stop(AbortSignal.timeout(300));
     this.#stop.abort(new Error('the operator stops'));
     await Promise.all([this.#running, ...this.#sweeps]);

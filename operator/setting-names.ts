@@ -84,6 +84,11 @@ export const SETTINGS = {
     meaning:
       '`ops-4.5` (OpenAI GPT-4 family), `gemini-3.5` (Google Gemini Pro), or any model name as it is. Where there are keys for several providers, the profile of the one that has this model is the default.',
   },
+  SWE_AGENT_PROBE_HOURS: {
+    default: '`6`',
+    meaning:
+      'Hours between tries of the model of a profile that does not change: a call of some tens of tokens. `0`: only when the profile or its Secret changes, or on request.',
+  },
   GIT_USERNAME: { default: '`swe-agent`', meaning: 'Author name of commits.' },
   GIT_EMAIL: { default: '`swe-agent@localhost`', meaning: 'Author address of commits.' },
   GIT_TOKEN: {
@@ -178,11 +183,6 @@ export const SETTINGS = {
     meaning:
       'Port on which operator and gateway on a cluster answer `/healthz`, `/readyz` and `/metrics`, to everybody; `0` takes a free one.',
   },
-  SWE_AGENT_MAX_RUNNING: {
-    default: '`200`',
-    meaning: 'Sessions that work at the same time in one operator; more wait in Queued.',
-  },
-  DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
   SWE_AGENT_RELEASE_FINISHED_SECONDS: {
     default: '`900`',
     meaning:
@@ -192,6 +192,11 @@ export const SETTINGS = {
     default: '`14400`',
     meaning: 'The same for a session that is Paused or waits for its user.',
   },
+  SWE_AGENT_MAX_RUNNING: {
+    default: '`200`',
+    meaning: 'Sessions that work at the same time in one operator; more wait in Queued.',
+  },
+  DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
   DAYTONA_SERVER_URL: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
   DAYTONA_TARGET_IMAGE: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
   REDIS_URL: {

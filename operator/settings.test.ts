@@ -80,7 +80,7 @@ describe('Settings', () => {
       inContainer: false,
       api: { auth: 'none' },
       log: { level: 'info', format: 'auto' },
-      model: {},
+      model: { probeIntervalMs: 6 * 3_600_000 },
       git: { username: 'swe-agent', email: 'swe-agent@localhost', tokenHosts: ['github.com'] },
       sandbox: { type: 'local' },
       cluster: { watch: undefined, gateway: false, probePort: 8081 },
@@ -92,6 +92,12 @@ describe('Settings', () => {
       secrets: [],
       warnings: [],
     });
+  });
+
+  it('have models tried at an interval, or only when something changes', () => {
+    expect(load({ SWE_AGENT_PROBE_HOURS: '24' }).model.probeIntervalMs).toBe(86_400_000);
+    expect(load({ SWE_AGENT_PROBE_HOURS: '0' }).model.probeIntervalMs).toBe(Number.POSITIVE_INFINITY);
+    expect(problemsOf({ SWE_AGENT_PROBE_HOURS: '-1' })).toEqual([expect.stringContaining('SWE_AGENT_PROBE_HOURS=-1')]);
   });
 
   it('take further names of the API, and refuse what is no name', () => {

@@ -46,6 +46,8 @@ export type Settings = {
     readonly ollamaHost?: string;
     /** As the user wrote it. */
     readonly name?: string;
+    /** Between tries of a model that nobody changes, in ms; Infinity: only when its profile changes. */
+    readonly probeIntervalMs: number;
   };
   readonly git: {
     readonly username: string;
@@ -58,10 +60,10 @@ export type Settings = {
   readonly cluster: ClusterSettings;
   /** Sessions that work at the same time. */
   readonly maxRunning: number;
-  /** Where the event log is kept instead of the state folder. */
-  readonly redis?: { readonly address: RedisAddress; readonly keyPrefix: string };
   /** How long a session rests before its Pod is given back. */
   readonly releaseAfter: ReleaseTimes;
+  /** Where the event log is kept instead of the state folder. */
+  readonly redis?: { readonly address: RedisAddress; readonly keyPrefix: string };
   /** Where blobs are kept: in the state folder, in Redis, or in an S3-compatible store. */
   readonly blobStore: 'folder' | 'redis' | 's3';
   /** With s3 only. */
@@ -119,9 +121,9 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     sandbox: sandboxes,
     cluster,
     maxRunning: reader.integer('SWE_AGENT_MAX_RUNNING', 200, 1, 10_000),
+    releaseAfter: releaseTimes(reader),
     ...stores(reader, role),
     namespace: namespaceSetting(reader),
-    releaseAfter: releaseTimes(reader),
     system: reader.system(),
   };
   if (settings.api.auth === 'none' && !inContainer && !isLoopback(settings.host)) {
@@ -155,8 +157,6 @@ function sandbox(reader: SettingsReader, role: SettingsRole): Settings['sandbox'
   return { type, pods };
 }
 
-function host(reader: SettingsReader, inContainer: boolean): string {
-  const value = reader.text('HOST') ?? (inContainer ? '0.0.0.0' : '127.0.0.1');
 const YEAR_S = 31_536_000;
 
 function releaseTimes(reader: SettingsReader): ReleaseTimes {
@@ -166,6 +166,8 @@ function releaseTimes(reader: SettingsReader): ReleaseTimes {
   };
 }
 
+function host(reader: SettingsReader, inContainer: boolean): string {
+  const value = reader.text('HOST') ?? (inContainer ? '0.0.0.0' : '127.0.0.1');
   const plain = value.replace(/^\[(.*)\]$/, '$1');
   if (isIP(plain) === 0 && !/^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(plain)) {
     reader.problem('HOST', 'write an IP address or a host name, without scheme and port');
@@ -226,7 +228,9 @@ function model(reader: SettingsReader): Settings['model'] {
   const name = reader.text('MODEL_NAME');
   if (name !== undefined && !/^[\x21-\x7e]{1,200}$/.test(name))
     reader.problem('MODEL_NAME', 'write one model name, without spaces');
+  const probeHours = reader.integer('SWE_AGENT_PROBE_HOURS', 6, 0, 720);
   return {
+    probeIntervalMs: probeHours === 0 ? Number.POSITIVE_INFINITY : probeHours * 3_600_000,
     ...(openaiApiKey && { openaiApiKey }),
     ...(openaiBaseUrl !== undefined && { openaiBaseUrl }),
     ...(googleApiKey && { googleApiKey }),

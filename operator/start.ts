@@ -95,6 +95,7 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     maxCommandSeconds: MAX_COMMAND_SECONDS,
     releaseAfter: settings.releaseAfter,
     maxRunning: settings.maxRunning,
+    probeIntervalMs: settings.model.probeIntervalMs,
     swept: [transport],
     proxy: settings.system,
     metrics: new OperatorMetrics(metrics),

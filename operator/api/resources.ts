@@ -11,6 +11,8 @@ export const FINALIZER = `${GROUP}/cleanup`;
 export const CREDENTIAL_LABEL = `${GROUP}/credential`;
 /** On a credential Secret for git: the hosts that the token may be sent to, separated by commas. */
 export const HOSTS_ANNOTATION = `${GROUP}/hosts`;
+/** On an AIProfile: a new value asks the operator to try the model now. */
+export const PROBE_ANNOTATION = `${GROUP}/probe-requested`;
 /** On children of a session: the session's UID. */
 export const SESSION_UID_LABEL = `${GROUP}/session-uid`;
 

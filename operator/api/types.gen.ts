@@ -511,9 +511,9 @@ export type AIProfileSpec = {
 export type AIProfileStatus = {
   /** The generation of spec that this status reflects. */
   observedGeneration?: number;
-  /** Accepted, CredentialsResolved and Ready. */
+  /** Accepted, CredentialsResolved and Ready; with a fallback FallbackResolved, of a default DefaultProfile. */
   conditions?: {
-    /** Accepted, CredentialsResolved or Ready. */
+    /** Accepted, CredentialsResolved, Ready, FallbackResolved or DefaultProfile. */
     type: string;
     /** Whether it holds. */
     status: 'True' | 'False' | 'Unknown';
@@ -526,10 +526,21 @@ export type AIProfileStatus = {
     /** A sentence for people. */
     message: string;
   }[];
-  /** The context window in effect, in tokens. */
+  /** The context window in effect, in tokens. Absent where nobody knows it. */
   contextWindow?: number;
-  /** Whether the model was seen calling a tool. */
+  /** Whether the model calls tools. Absent until that was seen. */
   toolCalling?: boolean;
-  /** When the profile was last tried. */
+  /** When the operator last tried the model. */
   lastProbeTime?: string;
+  /** The operator's last try of the model; at work when it began after lastProbeTime. Of several operators the one that wrote this tries. */
+  probe?: {
+    /** What was tried. Changes with spec and Secret. */
+    of: string;
+    /** When it began. */
+    startTime: string;
+    /** The annotation sweagent.dev/probe-requested at that time. */
+    requested?: string;
+    /** Tries in a row that failed for a reason that may pass. */
+    failures?: number;
+  };
 };

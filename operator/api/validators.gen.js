@@ -7697,7 +7697,7 @@ return errors === 0;
 }
 
 export const validateAIProfile = validate11;
-const schema12 = {"$id":"AIProfile","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["provider","model"],"properties":{"displayName":{"type":"string","minLength":1,"maxLength":128},"provider":{"type":"string","enum":["openai","azure","gemini","ollama","anthropic","openai-compatible"]},"model":{"type":"string","minLength":1,"maxLength":255},"baseUrl":{"type":"string","minLength":8,"maxLength":2048,"pattern":"^https?://[^\\s@]+$"},"apiVersion":{"type":"string","minLength":1,"maxLength":64},"deployment":{"type":"string","minLength":1,"maxLength":255},"credentialSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253},"key":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"default":{"type":"boolean"},"users":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":253}},"fallbackRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"parameters":{"type":"object","properties":{"temperature":{"type":"number","minimum":0,"maximum":2},"topP":{"type":"number","minimum":0,"maximum":1},"maxOutputTokens":{"type":"integer","minimum":256,"maximum":1000000},"reasoningEffort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh"]},"api":{"type":"string","enum":["responses","chat"]}},"additionalProperties":false},"pricing":{"type":"object","properties":{"inputPerMillion":{"type":"number","minimum":0,"maximum":100000},"cachedInputPerMillion":{"type":"number","minimum":0,"maximum":100000},"outputPerMillion":{"type":"number","minimum":0,"maximum":100000}},"additionalProperties":false},"contextWindow":{"type":"integer","minimum":4096,"maximum":100000000}},"additionalProperties":false},"status":{"type":"object","properties":{"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"contextWindow":{"type":"integer","minimum":0},"toolCalling":{"type":"boolean"},"lastProbeTime":{"type":"string","format":"date-time","maxLength":40}},"additionalProperties":false}},"additionalProperties":false};
+const schema12 = {"$id":"AIProfile","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["provider","model"],"properties":{"displayName":{"type":"string","minLength":1,"maxLength":128},"provider":{"type":"string","enum":["openai","azure","gemini","ollama","anthropic","openai-compatible"]},"model":{"type":"string","minLength":1,"maxLength":255},"baseUrl":{"type":"string","minLength":8,"maxLength":2048,"pattern":"^https?://[^\\s@]+$"},"apiVersion":{"type":"string","minLength":1,"maxLength":64},"deployment":{"type":"string","minLength":1,"maxLength":255},"credentialSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253},"key":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"default":{"type":"boolean"},"users":{"type":"array","maxItems":256,"items":{"type":"string","minLength":1,"maxLength":253}},"fallbackRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"parameters":{"type":"object","properties":{"temperature":{"type":"number","minimum":0,"maximum":2},"topP":{"type":"number","minimum":0,"maximum":1},"maxOutputTokens":{"type":"integer","minimum":256,"maximum":1000000},"reasoningEffort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh"]},"api":{"type":"string","enum":["responses","chat"]}},"additionalProperties":false},"pricing":{"type":"object","properties":{"inputPerMillion":{"type":"number","minimum":0,"maximum":100000},"cachedInputPerMillion":{"type":"number","minimum":0,"maximum":100000},"outputPerMillion":{"type":"number","minimum":0,"maximum":100000}},"additionalProperties":false},"contextWindow":{"type":"integer","minimum":4096,"maximum":100000000}},"additionalProperties":false},"status":{"type":"object","properties":{"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"contextWindow":{"type":"integer","minimum":0},"toolCalling":{"type":"boolean"},"lastProbeTime":{"type":"string","format":"date-time","maxLength":40},"probe":{"type":"object","required":["of","startTime"],"properties":{"of":{"type":"string","minLength":1,"maxLength":64},"startTime":{"type":"string","format":"date-time","maxLength":40},"requested":{"type":"string","maxLength":128},"failures":{"type":"integer","minimum":0}},"additionalProperties":false}},"additionalProperties":false}},"additionalProperties":false};
 const pattern40 = new RegExp("^https?://[^\\s@]+$", "u");
 
 function validate11(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
@@ -8646,7 +8646,7 @@ if(data.status !== undefined){
 let data29 = data.status;
 if(data29 && typeof data29 == "object" && !Array.isArray(data29)){
 for(const key6 in data29){
-if(!(((((key6 === "observedGeneration") || (key6 === "conditions")) || (key6 === "contextWindow")) || (key6 === "toolCalling")) || (key6 === "lastProbeTime"))){
+if(!((((((key6 === "observedGeneration") || (key6 === "conditions")) || (key6 === "contextWindow")) || (key6 === "toolCalling")) || (key6 === "lastProbeTime")) || (key6 === "probe"))){
 const err79 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err79];
@@ -9045,9 +9045,11 @@ vErrors.push(err112);
 errors++;
 }
 }
-}
-else {
-const err113 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data29.probe !== undefined){
+let data42 = data29.probe;
+if(data42 && typeof data42 == "object" && !Array.isArray(data42)){
+if(data42.of === undefined){
+const err113 = {instancePath:instancePath+"/status/probe",schemaPath:"#/properties/status/properties/probe/required",keyword:"required",params:{missingProperty: "of"},message:"must have required property '"+"of"+"'"};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -9056,15 +9058,180 @@ vErrors.push(err113);
 }
 errors++;
 }
-}
-}
-else {
-const err114 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data42.startTime === undefined){
+const err114 = {instancePath:instancePath+"/status/probe",schemaPath:"#/properties/status/properties/probe/required",keyword:"required",params:{missingProperty: "startTime"},message:"must have required property '"+"startTime"+"'"};
 if(vErrors === null){
 vErrors = [err114];
 }
 else {
 vErrors.push(err114);
+}
+errors++;
+}
+for(const key8 in data42){
+if(!((((key8 === "of") || (key8 === "startTime")) || (key8 === "requested")) || (key8 === "failures"))){
+const err115 = {instancePath:instancePath+"/status/probe",schemaPath:"#/properties/status/properties/probe/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties"};
+if(vErrors === null){
+vErrors = [err115];
+}
+else {
+vErrors.push(err115);
+}
+errors++;
+}
+}
+if(data42.of !== undefined){
+let data43 = data42.of;
+if(typeof data43 === "string"){
+if(func2(data43) > 64){
+const err116 = {instancePath:instancePath+"/status/probe/of",schemaPath:"#/properties/status/properties/probe/properties/of/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(vErrors === null){
+vErrors = [err116];
+}
+else {
+vErrors.push(err116);
+}
+errors++;
+}
+if(func2(data43) < 1){
+const err117 = {instancePath:instancePath+"/status/probe/of",schemaPath:"#/properties/status/properties/probe/properties/of/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters"};
+if(vErrors === null){
+vErrors = [err117];
+}
+else {
+vErrors.push(err117);
+}
+errors++;
+}
+}
+else {
+const err118 = {instancePath:instancePath+"/status/probe/of",schemaPath:"#/properties/status/properties/probe/properties/of/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err118];
+}
+else {
+vErrors.push(err118);
+}
+errors++;
+}
+}
+if(data42.startTime !== undefined){
+let data44 = data42.startTime;
+if(typeof data44 === "string"){
+if(func2(data44) > 40){
+const err119 = {instancePath:instancePath+"/status/probe/startTime",schemaPath:"#/properties/status/properties/probe/properties/startTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+if(!(formats0.validate(data44))){
+const err120 = {instancePath:instancePath+"/status/probe/startTime",schemaPath:"#/properties/status/properties/probe/properties/startTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
+}
+errors++;
+}
+}
+else {
+const err121 = {instancePath:instancePath+"/status/probe/startTime",schemaPath:"#/properties/status/properties/probe/properties/startTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err121];
+}
+else {
+vErrors.push(err121);
+}
+errors++;
+}
+}
+if(data42.requested !== undefined){
+let data45 = data42.requested;
+if(typeof data45 === "string"){
+if(func2(data45) > 128){
+const err122 = {instancePath:instancePath+"/status/probe/requested",schemaPath:"#/properties/status/properties/probe/properties/requested/maxLength",keyword:"maxLength",params:{limit: 128},message:"must NOT have more than 128 characters"};
+if(vErrors === null){
+vErrors = [err122];
+}
+else {
+vErrors.push(err122);
+}
+errors++;
+}
+}
+else {
+const err123 = {instancePath:instancePath+"/status/probe/requested",schemaPath:"#/properties/status/properties/probe/properties/requested/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(vErrors === null){
+vErrors = [err123];
+}
+else {
+vErrors.push(err123);
+}
+errors++;
+}
+}
+if(data42.failures !== undefined){
+let data46 = data42.failures;
+if(!((typeof data46 == "number") && (!(data46 % 1) && !isNaN(data46)))){
+const err124 = {instancePath:instancePath+"/status/probe/failures",schemaPath:"#/properties/status/properties/probe/properties/failures/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+if(typeof data46 == "number"){
+if(data46 < 0 || isNaN(data46)){
+const err125 = {instancePath:instancePath+"/status/probe/failures",schemaPath:"#/properties/status/properties/probe/properties/failures/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err126 = {instancePath:instancePath+"/status/probe",schemaPath:"#/properties/status/properties/probe/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
+}
+errors++;
+}
+}
+}
+else {
+const err127 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+}
+}
+else {
+const err128 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
 }
 errors++;
 }

@@ -756,7 +756,7 @@ describe('a profile', () => {
     await call();
     await call(new ModelError('transient', 'busy'));
     // Another profile's turn comes after those of this one.
-    await createProfile('next', openai);
+    await createProfile('next', { ...openai, default: false });
     await credentials('next', 'SecretFound');
     expect((await profile('main')).metadata.resourceVersion).toBe(metadata.resourceVersion);
     await eventually('the refusal to be told', async () => {

@@ -11,10 +11,11 @@ import { sessionFields } from '../session-log.ts';
 import type { Caches } from './caches.ts';
 import type { ModelFindings } from './model-findings.ts';
 import { isSettled } from './policies.ts';
+import type { ProfileProbes } from './profile-probes.ts';
 import { ProfileReconciler } from './profile-reconciler.ts';
 import { SessionReconciler } from './session-reconciler.ts';
-import { compareRanks, rankOf } from './slots.ts';
 import type { ReleaseSettings } from './session-release.ts';
+import { compareRanks, rankOf } from './slots.ts';
 
 export type ControllersOptions = {
   client: KubeClient;
@@ -23,16 +24,18 @@ export type ControllersOptions = {
   events: EventRecorder;
   /** What calls find out about models. */
   findings: ModelFindings;
+  /** Tries models; when left out, only calls of sessions tell whether they answer. */
+  probes?: ProfileProbes;
   logger: Logger;
   /** Sessions that may run at the same time. */
   maxRunning: number;
   /** Counters and recent log lines are written at most this often, in milliseconds. Default: 10 s. */
   countersIntervalMs?: number;
+  /** After what rest sandboxes are given back; never when left out. */
+  release?: ReleaseSettings;
   clock?: Clock;
   /** Meters for the queue of each controller, whose depth it can ask for. */
   meter?: (controller: string, depth: () => number) => QueueMeter;
-  /** After what rest sandboxes are given back; never when left out. */
-  release?: ReleaseSettings;
 };
 
 /** Sessions reconciled at the same time. Each waits mostly for the API server. */
@@ -64,10 +67,11 @@ export class Controllers {
       maxRunning,
       enqueue: (key) => this.#sessionQueue.add(key),
       countersIntervalMs: this.#countersIntervalMs,
+      ...(release && { release }),
       ...timing,
     });
-    this.#profiles = new ProfileReconciler({ client, caches, events, findings, ...timing });
-      ...(release && { release }),
+    const { probes } = options;
+    this.#profiles = new ProfileReconciler({ client, caches, events, findings, ...(probes && { probes }), ...timing });
     const onError = (kind: string, fieldsOf: (key: string) => object) => (key: string, error: unknown, retryInMs: number) =>
       logger.warn(`${kind} could not be reconciled; trying again`, {
         ...fieldsOf(key),
@@ -99,7 +103,7 @@ export class Controllers {
 
   /** Begins once the caches are filled. @throws the reason for which they were stopped before */
   async start(): Promise<void> {
-    const { caches, tasks, findings } = this.#options;
+    const { caches, tasks, findings, probes } = this.#options;
     await caches.synced();
     tasks.onChange(({ namespace, name }, urgent) => {
       const key = `${namespace}/${name}`;
@@ -112,6 +116,10 @@ export class Controllers {
         this.#profileQueue.add(key);
         this.#profileChanged(key.slice(0, key.indexOf('/')));
       }),
+      probes?.onNews((key) => {
+        if (key !== undefined) this.#profileQueue.add(key);
+        else for (const profile of caches.profiles.list()) this.#profileQueue.add(keyOf(profile));
+      }) ?? (() => undefined),
       // What is known already matters only where another operator has found out something else.
       findings.onCall((key, news) => (news ? this.#profileQueue.add(key) : this.#profileQueue.addAfter(key, KNOWN_AGAIN_MS))),
       caches.secrets.onChange((key) => {
@@ -139,8 +147,11 @@ export class Controllers {
     return { slots: this.#sessions.slots, queue: this.#sessionQueue.depth() };
   }
 
-  /** Which profile a session uses can change with any profile of its namespace. */
+  /** Which profile a session uses can change with any profile of its namespace, and so can what is said of defaults and fallbacks. */
   #profileChanged(namespace: string): void {
+    for (const profile of this.#options.caches.profiles.list(namespace)) {
+      if (profile.spec.default || profile.spec.fallbackRef) this.#profileQueue.add(keyOf(profile));
+    }
     for (const session of this.#options.caches.sessions.list(namespace)) {
       if (!isSettled(session)) this.#sessionQueue.add(keyOf(session));
     }

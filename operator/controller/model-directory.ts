@@ -3,7 +3,8 @@ import { type AgentSession, type AIProfile, CREDENTIAL_LABEL, HOSTS_ANNOTATION, 
 import type { ConversationRole } from '../engine/event-parts.ts';
 import { type ModelBinding, type ModelDirectory, ModelUnavailableError } from '../engine/ports.ts';
 import type { Pricing } from '../llm/prices.ts';
-import { type ModelProviders, ProfileError } from '../llm/profiles.ts';
+import type { ProbeFacts } from '../llm/probe.ts';
+import { type ModelProviders, ProfileError, type ProfileModel } from '../llm/profiles.ts';
 import type { ModelProvider } from '../llm/provider.ts';
 import type { Caches } from './caches.ts';
 import { type ModelFindings, versionOf } from './model-findings.ts';
@@ -15,18 +16,16 @@ export interface ModelMeter {
   measured(of: { provider: string; model: string; pricing: Pricing | undefined }, provider: ModelProvider): ModelProvider;
 }
 
+/** What is known of the objects; keys are namespace/name. */
+type Known = { profiles: Pick<Caches['profiles'], 'get' | 'list'>; secrets: Pick<Caches['secrets'], 'get'> };
+
 export class ProfileModels implements ModelDirectory {
-  readonly #caches: Pick<Caches, 'profiles' | 'secrets'>;
+  readonly #caches: Known;
   readonly #providers: ModelProviders;
   readonly #findings: ModelFindings;
   readonly #meter: ModelMeter | undefined;
 
-  constructor(
-    caches: Pick<Caches, 'profiles' | 'secrets'>,
-    providers: ModelProviders,
-    findings: ModelFindings,
-    meter?: ModelMeter,
-  ) {
+  constructor(caches: Known, providers: ModelProviders, findings: ModelFindings, meter?: ModelMeter) {
     this.#caches = caches;
     this.#providers = providers;
     this.#findings = findings;
@@ -41,11 +40,41 @@ export class ProfileModels implements ModelDirectory {
   async bind(session: AgentSession, name: string): Promise<ModelBinding> {
     const key = `${session.metadata.namespace ?? 'default'}/${name}`;
     const profile = this.#caches.profiles.get(key);
-    if (!profile)
-      throw new ModelUnavailableError(
-        'ProfileNotFound',
-        `AIProfile ${name} does not exist any more; create it again and resume.`,
-      );
+    if (!profile) throw new ModelUnavailableError('ProfileNotFound', `AIProfile ${name} does not exist any more.`);
+    const { model, version } = this.#modelOf(profile);
+    const watched = this.#findings.watched(key, version, model.provider);
+    const provider = this.#meter?.measured({ ...model, provider: profile.spec.provider }, watched) ?? watched;
+    // What the server told of the window is in the status of a profile that is as it was then.
+    const found = profile.status?.probe?.of === version ? profile.status.contextWindow : undefined;
+    return { profile: name, ...model, contextWindow: found ?? model.contextWindow, provider };
+  }
+
+  /**
+   * Tries the model of a profile.
+   * @throws ModelError, ModelUnavailableError, or the signal's reason
+   */
+  async probe(profile: AIProfile, signal: AbortSignal): Promise<ProbeFacts> {
+    return this.#modelOf(profile).model.probe(signal);
+  }
+
+  /** Loads what the profiles that are known to answer need for their next call. */
+  async warm(): Promise<void> {
+    const providers = new Set<string>();
+    for (const profile of this.#caches.profiles.list()) {
+      const ready = profile.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+      if (!ready || providers.has(profile.spec.provider)) continue;
+      try {
+        await this.#modelOf(profile).model.warm();
+        providers.add(profile.spec.provider);
+      } catch (error) {
+        // Since it answered, its Secret went away: its status is about to say so.
+        if (!(error instanceof ModelUnavailableError)) throw error;
+      }
+    }
+  }
+
+  /** @throws ModelUnavailableError */
+  #modelOf(profile: AIProfile): { model: ProfileModel; version: string } {
     const secret = this.#secretOf(profile);
     const version = versionOf(profile, secret);
     try {
@@ -53,12 +82,10 @@ export class ProfileModels implements ModelDirectory {
         version,
         credentialHosts: secret?.metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim()),
       });
-      const watched = this.#findings.watched(key, version, model.provider);
-      const provider = this.#meter?.measured({ ...model, provider: profile.spec.provider }, watched) ?? watched;
-      return { profile: name, ...model, provider };
+      return { model, version };
     } catch (error) {
-      if (error instanceof ProfileError) throw new ModelUnavailableError(error.reason, `AIProfile ${name}: ${error.message}`);
-      throw error;
+      if (!(error instanceof ProfileError)) throw error;
+      throw new ModelUnavailableError(error.reason, `AIProfile ${profile.metadata.name}: ${error.message}`);
     }
   }
 
@@ -83,7 +110,7 @@ function apiKey(profile: AIProfile, secret: Secret): string {
     .trim();
   if (value === '') {
     throw new ModelUnavailableError(
-      'SecretKeyMissing',
+      'SecretKeyNotFound',
       `AIProfile ${profile.metadata.name}: Secret ${secret.metadata.name} has no key ${key}.`,
     );
   }

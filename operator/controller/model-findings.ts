@@ -2,19 +2,18 @@
  * What the model calls of sessions find out about profiles: whether the model answers, or refuses the key or the account.
  * Kept for this process's life; the profile's status keeps it longer.
  */
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { AIProfile, Secret } from '../api/resources.ts';
 import { ModelError, type ModelProvider } from '../llm/provider.ts';
+import { type Refusal, refusalOf } from './profile-verdict.ts';
 
 export type ModelFinding = {
   /** When, in ms since 1970. */
   at: number;
   /** Whether the profile and its Secret are still as they were then. */
   current: boolean;
-  result:
-    | { answered: true; calledTool: boolean }
-    /** `message`: the provider's words, without credentials. */
-    | { answered: false; because: 'access' | 'quota'; message: string };
+  result: { answered: true; calledTool: boolean } | { answered: false; refusal: Refusal };
 };
 
 export class ModelFindings {
@@ -49,7 +48,7 @@ export class ModelFindings {
         } catch (error) {
           // What passes by itself, or is about one request only, says nothing of the profile.
           if (error instanceof ModelError && (error.class === 'access' || error.class === 'quota'))
-            this.#note(key, version, { answered: false, because: error.class, message: error.message });
+            this.#note(key, version, { answered: false, refusal: refusalOf(error) });
           throw error;
         }
       },
@@ -64,8 +63,13 @@ export class ModelFindings {
   }
 }
 
-/** Changes with the profile's spec and with its Secret; a status that is written changes nothing. */
-export function versionOf(profile: AIProfile, secret: Secret | undefined): string {
-  const { uid, generation } = profile.metadata;
-  return `${uid}:${generation} ${secret?.metadata.uid}:${secret?.metadata.resourceVersion}`;
+/**
+ * Changes with all that a call depends on: the profile's spec, but for who uses it and under which name it is shown, and its
+ * Secret. A status that is written changes nothing. The same in every operator.
+ */
+export function versionOf({ metadata, spec }: AIProfile, secret: Secret | undefined): string {
+  const { displayName: _, default: __, users: ___, fallbackRef: ____, ...called } = spec;
+  const fields = Object.entries(called).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const parts = [metadata.uid, fields, secret?.metadata.uid, secret?.metadata.resourceVersion];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }

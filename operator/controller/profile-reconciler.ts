@@ -1,4 +1,8 @@
-/** AIProfile: looks at the profile and the Secret that it names, and says in its status whether it can be used. */
+/**
+ * AIProfile: looks at the profile and the Secret that it names, and says in its status whether it can be used. Calls no
+ * model: it starts probes, which run beside it, and takes what they found. A probe belongs to the operator that wrote its
+ * beginning into the status; the others' writes come too late, and they see that somebody is at it.
+ */
 import { type AIProfile, type Condition, CREDENTIAL_LABEL, HOSTS_ANNOTATION, RESOURCES, type Secret } from '../api/resources.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type KubeClient, KubeError } from '../kube/client.ts';
@@ -8,7 +12,10 @@ import { patchStatus } from '../kube/patch-status.ts';
 import type { ProcessResult } from '../kube/work-queue.ts';
 import type { Caches } from './caches.ts';
 import { type ModelFindings, versionOf } from './model-findings.ts';
-import { DEFAULT_SECRET_KEY, projectProfileStatus, REFUSED, type SecretFinding } from './profile-status.ts';
+import { isProbing, type Probe, probeDueIn, requestOf } from './profile-probe-schedule.ts';
+import type { FinishedProbe, ProfileProbes } from './profile-probes.ts';
+import { DEFAULT_SECRET_KEY, projectProfileStatus, type SecretFinding } from './profile-status.ts';
+import { MODEL_REFUSALS } from './profile-verdict.ts';
 
 export type ProfileReconcilerOptions = {
   client: KubeClient;
@@ -16,6 +23,8 @@ export type ProfileReconcilerOptions = {
   events: Pick<EventRecorder, 'record'>;
   /** What calls find out about models. */
   findings: ModelFindings;
+  /** Tries models; when left out, only calls of sessions tell whether they answer. */
+  probes?: ProfileProbes;
   clock?: Clock;
 };
 
@@ -24,6 +33,17 @@ const RECHECK_MS = 30_000;
 const CONFLICT_MS = 20;
 /** Until a labelled Secret that is there has come to the cache, which calls for the profile anyway. */
 const ARRIVING_MS = 200;
+/** Until other probes have ended, or what this process wrote has come to the cache. */
+const PROBE_ROOM_MS = 500;
+const STALE_MS = 20;
+
+/** What is to be done about the probe of a profile. */
+type ProbeStep =
+  | { do: 'begin'; probe: Probe }
+  | { do: 'tell'; ended: FinishedProbe }
+  | { do: 'wait'; ms: number }
+  /** The cache does not have yet what this process wrote last. */
+  | { do: 'stale' };
 
 export class ProfileReconciler {
   readonly #options: ProfileReconcilerOptions;
@@ -35,18 +55,65 @@ export class ProfileReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ProcessResult> {
-    const { client, caches } = this.#options;
+    const { client, caches, findings, probes } = this.#options;
     const profile = caches.profiles.get(key);
-    if (!profile || profile.metadata.deletionTimestamp) return undefined;
+    if (!profile || profile.metadata.deletionTimestamp) {
+      probes?.forget(key);
+      return undefined;
+    }
     const secret = await this.#find(profile, signal);
     if (secret === 'arriving') return { requeueAfterMs: ARRIVING_MS };
     const credential = caches.secrets.get(`${profile.metadata.namespace}/${profile.spec.credentialSecretRef?.name}`);
-    const model = this.#options.findings.of(key, versionOf(profile, credential));
-    const status = projectProfileStatus(profile, { secret, model }, this.#clock.now());
+    const version = versionOf(profile, credential);
+    const now = this.#clock.now();
+    const known = {
+      secret,
+      version,
+      model: findings.of(key, version),
+      profiles: caches.profiles.list(profile.metadata.namespace),
+    };
+    const plain = projectProfileStatus(profile, known, now);
+    const step = probes && isUsable(plain.conditions) ? this.#probe(probes, key, profile, version) : undefined;
+    if (step?.do === 'stale') return { requeueAfterMs: STALE_MS };
+    const status =
+      step?.do === 'begin'
+        ? projectProfileStatus(profile, { ...known, probe: { begins: step.probe } }, now)
+        : step?.do === 'tell'
+          ? projectProfileStatus(profile, { ...known, probe: { ended: step.ended } }, now)
+          : plain;
     const { outcome } = await patchStatus(client, RESOURCES.profiles, profile, status, signal);
     if (outcome === 'conflict') return { requeueAfterMs: CONFLICT_MS };
-    if (outcome === 'written') this.#announce(profile, status.conditions ?? []);
-    return secret && secret.state !== 'found' ? { requeueAfterMs: RECHECK_MS } : undefined;
+    if (outcome === 'written') {
+      this.#announce(profile, status.conditions ?? []);
+      if (step?.do === 'begin') probes?.start(key, profile, step.probe);
+      if (step?.do === 'tell') probes?.forget(key);
+    }
+    const again = [secret && secret.state !== 'found' ? RECHECK_MS : undefined, step?.do === 'wait' ? step.ms : undefined];
+    const next = Math.min(...again.filter((ms) => ms !== undefined));
+    return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;
+  }
+
+  #probe(probes: ProfileProbes, key: string, profile: AIProfile, version: string): ProbeStep | undefined {
+    const own = probes.of(key);
+    if (own) {
+      if (own.over === profile.metadata.resourceVersion) return { do: 'stale' };
+      const stands = own.claim.of === version && own.claim.startTime === profile.status?.probe?.startTime;
+      if (stands) return own.finished && { do: 'tell', ended: own.finished };
+      // The profile changed, or another operator took it over.
+      probes.forget(key);
+    }
+    if (!probes.isOpen) return undefined;
+    const now = this.#clock.now();
+    const ms = probeDueIn(profile, version, now, probes.intervalMs);
+    if (ms > 0) return { do: 'wait', ms };
+    if (!probes.hasRoom) return { do: 'wait', ms: PROBE_ROOM_MS };
+    const before = profile.status?.probe;
+    const requested = requestOf(profile);
+    const failures = before?.of === version && !isProbing(profile.status ?? {}) ? (before.failures ?? 0) : 0;
+    return {
+      do: 'begin',
+      probe: { of: version, startTime: new Date(now).toISOString(), ...(requested !== undefined && { requested }), failures },
+    };
   }
 
   /** Keys of the profiles that name a Secret. */
@@ -80,7 +147,8 @@ export class ProfileReconciler {
       const was = profile.status?.conditions?.find(({ type }) => type === is.type);
       if (was?.status === is.status && was.reason === is.reason) continue;
       // What keeps a profile from being ready is told by the other conditions, unless it was found by calling.
-      if (is.type === 'Ready' && !REFUSED.includes(is.reason) && !(is.status === 'True' && was?.status === 'False')) continue;
+      const refused = refusals.includes(is.reason);
+      if (is.type === 'Ready' && !refused && !(is.status === 'True' && was?.status === 'False')) continue;
       const severity = is.status === 'True' ? 'Normal' : 'Warning';
       // That a new profile is as it should be needs no event.
       if (severity === 'Warning' || was) {
@@ -88,6 +156,15 @@ export class ProfileReconciler {
       }
     }
   }
+}
+
+const refusals: readonly string[] = MODEL_REFUSALS;
+
+/** Whether its model could be called. */
+function isUsable(conditions: readonly Condition[] = []): boolean {
+  return ['Accepted', 'CredentialsResolved'].every((type) =>
+    conditions.some((condition) => condition.type === type && condition.status === 'True'),
+  );
 }
 
 function findingOf({ data, metadata }: Secret, key = DEFAULT_SECRET_KEY): SecretFinding {

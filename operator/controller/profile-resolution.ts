@@ -35,16 +35,20 @@ export function resolveProfile(session: AgentSession, profiles: readonly AIProfi
   if (profileRef) return byName(here, profileRef.name, 'spec.profileRef', namespace);
 
   const assigned = author === undefined ? [] : here.filter((profile) => profile.spec.users?.includes(author));
-  const forAuthor = best(assigned);
+  const forAuthor = bestOf(assigned);
   if (forAuthor) return usable(here, forAuthor, `assigned to ${author}`);
-  const byDefault = best(here.filter((profile) => profile.spec.default));
-  if (byDefault) return usable(here, byDefault, 'the default');
+  const defaults = here.filter((profile) => profile.spec.default);
+  const byDefault = bestOf(defaults);
+  if (byDefault)
+    return usable(here, byDefault, defaults.length === 1 ? 'the default' : `the newest of ${defaults.length} defaults`);
 
   const who = author === undefined ? '' : `is assigned to ${author} or `;
+  const anonymous =
+    author === undefined ? ' It names no author (spec.author), so none that is assigned to a user is looked for.' : '';
   return {
     ok: false,
     reason: 'NoProfile',
-    message: `No AIProfile in namespace ${namespace} ${who}is the default. Create one with spec.default: true, or name one in spec.profileRef; the session starts by itself then.`,
+    message: `No AIProfile in namespace ${namespace} ${who}is the default. Create one with spec.default: true, or name one in spec.profileRef; the session starts by itself then.${anonymous}`,
   };
 }
 
@@ -75,24 +79,49 @@ function obstacleOf(profile: AIProfile): { reason: string; message: string } | u
     }
     return { reason: 'ProfileNotChecked', message: `AIProfile ${name} was not checked yet.` };
   }
+  // What else calls found may have passed since then; a call will tell. A model without tools stays one.
+  const ready = profile.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'False' && ready.reason === 'NoToolCalling')
+    return { reason: ready.reason, message: `AIProfile ${name} cannot be used: ${ready.message}` };
   return undefined;
 }
 
-/** Follows fallbackRef; a fallback that cannot be used is passed over, a circle ends the way. */
-function chainOf(profiles: readonly AIProfile[], first: AIProfile): string[] {
-  const chain = [first.metadata.name];
-  const seen = new Set(chain);
-  for (let name = first.spec.fallbackRef?.name; name !== undefined && !seen.has(name); ) {
+/** The most profiles that are tried one after the other. */
+export const MAX_CHAIN = 8;
+
+export type Fallbacks = {
+  /** In the order in which they are tried. */
+  names: readonly string[];
+  /** How the way ends: well, at a profile that does not exist, where it has been before, or because it is too long. */
+  end: { why: 'last' | 'long' } | { why: 'missing' | 'circle'; name: string };
+};
+
+/** Follows fallbackRef, whether the profiles on the way can be used or not. */
+export function fallbacksOf(profiles: readonly AIProfile[], first: AIProfile): Fallbacks {
+  const names: string[] = [];
+  const seen = new Set([first.metadata.name]);
+  for (let name = first.spec.fallbackRef?.name; name !== undefined; ) {
+    if (seen.has(name)) return { names, end: { why: 'circle', name } };
+    if (seen.size === MAX_CHAIN) return { names, end: { why: 'long' } };
+    const next = profiles.find((profile) => profile.metadata.name === name && !profile.metadata.deletionTimestamp);
+    if (!next) return { names, end: { why: 'missing', name } };
     seen.add(name);
-    const next = profiles.find((profile) => profile.metadata.name === name);
-    if (next && !obstacleOf(next)) chain.push(next.metadata.name);
-    name = next?.spec.fallbackRef?.name;
+    names.push(name);
+    name = next.spec.fallbackRef?.name;
   }
-  return chain;
+  return { names, end: { why: 'last' } };
+}
+
+/** The profile and those of its fallbacks that can be used. */
+function chainOf(profiles: readonly AIProfile[], first: AIProfile): string[] {
+  const usableOnes = fallbacksOf(profiles, first).names.filter((name) =>
+    profiles.some((profile) => profile.metadata.name === name && !obstacleOf(profile)),
+  );
+  return [first.metadata.name, ...usableOnes];
 }
 
 /** Of several that would do: one that can be used before one that cannot, then the newest, then by name. */
-function best(profiles: readonly AIProfile[]): AIProfile | undefined {
+export function bestOf(profiles: readonly AIProfile[]): AIProfile | undefined {
   const rank = (profile: AIProfile) => (obstacleOf(profile) ? 1 : 0);
   const age = (profile: AIProfile) => Date.parse(profile.metadata.creationTimestamp ?? '') || 0;
   return profiles.toSorted((a, b) => rank(a) - rank(b) || age(b) - age(a) || (a.metadata.name < b.metadata.name ? -1 : 1))[0];

@@ -6,13 +6,14 @@ import { validateAIProfile } from '../api/validators.gen.js';
 import type { ModelFinding } from './model-findings.ts';
 import { projectProfileStatus, type SecretFinding } from './profile-status.ts';
 
+const VERSION = 'v4';
 const NOW = Date.parse('2030-01-01T00:00:00Z');
 const key = { credentialSecretRef: { name: 'k', key: 'apiKey' } };
 const found: SecretFinding = { state: 'found', key: 'present', hosts: undefined };
 
 function look(spec: Partial<AIProfileSpec>, secret?: SecretFinding) {
   const profile = aProfile('p', spec, {}, { generation: 4 });
-  const status = projectProfileStatus(profile, { secret }, NOW);
+  const status = projectProfileStatus(profile, { secret, version: VERSION }, NOW);
   expect(validateAIProfile({ ...profile, status }) ? [] : validateAIProfile.errors).toEqual([]);
   expect(status.observedGeneration).toBe(4);
   const conditions = status.conditions ?? [];
@@ -39,7 +40,7 @@ describe('the status of a profile', () => {
   it('says plainly that this build lacks a provider that only a newer schema has', () => {
     const newer: Partial<AIProfileSpec> = JSON.parse('{"provider": "newer"}');
     const profile = aProfile('p', { ...key, ...newer }, {}, { generation: 4 });
-    const { conditions = [] } = projectProfileStatus(profile, { secret: found }, NOW);
+    const { conditions = [] } = projectProfileStatus(profile, { secret: found, version: VERSION }, NOW);
     const told = conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
     expect(told[0]).toBe('Accepted=False ProviderNotAvailable');
     expect(told[2]).toBe('Ready=False ProviderNotAvailable');
@@ -85,14 +86,15 @@ describe('the status of a profile', () => {
   describe('whose model was called', () => {
     const at = Date.parse('2030-01-01T00:00:10.400Z');
     const answered = { answered: true, calledTool: true } as const;
-    const refused = { answered: false, because: 'access', message: 'The key was refused.' } as const;
+    const refusal = { reason: 'InvalidKey', message: 'The key was refused.', passing: false } as const;
+    const refused = { answered: false, refusal } as const;
     const condition = (status: 'True' | 'False' | 'Unknown', reason: string, second: number) => {
       const lastTransitionTime = `2030-01-01T00:00:${String(second).padStart(2, '0')}Z`;
       return { type: 'Ready', status, reason, message: 'm', lastTransitionTime, observedGeneration: 4 };
     };
     const readyAfter = (model: ModelFinding | undefined, before?: Condition, generation = 4) => {
       const profile = aProfile('p', key, before ? { conditions: [before] } : {}, { generation });
-      const { conditions = [] } = projectProfileStatus(profile, { secret: found, model }, NOW);
+      const { conditions = [] } = projectProfileStatus(profile, { secret: found, version: VERSION, model }, NOW);
       const ready = conditions.find(({ type }) => type === 'Ready');
       return `${ready?.status} ${ready?.reason}`;
     };
@@ -102,24 +104,23 @@ describe('the status of a profile', () => {
         undefined,
         condition('Unknown', 'NotProbed', 10),
         condition('True', 'Answered', 9),
-        condition('False', 'ProviderQuota', 9),
+        condition('False', 'QuotaExceeded', 9),
       ]) {
         expect(readyAfter({ at, current: true, result: answered }, before)).toBe('True Answered');
-        expect(readyAfter({ at, current: true, result: refused }, before)).toBe('False ProviderAccess');
+        expect(readyAfter({ at, current: true, result: refused }, before)).toBe('False InvalidKey');
       }
     });
 
     it('stays as it was while nobody calls, and is unknown again when the profile or its key changed', () => {
-      const before = condition('False', 'ProviderAccess', 10);
-      expect(readyAfter(undefined, before)).toBe('False ProviderAccess');
+      const before = condition('False', 'InvalidKey', 10);
+      expect(readyAfter(undefined, before)).toBe('False InvalidKey');
       expect(readyAfter(undefined, before, 5)).toBe('Unknown NotProbed');
       expect(readyAfter({ at, current: false, result: refused }, before)).toBe('Unknown NotProbed');
     });
 
     it('is what the operator says that called last, so that several of them do not take turns for ever', () => {
-      const later = [condition('False', 'ProviderAccess', 10), condition('False', 'ProviderAccess', 11)];
-      for (const before of later)
-        expect(readyAfter({ at, current: true, result: answered }, before)).toBe('False ProviderAccess');
+      const later = [condition('False', 'InvalidKey', 10), condition('False', 'InvalidKey', 11)];
+      for (const before of later) expect(readyAfter({ at, current: true, result: answered }, before)).toBe('False InvalidKey');
       expect(readyAfter({ at, current: false, result: refused }, condition('True', 'Answered', 11))).toBe('True Answered');
     });
   });

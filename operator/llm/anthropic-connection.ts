@@ -1,6 +1,7 @@
 /** One address with one key that speaks Anthropic's API. */
 import type { Anthropic } from '@anthropic-ai/sdk';
 import type { HttpTransport } from './http-transport.ts';
+import { field, type ModelCard, windowOf } from './model-card.ts';
 import { ModelConnection, SDK_TIMEOUT_MS } from './model-connection.ts';
 import { sdkFailure } from './sdk-error.ts';
 
@@ -19,13 +20,13 @@ export class AnthropicConnection extends ModelConnection<Anthropic> {
     });
   }
 
-  /** Whether the server takes the key and knows the model, without spending tokens. @throws ModelError, or the signal's reason */
-  probe(model: string, signal: AbortSignal): Promise<boolean> {
-    const attempt = async (client: Anthropic) => {
-      await client.models.retrieve(model, undefined, { signal });
-      return true;
+  /** What the server tells of the model, without spending tokens. @throws ModelError, or the signal's reason */
+  card(model: string, signal: AbortSignal): Promise<ModelCard> {
+    const attempt = async (client: Anthropic): Promise<ModelCard> => {
+      const { max_input_tokens: window } = await client.models.retrieve(model, undefined, { signal });
+      return { listed: true, ...windowOf(window) };
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => true);
+    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
   }
 }
 
@@ -49,8 +50,4 @@ function innerError(body: unknown): unknown {
   const error: unknown = field(body, 'error');
   if (typeof error !== 'object' || error === null) return body;
   return { ...error, code: field(field(error, 'details'), 'error_code') };
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

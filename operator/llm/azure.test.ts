@@ -114,10 +114,10 @@ describe('an azure profile', () => {
     expect(server.requests[0]?.settings.temperature).toBeUndefined();
   });
 
-  it('is probed for its key, though only a call tells whether the deployment is there', async () => {
-    const { profile } = await start({});
-    expect(await profile.probe(new AbortController().signal)).toBe(false);
-    const { profile: dated } = await start({ apiVersion: '2024-10-21' });
-    expect(await dated.probe(new AbortController().signal)).toBe(false);
+  it.each([{}, { apiVersion: '2024-10-21' }])('is probed with a call to its deployment: %j', async (change) => {
+    const { server, profile } = await start(change);
+    expect(await profile.probe(new AbortController().signal)).toEqual({ toolCalling: true, contextWindow: undefined });
+    expect(server.probes).toHaveLength(1);
+    expect(server.requests).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 /** What a failed call means, from what the server said. Pure; the wordings are those of the servers seen in the wild. */
-import type { ModelErrorClass } from './provider.ts';
+import type { AccessSubject, ModelErrorClass } from './provider.ts';
 
 /** A failed answer, or an error within a stream (no status). Absent texts are empty. */
 export type Failure = {
@@ -14,7 +14,7 @@ export type Failure = {
 };
 
 /** refusal: the provider's filter refused the input; that is an answer, not an error. */
-export type Verdict = { class: ModelErrorClass | 'refusal'; retryAfterMs?: number };
+export type Verdict = { class: ModelErrorClass | 'refusal'; about?: AccessSubject; retryAfterMs?: number };
 
 const OVERFLOW = [
   /context[_ ](length|window|size)/i,
@@ -36,6 +36,7 @@ const KEY =
   /user location is not supported|(incorrect|invalid|bad|missing|wrong|no) (api|access)?[ _-]?key|api[ _-]?key (is )?(not valid|invalid|missing|expired)|invalid_api_key|unauthorized|authentication/i;
 const NO_MODEL =
   /does not support tools|model[_ ]?not[_ ]?found|model .{0,200}(does not exist|not exist|not found|is not available|not supported by any)|not a valid model|unknown model|no such model|invalid model|unsupported model|no models? loaded/i;
+const NO_TOOLS = /does not support tools/i;
 const FILTERED = new Set([
   'content_filter',
   'content_policy_violation',
@@ -77,14 +78,20 @@ export function verdictOf(failure: Failure, now: number): Verdict {
   if (QUOTA.test(words) && wait === undefined) return { class: 'quota' };
   if (QUOTA_OF_A_DAY.test(JSON.stringify(failure.body) ?? '')) return { class: 'quota' };
   if (status === 429) return passing(wait);
-  if (status === 401 || status === 403) return { class: 'access' };
-  if ((status ?? 400) < 500 && (KEY.test(words) || NO_MODEL.test(words))) return { class: 'access' };
+  if (status === 401 || status === 403) return access(words, status);
+  if ((status ?? 400) < 500 && (KEY.test(words) || NO_MODEL.test(words))) return access(words, status);
   if (status === undefined) return type === 'invalid_request_error' && !PASSING.has(code) ? { class: 'invalid' } : passing(wait);
   if (status === 408 || status === 409 || status === 425 || status >= 500) return passing(wait);
   // An item that the server says it does not have was in our request; any other 404 is a wrong address.
-  if (status === 404) return { class: /^item with id/i.test(message) ? 'invalid' : 'access' };
+  if (status === 404) return /^item with id/i.test(message) ? { class: 'invalid' } : access(words, status);
   if (status < 400 || status === 405 || status === 410) return { class: 'access' };
   return { class: 'invalid' };
+}
+
+function access(words: string, status: number | undefined): Verdict {
+  if (NO_TOOLS.test(words)) return { class: 'access', about: 'tools' };
+  if (NO_MODEL.test(words) || (status === 404 && /model/i.test(words))) return { class: 'access', about: 'model' };
+  return { class: 'access', ...((status === 401 || KEY.test(words)) && { about: 'key' }) };
 }
 
 function passing(wait: number | undefined): Verdict {

@@ -3,6 +3,7 @@ import type { GoogleGenAI } from '@google/genai/web';
 import type { Failure } from './failure.ts';
 import { failingFetch, failureFromBody, httpFailure } from './http-failure.ts';
 import type { HttpTransport } from './http-transport.ts';
+import { type ModelCard, windowOf } from './model-card.ts';
 import { ModelConnection } from './model-connection.ts';
 
 export const GEMINI_BASE_URL = 'https://generativelanguage.googleapis.com';
@@ -20,13 +21,13 @@ export class GeminiConnection extends ModelConnection<GeminiClient> {
     super({ baseUrl, apiKey, load: (key) => load(baseUrl, key, transport), failureOf });
   }
 
-  /** Whether the server takes the key and knows the model, without spending tokens. @throws ModelError, or the signal's reason */
-  probe(model: string, signal: AbortSignal): Promise<boolean> {
-    const attempt = async (client: GeminiClient) => {
-      await client.models.get({ model, config: { abortSignal: signal } });
-      return true;
+  /** What the server tells of the model, without spending tokens. @throws ModelError, or the signal's reason */
+  card(model: string, signal: AbortSignal): Promise<ModelCard> {
+    const attempt = async (client: GeminiClient): Promise<ModelCard> => {
+      const { inputTokenLimit } = await client.models.get({ model, config: { abortSignal: signal } });
+      return { listed: true, ...windowOf(inputTokenLimit) };
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => true);
+    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
   }
 }
 

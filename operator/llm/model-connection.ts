@@ -109,6 +109,7 @@ export class ModelConnection<Client> {
         const verdict = verdictOf(failure, Date.now());
         if (verdict.class === 'refusal') return filtered(this.#tidy(failure.message));
         const options = {
+          ...(verdict.about && { about: verdict.about }),
           ...(verdict.retryAfterMs !== undefined && { retryAfterMs: verdict.retryAfterMs }),
           ...(failure.status !== undefined && { status: failure.status }),
         };
@@ -128,7 +129,8 @@ export class ModelConnection<Client> {
   #checkKey(): void {
     const key = this.#apiKey;
     if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-      throw new ModelError('access', 'the API key holds spaces, line breaks or characters outside ASCII; enter it again');
+      const message = 'the API key holds spaces, line breaks or characters outside ASCII; enter it again';
+      throw new ModelError('access', message, { about: 'key' });
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Failure } from './failure.ts';
 import { failingFetch, HttpFailure, httpFailure } from './http-failure.ts';
 import type { HttpTransport } from './http-transport.ts';
+import { field, type ModelCard, windowOf } from './model-card.ts';
 import { ModelConnection } from './model-connection.ts';
 
 export const OLLAMA_BASE_URL = 'http://127.0.0.1:11434';
@@ -17,18 +18,25 @@ export class OllamaConnection extends ModelConnection<OllamaClient> {
     super({ baseUrl, apiKey, load: async (key) => clientOf(baseUrl, key, transport), failureOf });
   }
 
-  /** Whether the server has the model and the model can call tools. @throws ModelError, or the signal's reason */
-  probe(model: string, signal: AbortSignal): Promise<boolean> {
-    const attempt = async (client: OllamaClient) => {
+  /**
+   * What the server tells of the model, which it does not load for that.
+   * @throws ModelError, also when the model can call no tools, or the signal's reason
+   */
+  card(model: string, signal: AbortSignal): Promise<ModelCard> {
+    const attempt = async (client: OllamaClient): Promise<ModelCard> => {
       const response = await client.post('/api/show', { model }, signal);
       const shown: unknown = await response.json();
-      const capabilities: unknown = typeof shown === 'object' && shown !== null && Reflect.get(shown, 'capabilities');
+      const capabilities = field(shown, 'capabilities');
       // Servers before 0.6.4 do not tell.
-      if (Array.isArray(capabilities) && !capabilities.includes('tools'))
+      const told = Array.isArray(capabilities);
+      if (told && !capabilities.includes('tools'))
         throw new HttpFailure(400, response.headers, JSON.stringify({ error: `${model} does not support tools` }));
-      return true;
+      const info = field(shown, 'model_info');
+      // The key is that of the model's architecture: llama.context_length, qwen3.context_length.
+      const window = field(info, `${String(field(info, 'general.architecture'))}.context_length`);
+      return { listed: true, ...(told && { toolCalling: true }), ...windowOf(window) };
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => true);
+    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
   }
 }
 

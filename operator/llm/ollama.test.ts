@@ -95,16 +95,21 @@ describe('an ollama profile', () => {
 
   it('says plainly that a model cannot call tools, when it is called and when it is probed', async () => {
     const { ask, probe } = await start({}, { withoutTools: ['m'] });
-    const told = { class: 'access', message: expect.stringContaining('without tools it cannot work as an agent') };
+    const told = {
+      class: 'access',
+      about: 'tools',
+      message: expect.stringContaining('without tools it cannot work as an agent'),
+    };
     await expect(ask()).rejects.toMatchObject(told);
     await expect(probe()).rejects.toMatchObject(told);
   });
 
-  it('is probed for its model', async () => {
-    const { probe } = await start({}, { models: ['m'] });
-    expect(await probe()).toBe(true);
+  it('is probed without being loaded, and with its own limit where that is below the usual one', async () => {
+    const { server, probe } = await start({}, { models: ['m'] });
+    expect(await probe()).toEqual({ toolCalling: true, contextWindow: 40_960 });
+    expect(server.probes).toEqual([]);
     const { probe: other } = await start({ model: 'other' }, { models: ['m'] });
-    await expect(other()).rejects.toMatchObject({ class: 'access', message: expect.stringContaining('other') });
+    await expect(other()).rejects.toMatchObject({ class: 'access', about: 'model', message: expect.stringContaining('other') });
   });
 
   it('offers no tool when none may be called', async () => {

@@ -1,6 +1,7 @@
 /** One address with one key that speaks OpenAI's APIs. Both OpenAI adapters stand on it. */
 import type { OpenAI } from 'openai';
 import type { HttpTransport } from './http-transport.ts';
+import { cardOfEntry, type ModelCard } from './model-card.ts';
 import { ModelConnection, SDK_TIMEOUT_MS } from './model-connection.ts';
 import { sdkFailure } from './sdk-error.ts';
 
@@ -42,29 +43,42 @@ export class OpenAIConnection extends ModelConnection<OpenAI> {
   }
 
   /**
-   * Whether the server takes the key and knows the model.
-   * @returns false when the server keeps no list of its models, so that only a call can tell
+   * What the server tells of the model, without spending tokens. Azure lists models rather than deployments, so that only a
+   * call can tell there; the list still tells whether address and key are right.
    * @throws ModelError, or the signal's reason
    */
-  probe(model: string, signal: AbortSignal): Promise<boolean> {
-    const attempt = async (client: OpenAI) => {
+  card(model: string, signal: AbortSignal): Promise<ModelCard> {
+    const attempt = async (client: OpenAI): Promise<ModelCard> => {
       if (this.#azure) {
-        // The list has models, not deployments: it tells whether address and key are right.
         await client.models.list({ signal });
-        return false;
+        return { listed: false };
       }
       try {
-        await client.models.retrieve(model, { signal });
-        return true;
+        return cardOfEntry(await client.models.retrieve(model, { signal }));
       } catch (error) {
-        const status = sdkFailure(error)?.status;
-        // OpenAI means the model; compatible servers may have no such route.
-        if (this.isOpenAI || (status !== 404 && status !== 405 && status !== 501)) throw error;
-        return false;
+        // OpenAI means the model; compatible servers may have no such route, or a list and nothing else.
+        if (this.isOpenAI || !isWithoutRoute(error)) throw error;
+        return this.#listed(client, model, signal);
       }
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => true);
+    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
   }
+
+  async #listed(client: OpenAI, model: string, signal: AbortSignal): Promise<ModelCard> {
+    try {
+      const { data } = await client.models.list({ signal });
+      const entry = Array.isArray(data) ? data.find(({ id }) => id === model) : undefined;
+      return entry ? cardOfEntry(entry) : { listed: false };
+    } catch (error) {
+      if (!isWithoutRoute(error)) throw error;
+      return { listed: false };
+    }
+  }
+}
+
+function isWithoutRoute(error: unknown): boolean {
+  const status = sdkFailure(error)?.status;
+  return status === 404 || status === 405 || status === 501;
 }
 
 async function load({ baseUrl, transport, azure }: ConnectionSettings, apiKey: string | undefined): Promise<OpenAI> {

@@ -125,33 +125,6 @@ it('says when an address with https meets a server without it', async () => {
   });
 });
 
-describe('the probe of a profile', () => {
-  const probe = (baseUrl: string, model: string, key = KEY, provider: AIProfileSpec['provider'] = 'openai-compatible') =>
-    providers().providerFor({ provider, model, baseUrl }, key, { version: '1' }).probe(new AbortController().signal);
-
-  it('finds a model that is served', async () => {
-    const { baseUrl } = await server({ models: ['m'] });
-    expect(await probe(baseUrl, 'm')).toBe(true);
-  });
-
-  it('cannot tell where a compatible server does not list the model', async () => {
-    const { baseUrl } = await server({ models: ['m'] });
-    expect(await probe(baseUrl, 'other')).toBe(false);
-  });
-
-  it.each(['anthropic', 'gemini'] as const)('knows the models of %s', async (provider) => {
-    const { baseUrl } = await server({ models: ['m'], apiKey: KEY });
-    expect(await probe(baseUrl, 'm', KEY, provider)).toBe(true);
-    await expect(probe(baseUrl, 'other', KEY, provider)).rejects.toMatchObject({ name: 'ModelError', class: 'access' });
-    await expect(probe(baseUrl, 'm', 'wrong-key', provider)).rejects.toMatchObject({ class: 'access' });
-  });
-
-  it('reports a wrong key', async () => {
-    const { baseUrl } = await server({ models: ['m'], apiKey: 'another' });
-    await expect(probe(baseUrl, 'm')).rejects.toMatchObject({ name: 'ModelError', class: 'access' });
-  });
-});
-
 function problemOf(spec: AIProfileSpec, key: string | undefined = KEY, credentialHosts?: string[]): ProfileError {
   try {
     providers().providerFor(spec, key, { version: '1', credentialHosts });

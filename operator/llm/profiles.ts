@@ -12,6 +12,7 @@ import { OpenAIChatProvider } from './openai-chat.ts';
 import { type ConnectionSettings, OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
 import { DEFAULT_CONTEXT_WINDOW, knownModel, type Pricing, pricingOf } from './prices.ts';
+import { type Probed, type ProbeFacts, probeModel } from './probe.ts';
 import type { ModelProvider } from './provider.ts';
 
 export type ProfileModel = {
@@ -22,8 +23,10 @@ export type ProfileModel = {
   /** Undefined when nobody knows what a token costs. */
   pricing: Pricing | undefined;
   parameters: NonNullable<AIProfileSpec['parameters']>;
-  /** Tries key and model without spending tokens. False: only a call can tell. @throws ModelError, or the signal's reason */
-  probe(signal: AbortSignal): Promise<boolean>;
+  /** Tries key and model with a few tokens, within a deadline of its own. @throws ModelError, or the signal's reason */
+  probe(signal: AbortSignal): Promise<ProbeFacts>;
+  /** Loads the SDK ahead of the first call. */
+  warm(): Promise<void>;
 };
 
 export type ProfileProblemReason = 'UnsupportedProvider' | 'InvalidBaseUrl' | 'CredentialMissing' | 'CredentialNotForHost';
@@ -85,11 +88,6 @@ export class ModelProviders {
     return made;
   }
 
-  /** Loads the SDK ahead of the first call, which would otherwise wait for it. */
-  async warm(): Promise<void> {
-    await new OpenAIConnection({ baseUrl: OPENAI_BASE_URL, apiKey: undefined, transport: this.#transport }).warm();
-  }
-
   /** Closes idle connections. */
   close(): void {
     this.#kept.clear();
@@ -109,37 +107,43 @@ export class ModelProviders {
         `the credential is for ${credentialHosts.join(', ')} and is not sent to ${host}`,
       );
     }
+    const { provider, connection } = adapterOf(profile, { baseUrl, apiKey, transport: this.#transport });
+    const { model, parameters = {} } = profile;
+    const { maxOutputTokens: _, api: __, ...asked } = parameters;
+    const card = (signal: AbortSignal) => connection.card(model, signal);
     return {
-      ...adapterOf(profile, { baseUrl, apiKey, transport: this.#transport }),
-      model: profile.model,
-      contextWindow: windowOf(profile),
+      provider,
+      probe: (signal) => probeModel({ provider, host, request: { model, ...asked }, card }, signal),
+      warm: () => connection.warm(),
+      model,
+      contextWindow: contextWindowOf(profile) ?? DEFAULT_CONTEXT_WINDOW,
       pricing: pricingOf(profile),
-      parameters: profile.parameters ?? {},
+      parameters,
     };
   }
 }
 
-function adapterOf(profile: AIProfileSpec, settings: ConnectionSettings): Pick<ProfileModel, 'provider' | 'probe'> {
-  const { model, provider } = profile;
+/** What the connections of all providers have in common. */
+type Connection = { card(model: string, signal: AbortSignal): ReturnType<Probed['card']>; warm(): Promise<void> };
+
+function adapterOf(profile: AIProfileSpec, settings: ConnectionSettings): { provider: ModelProvider; connection: Connection } {
+  const { provider } = profile;
   if (provider === 'anthropic') {
     const connection = new AnthropicConnection(settings);
-    return { provider: new AnthropicProvider(connection), probe: (signal) => connection.probe(model, signal) };
+    return { provider: new AnthropicProvider(connection), connection };
   }
   if (provider === 'gemini') {
     const connection = new GeminiConnection(settings);
-    return { provider: new GeminiProvider(connection), probe: (signal) => connection.probe(model, signal) };
+    return { provider: new GeminiProvider(connection), connection };
   }
   if (provider === 'ollama') {
     const connection = new OllamaConnection(settings);
-    return {
-      provider: new OllamaProvider(connection, windowOf(profile)),
-      probe: (signal) => connection.probe(model, signal),
-    };
+    return { provider: new OllamaProvider(connection, contextWindowOf(profile) ?? OLLAMA_CONTEXT_WINDOW), connection };
   }
   const { connection, api } = openaiApi(profile, settings);
   return {
     provider: api === 'responses' ? new OpenAIResponsesProvider(connection) : new OpenAIChatProvider(connection),
-    probe: (signal) => connection.probe(model, signal),
+    connection,
   };
 }
 
@@ -181,11 +185,15 @@ export function acceptProfile(profile: AIProfileSpec): string {
   return baseUrl;
 }
 
-/** What the profile says; else what is known of the model, up to where its tokens begin to cost more. */
-function windowOf(profile: AIProfileSpec): number {
+/**
+ * The context window to work with, in tokens: what the profile says; else what its server told or is known of the model, up
+ * to where its tokens begin to cost more, and at Ollama up to what most machines have memory for. Undefined when nobody knows.
+ * @param told what the server says that the model takes
+ */
+export function contextWindowOf(profile: AIProfileSpec, told?: number): number | undefined {
   if (profile.contextWindow !== undefined) return profile.contextWindow;
-  if (profile.provider === 'ollama') return OLLAMA_CONTEXT_WINDOW;
+  if (profile.provider === 'ollama') return Math.min(OLLAMA_CONTEXT_WINDOW, told ?? OLLAMA_CONTEXT_WINDOW);
   const known = knownModel(profile.model);
-  if (!known) return DEFAULT_CONTEXT_WINDOW;
-  return Math.min(known.contextWindow, known.pricing.longContext?.above ?? known.contextWindow);
+  if (!known) return told;
+  return Math.min(told ?? known.contextWindow, known.pricing.longContext?.above ?? Number.POSITIVE_INFINITY);
 }

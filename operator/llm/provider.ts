@@ -61,6 +61,7 @@ export type ModelAnswer = {
 };
 
 export type ModelErrorClass = 'transient' | 'quota' | 'access' | 'overflow' | 'invalid';
+export type AccessSubject = 'key' | 'model' | 'tools';
 
 /**
  * A call that gave no answer.
@@ -72,11 +73,18 @@ export type ModelErrorClass = 'transient' | 'quota' | 'access' | 'overflow' | 'i
 export class ModelError extends Error {
   override readonly name = 'ModelError';
   readonly class: ModelErrorClass;
+  /** What an access error is about, where the provider tells: the key, the model's name, or a model that calls no tools. */
+  readonly about: AccessSubject | undefined;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
-  constructor(cls: ModelErrorClass, message: string, options: { retryAfterMs?: number; status?: number; cause?: unknown } = {}) {
+  constructor(
+    cls: ModelErrorClass,
+    message: string,
+    options: { about?: AccessSubject; retryAfterMs?: number; status?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.class = cls;
+    this.about = options.about;
     this.retryAfterMs = options.retryAfterMs;
     this.status = options.status;
   }

@@ -96,6 +96,7 @@ type Schema = { properties: Record<string, Schema>; enum?: string[]; required?: 
       },
     });
     const operator = new Operator({
+      probeIntervalMs: Number.POSITIVE_INFINITY,
       ...engine.deps,
       client: counting,
       logger,

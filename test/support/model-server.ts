@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PROBE_TOOL } from '../../operator/llm/probe.ts';
 import { object, text } from './model-server/json.ts';
 import { keyRefusal, refusalOf, type ServerRules } from './model-server/refusals.ts';
 import { type Fault, type FullReply, fullReply, type ModelReply } from './model-server/reply.ts';
@@ -26,6 +27,8 @@ export type ModelServerOptions = ServerRules & {
   host?: string;
   /** How many of the latest requests are kept in `requests`; all by default. */
   keep?: number;
+  /** The answer to a probe of the operator; by default the call that it asks for. Probes are no part of a script. */
+  probe?: (request: SeenRequest) => ModelReply;
 };
 
 export type ModelServer = {
@@ -33,15 +36,20 @@ export type ModelServer = {
   baseUrl: string;
   /** What was asked, oldest first, refused requests included. */
   requests: SeenRequest[];
+  /** Probes of the operator, oldest first, refused ones included. */
+  probes: SeenRequest[];
   /** Resolves when the next request has come that is not in `requests` yet. */
   nextRequest(): Promise<SeenRequest>;
   /** Ends every connection. */
   close(): Promise<void>;
 };
 
+const PROBE_ANSWER: ModelReply = { calls: [{ name: PROBE_TOOL.name, args: { ok: true } }] };
+
 /** Starts the server on 127.0.0.1. A list that has run out answers 400 and says so. */
 export async function startModelServer(script: ModelScript, options: ModelServerOptions = {}): Promise<ModelServer> {
   const requests: SeenRequest[] = [];
+  const probes: SeenRequest[] = [];
   const waiting: ((request: SeenRequest) => void)[] = [];
   const prefix = randomBytes(6).toString('hex');
   const { keep = Number.POSITIVE_INFINITY, host = '127.0.0.1' } = options;
@@ -65,7 +73,7 @@ export async function startModelServer(script: ModelScript, options: ModelServer
       const wire = wireOfList(path, incoming.headers);
       const refusal = keyRefusal(incoming.headers, options, wire);
       if (refusal) return refuse(outgoing, wire, refusal);
-      return listModels(outgoing, models, options.models ?? ['scripted'], wire);
+      return listModels(outgoing, models, options, wire);
     }
     if (path === '/api/show') return showModel(outgoing, raw, options);
     const route = routeOf(path);
@@ -80,7 +88,7 @@ export async function startModelServer(script: ModelScript, options: ModelServer
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) client.abort();
     });
-    const request = new SeenRequest(++count, { ...route, url: incoming.url ?? '' }, wire, {
+    const request = new SeenRequest(count + 1, { ...route, url: incoming.url ?? '' }, wire, {
       headers: incoming.headers,
       raw,
       signal: client.signal,
@@ -88,17 +96,24 @@ export async function startModelServer(script: ModelScript, options: ModelServer
     try {
       void request.body;
     } catch {
+      count++;
       return refuse(outgoing, wire, {
         status: 400,
         error: { message: 'We could not parse the JSON body of your request.' },
       });
     }
-    requests.push(request);
-    if (requests.length > keep) requests.shift();
-    for (const resolve of waiting.splice(0)) resolve(request);
+    const isProbe = request.tools.length === 1 && request.tools[0] === PROBE_TOOL.name;
+    const seen = isProbe ? probes : requests;
+    seen.push(request);
+    if (seen.length > keep) seen.shift();
+    if (!isProbe) {
+      count++;
+      for (const resolve of waiting.splice(0)) resolve(request);
+    }
 
     const refusal = refusalOf(request, options, wire);
     if (refusal) return refuse(outgoing, wire, refusal);
+    if (isProbe) return answer(outgoing, request, options.probe?.(request) ?? PROBE_ANSWER, prefix, wire);
     const reply = typeof script === 'function' ? await script(request) : script[request.number - 1];
     if (!reply) {
       const message = `the script has ${script.length} replies and this is request ${request.number}`;
@@ -118,6 +133,7 @@ export async function startModelServer(script: ModelScript, options: ModelServer
   return {
     baseUrl: `http://${host}:${address.port}/v1`,
     requests,
+    probes,
     nextRequest: () => new Promise((resolve) => waiting.push(resolve)),
     close: () =>
       new Promise((resolve, reject) => {
@@ -222,11 +238,22 @@ function wireOfList(path: string, headers: IncomingMessage['headers']): Wire {
   return headers['anthropic-version'] ? wires.anthropic : wires.chat;
 }
 
-function listModels(outgoing: ServerResponse, path: string, models: readonly string[], wire: Wire): void {
-  const model = (id: string) => ({ id, object: 'model', created: 1_700_000_000, owned_by: 'scripted' });
+function listModels(outgoing: ServerResponse, path: string, { models, toldWindow, withoutPages }: ServerRules, wire: Wire): void {
+  const model = (id: string) => ({
+    id,
+    object: 'model',
+    created: 1_700_000_000,
+    owned_by: 'scripted',
+    ...(toldWindow !== undefined && {
+      context_length: toldWindow,
+      max_input_tokens: toldWindow,
+      inputTokenLimit: toldWindow,
+    }),
+  });
   const id = decodeURIComponent(path.slice('/models/'.length));
-  if (!id) sendJson(outgoing, 200, { object: 'list', data: models.map(model) });
-  else if (models.includes(id)) sendJson(outgoing, 200, model(id));
+  if (!id) sendJson(outgoing, 200, { object: 'list', data: (models ?? ['scripted']).map(model) });
+  else if (withoutPages) refuse(outgoing, wire, { status: 404, error: { message: 'Not Found' } });
+  else if (models === undefined || models.includes(id)) sendJson(outgoing, 200, model(id));
   else {
     const error = { message: `The model '${id}' does not exist`, code: 'model_not_found', param: 'model' };
     refuse(outgoing, wire, { status: 404, error });

@@ -12,6 +12,10 @@ export type ServerRules = {
   models?: string[];
   /** Tokens (four bytes each) above which a request overflows. */
   contextWindow?: number;
+  /** Tokens that the server's list says its models take; absent, it says nothing of that. */
+  toldWindow?: number;
+  /** Whether the server lists its models without having an address for each. */
+  withoutPages?: boolean;
   /** Names of parameters that this server does not know. */
   unsupported?: string[];
   /** Models that cannot call tools, where the API knows such. */
