@@ -17,6 +17,8 @@ export type SeedOptions = {
 };
 
 const SHALLOW = '.run/incoming.shallow';
+/** Up to so many commits go along with the script; more go as a file. */
+const FEW = 4;
 /** A snapshot may be of any size; the operator never holds more of it than this at once. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 /** Up to this, sending a bundle that is there already costs less than asking first. */
@@ -39,7 +41,9 @@ export async function seedWorktree(
     const found = await runScript(sandbox, 'looking at the worktree', SEEDED, { SWE_COMMIT: snapshot.commit }, signal);
     if (parseFields(found).has('seeded')) return;
   }
-  if (snapshot.shallow.length > 0) await sandbox.upload(SHALLOW, Buffer.from(`${snapshot.shallow.join('\n')}\n`), signal);
+  const { shallow } = snapshot;
+  const many = shallow.length > FEW;
+  if (many) await sandbox.upload(SHALLOW, Buffer.from(`${shallow.join('\n')}\n`), signal);
   const pieces = await uploadBundle(sandbox, bundle, size, signal);
   const env = {
     SWE_COMMIT: snapshot.commit,
@@ -47,8 +51,9 @@ export async function seedWorktree(
     SWE_TRACKED: options.baseBranch || '-',
     SWE_BUNDLE: posix.join(sandbox.root, BUNDLE),
     SWE_PIECES: String(pieces),
-    SWE_SHALLOW: snapshot.shallow.length > 0 ? posix.join(sandbox.root, SHALLOW) : '',
-    SWE_CONFIG: `${identityConfig(options.identity)}\n${worktreeConfig(options)}`,
+    SWE_CUT: many ? '' : shallow.join('\n'),
+    SWE_SHALLOW: many ? posix.join(sandbox.root, SHALLOW) : '',
+    SWE_CONFIG: worktreeConfig(options),
     SWE_IDENTITY: identityConfig(options.identity),
   };
   await runScript(sandbox, 'putting the repository into the sandbox', SEED, env, signal);

@@ -106,7 +106,8 @@ for path in "$store" "$worktree"/* "$worktree"/.[!.]* "$worktree"/..?*; do
   if [ -e "$path" ] || [ -L "$path" ]; then rm -rf "$path" || exit 1; fi
 done
 base=$SWE_COMMIT branch=$SWE_BRANCH tracked=$SWE_TRACKED GIT_INDEX_FILE=$store/index
-g init -q --bare --template= "$store" && printf '%s\\n' "$SWE_CONFIG" >"$store/worktree-config" || exit 1
+g init -q --bare --template= "$store" && printf '%s\\n' "$SWE_IDENTITY" "$SWE_CONFIG" >"$store/worktree-config" || exit 1
+[ -z "$SWE_CUT" ] || printf '%s\\n' "$SWE_CUT" >"$store/shallow" || exit 1
 [ -z "$SWE_SHALLOW" ] || copy "$SWE_SHALLOW" >"$store/shallow" || exit 1
 [ "$SWE_PIECES" = 0 ] || join_pieces || exit 1
 g --git-dir="$store" bundle unbundle "$SWE_BUNDLE" >/dev/null &&

@@ -167,14 +167,26 @@ describe('a seeded worktree', () => {
     expect(await readFile(inTree('a'), 'utf8')).toBe('work\n');
   });
 
-  it('brings a history of many cut-off commits', async () => {
-    await makeRepository(source, [{ files: { a: '0' } }, { files: { a: '1' } }, { files: { a: '2' } }]);
-    for (let branch = 0; branch < 5; branch++) await git(source, 'branch', `side-${branch}`, 'main~1');
-    await git(source, 'config', 'user.name', 'x');
-    snapshot = await cache.fetch({ url: source, depth: 2 }, undefined, live());
-    await seedAgain();
+  it('brings a history that is cut off at one commit', async () => {
+    await seed([{ files: { a: '0' } }, { files: { a: '1' } }, { files: { a: '2' } }], { depth: 2 });
     expect(snapshot.shallow).toEqual([await git(source, 'rev-parse', 'main~1')]);
     expect(await shell('git rev-list --count HEAD; git fsck 2>&1')).toBe('2\n');
+  });
+
+  it('brings a history that is cut off at many commits', async () => {
+    await makeRepository(source, [{ files: { a: '0' } }, { files: { a: '1' } }, { files: { a: '2' } }]);
+    await git(source, 'config', 'user.name', 'x');
+    await git(source, 'config', 'user.email', 'x@example.com');
+    const tree = await git(source, 'rev-parse', 'main^{tree}');
+    const parents = [await git(source, 'rev-parse', 'main')];
+    for (let side = 0; side < 6; side++)
+      parents.push(await git(source, 'commit-tree', tree, '-p', 'main~1', '-m', `side ${side}`));
+    const merge = await git(source, 'commit-tree', tree, ...parents.flatMap((id) => ['-p', id]), '-m', 'merge');
+    await git(source, 'update-ref', 'refs/heads/main', merge);
+    snapshot = await cache.fetch({ url: source, depth: 2 }, undefined, live());
+    await seedAgain();
+    expect(snapshot.shallow.toSorted()).toEqual(parents.toSorted());
+    expect(await shell('git rev-list --count HEAD; git fsck 2>&1')).toBe('8\n');
   });
 });
 

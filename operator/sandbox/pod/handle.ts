@@ -43,6 +43,8 @@ export type PodHandleOptions = {
    * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
    */
   container: (signal: AbortSignal) => Promise<RunningContainer>;
+  /** Tells when the Pod is no more. */
+  whenOver?: (gone: (message: string) => void) => Disposable;
   /** Whether the sandbox was stopped after this handle was given out. */
   stopped: () => boolean;
   /** A link that was made before, attached to the runner, for the first `open`; undefined when it failed. Never rejects. */
@@ -100,13 +102,18 @@ export class PodHandle implements SandboxHandle {
     }
     await this.#withLink(async (link) => {
       const token = randomBytes(8).toString('hex');
-      const pieces = Array.from({ length: Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES)) }, (_, index) => index);
-      const staged = await inWindow(pieces, signal, async (index) => {
+      const stage = async (index: number) => {
         const piece = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
         return link.request('put', [index === 0 ? '1' : '0', String(piece.length), token], piece);
-      });
-      if (staged.some(({ word }) => word !== 'ok')) throw storageFull();
-      const { word, rest } = await link.request('install', [(mode & 0o7777).toString(8), token, path]);
+      };
+      const last = Math.max(0, Math.ceil(bytes.length / CHUNK_BYTES) - 1);
+      const before = await inWindow([...Array(last).keys()], signal, stage);
+      // Asked for in one go: the other end does one after the other, and installs nothing that it could not stage.
+      const staging = stage(last);
+      const installing = link.request('install', [(mode & 0o7777).toString(8), token, path]);
+      installing.catch(() => undefined);
+      if ([...before, await staging].some(({ word }) => word !== 'ok')) throw storageFull();
+      const { word, rest } = await installing;
       if (word === 'full') throw storageFull();
       if (word !== 'ok') throw new PathError(refusal(path, rest));
     }, signal);
@@ -149,6 +156,17 @@ export class PodHandle implements SandboxHandle {
       const [mode = '', size = ''] = rest.split(' ');
       return { type: word, size: /^\d+$/.test(size) ? Number(size) : 0, mode: modeOf(mode) };
     }, signal);
+  }
+
+  onLost(listener: (message: string) => void): Disposable {
+    let told = false;
+    return (
+      this.#options.whenOver?.((message) => {
+        if (told) return;
+        told = true;
+        listener(message);
+      }) ?? { [Symbol.dispose]: () => undefined }
+    );
   }
 
   /** Gives back the connection; commands go on. */

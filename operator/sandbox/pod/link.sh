@@ -2,8 +2,8 @@
 #
 #   sh -c "$(cat link.sh)" swe-agent-link ROOT MARK [KEEPER_PID]
 #
-# Lines in:  A NAME               attach to the runner, which is started when there is none; "N" on stdout asks for its
-#                                 script, which follows as lines up to "E NAME"
+# Lines in:  A NAME LENGTH        attach to the runner, which is started when there is none; "N" on stdout asks for its
+#                                 script, which follows as that many bytes and the line "E NAME"
 #            F US ID US VERB …    a request about files, answered on stderr in the order asked:
 #              get OFFSET LENGTH PATH     "ID ok", the bytes, MARK | "ID absent" | "ID outside"
 #              stat PATH                  "ID file|directory|other MODE SIZE" | "ID absent" | "ID outside"
@@ -25,9 +25,10 @@ umask 022
 cd /
 reader= waited=0
 
-# Waits for a moment and counts it, in hundredths of a second. Not every sleep knows fractions.
+# Waits for a moment, which is shorter at first, and counts it in milliseconds. Not every sleep knows fractions.
 nap() {
-  if sleep 0.02; then waited=$((waited + 2)); else sleep 1; waited=$((waited + 100)); fi
+  if [ "$waited" -lt 60 ]; then set -- 0.003 3; else set -- 0.02 20; fi
+  if sleep "$1"; then waited=$((waited + $2)); else sleep 1; waited=$((waited + 1000)); fi
 }
 
 alive() {
@@ -40,23 +41,23 @@ lines() { while :; do case $x in *"$rs"*) x=${x%%"$rs"*}$nl${x#*"$rs"} ;; *) ret
 
 # --- the runner -------------------------------------------------------------------------------------------------------
 
-# receive NAME: the runner's script, which a runner that is being started must never see in part.
+# receive NAME LENGTH: the runner's script, which a runner that is being started must never see in part.
 receive() {
   [ -d "$run" ] || mkdir -p "$run"
   printf 'N\n'
-  while IFS= read -r l && [ "$l" != "E $1" ]; do printf '%s\n' "$l"; done >"$run/runner.$1"
-  [ "$l" = "E $1" ] || exit 1
+  take "$2" >"$run/runner.$1" && IFS= read -r l && [ "$l" = "E $1" ] || exit 1
   mv -f "$run/runner.$1" "$run/runner.sh"
 }
 
+# attach NAME LENGTH
 attach() {
   received=
-  while [ "$waited" -lt 6000 ]; do
+  while [ "$waited" -lt 60000 ]; do
     if alive && [ -p "$run/in.1" ]; then
       exec 4<>"$run/in.1"
       # The line break ends what a predecessor may have left unfinished.
       printf '\nC %s\n' "$1" >&4
-      silent=$((waited + 800))
+      silent=$((waited + 8000))
       while [ "$waited" -lt "$silent" ] && alive; do
         if [ -p "$run/out.$1" ]; then
           listen "$run/out.$1"
@@ -67,7 +68,7 @@ attach() {
       # One that is there and deaf is of no use to anybody; its commands go on without it.
       if alive; then kill -s KILL "$pid"; fi
     elif ! alive; then
-      if [ -z "$received" ]; then receive "$1"; received=1; fi
+      if [ -z "$received" ]; then receive "$1" "$2"; received=1; fi
       kill -s USR1 "$keeper"
     fi
     nap
@@ -205,7 +206,7 @@ while IFS= read -r l; do
       IFS=" 	$nl"
       files "$@"
       ;;
-    'A '*) attach "${l#A }" ;;
+    'A '*) attach ${l#A } ;;
     '') ;;
     # One write a line: others write to the runner too.
     *) [ -z "$reader" ] || printf '%s' "$l$nl" >&4 ;;

@@ -80,7 +80,7 @@ export class PodLink {
     this.#channel = channel;
     const greeted = Promise.withResolvers<void>();
     this.#onLine = (line) => {
-      if (line === 'N') this.#write(`${RUNNER_SCRIPT}\nE ${name}\n`).catch(greeted.reject);
+      if (line === 'N') this.#write(`${RUNNER_SCRIPT}E ${name}\n`).catch(greeted.reject);
       if (line !== `C ${name}`) return;
       this.#onLine = (text) => (text === 'X' ? this.close() : channel.take(text));
       greeted.resolve();
@@ -88,7 +88,7 @@ export class PodLink {
     try {
       await this.#lasting(async (lost) => {
         lost.catch(greeted.reject);
-        this.#write(`A ${name}\n`).catch(greeted.reject);
+        this.#write(`A ${name} ${Buffer.byteLength(RUNNER_SCRIPT)}\n`).catch(greeted.reject);
         await withDeadline(greeted.promise, {
           signal,
           ms: ATTACH_MS,
