@@ -23,6 +23,7 @@ import { Problem, problemOf, sendProblem } from './http/problem.ts';
 import { mount } from './http/routes.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Pictures } from './picture.ts';
+import { profileRoutes } from './profiles/profile-routes.ts';
 import { sessionSchema } from './schema/crd.ts';
 import { serverRoutes } from './server-routes.ts';
 import { SessionLists } from './session-list.ts';
@@ -108,6 +109,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const routes = sessionRoutes(noun, { ...deps, sessions: own, callerOf, pictures, lists, metrics, closing: closing.signal });
     mount(app, routes, authenticator.require, readBody);
   }
+  const profiles = profileRoutes({ callerOf, namespace: deps.namespace, now, metrics, closing: closing.signal });
+  mount(app, profiles, authenticator.require, readBody);
   app.use((request: Request) => {
     const detail = `There is no ${request.path.slice(0, 200)} here. GET /openapi.json lists what there is.`;
     throw new Problem(404, 'no-such-route', detail);

@@ -12,6 +12,9 @@ import type { Sessions } from './sessions.ts';
 const MAX_LIMIT = 500;
 const DEFAULT_LIMIT = 100;
 
+/** Selects the sessions that may still need a model. */
+export const UNFINISHED = ['Completed', 'Failed', 'Cancelled'].map((phase) => `status.phase!=${phase}`).join(',');
+
 /** Newest first within the page. */
 export async function listSessions(sessions: Sessions, request: Request, noun: Noun, signal: AbortSignal) {
   const list = await page(sessions, optionsOf(request, sessions.namespace, noun), signal);

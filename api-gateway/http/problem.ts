@@ -28,6 +28,8 @@ const TITLES = {
   forbidden: 'This is not allowed',
   'no-such-route': 'There is nothing at this address',
   'no-such-session': 'There is no such session',
+  'no-such-profile': 'There is no such profile',
+  'read-only': 'The profile comes from the environment',
   'not-there-yet': 'This is not there yet',
   'no-such-blob': 'There is no such blob',
   'method-not-allowed': 'The method is not possible here',
@@ -38,7 +40,7 @@ const TITLES = {
   'inputs-used-up': 'The session takes no more messages',
   'id-in-use': 'The id is in use',
   'no-such-question': 'The question is not open',
-  conflict: 'Somebody else changed the session',
+  conflict: 'Somebody else changed it',
   unavailable: 'This cannot be done right now',
   fault: 'The gateway failed',
 } as const;

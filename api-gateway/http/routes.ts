@@ -2,7 +2,7 @@
 import type { Express, NextFunction, Request, RequestHandler, Response } from 'express';
 import { Problem } from './problem.ts';
 
-export type Method = 'get' | 'post' | 'patch' | 'delete';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 /** The signal aborts when the caller has gone or the answer takes too long. */
 export type Handler = (request: Request, response: Response, signal: AbortSignal) => Promise<void> | void;
 export type RouteTable = Readonly<Record<string, Partial<Record<Method, Handler>>>>;
@@ -16,9 +16,10 @@ export function mount(app: Express, table: RouteTable, ...before: RequestHandler
     const route = app.route(path);
     const methods = Object.keys(handlers).map((method) => method.toUpperCase());
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
-    const { get, post, patch, delete: remove } = handlers;
+    const { get, post, put, patch, delete: remove } = handlers;
     if (get) route.get(...before, wrap(get));
     if (post) route.post(...before, wrap(post));
+    if (put) route.put(...before, wrap(put));
     if (patch) route.patch(...before, wrap(patch));
     if (remove) route.delete(...before, wrap(remove));
     route.options((_request: Request, response: Response) => {

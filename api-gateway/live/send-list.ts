@@ -55,7 +55,7 @@ function send(stream: EventStream, kind: string, piece: Exclude<Piece, { type: '
     case 'item':
       return stream.sendText({ id: token, event: kind, text: piece.text });
     case 'deleted':
-      return stream.sendText({ id: token, event: `${kind}.deleted`, text: JSON.stringify({ id: piece.id }) });
+      return stream.sendText({ id: token, event: `${kind}.deleted`, text: JSON.stringify(deleted(kind, piece.id)) });
     case 'synced':
       return stream.sendText({ id: token, event: 'synced', text: '{}' });
     case 'reset':
@@ -63,4 +63,9 @@ function send(stream: EventStream, kind: string, piece: Exclude<Piece, { type: '
     default:
       return piece satisfies never;
   }
+}
+
+/** Profiles have no other id than their name. */
+function deleted(kind: string, id: string): object {
+  return kind === 'profile' ? { id, name: id } : { id };
 }

@@ -51,6 +51,14 @@ describe('the OpenAPI document', () => {
       await gateway.send(`${at}/events`, { method: 'HEAD' });
       await gateway.send(at, { method: 'DELETE' });
     }
+    const profile = { display_name: 'My GPT-4', provider: 'openai', model: 'gpt-4-turbo', key: 'sk-of-the-openapi-test' };
+    await gateway.post('/agent/profiles', profile);
+    await gateway.get('/agent/profiles');
+    await gateway.get('/agent/profiles/my-gpt-4');
+    await gateway.send('/agent/profiles/my-gpt-4', { method: 'PATCH', body: { default: true } });
+    await gateway.send('/agent/profiles/my-gpt-4/key', { method: 'PUT', body: { key: 'sk-another-of-the-openapi-test' } });
+    await gateway.post('/agent/profiles/my-gpt-4/test');
+    await gateway.send('/agent/profiles/my-gpt-4', { method: 'DELETE' });
     for (const path of ['/', '/openapi.json', '/healthz', '/readyz', '/metrics']) await gateway.get(path);
     await gateway.post('/login', {});
     await gateway.post('/logout');

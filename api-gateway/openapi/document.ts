@@ -4,6 +4,7 @@ import { restSchema } from '../schema/rest-names.ts';
 import { inputSchema } from '../session-request.ts';
 import { parameters, securitySchemes } from './parameters.ts';
 import { answer, answerOrStream, content, type Json, json, object, parameter, problems, ref } from './parts.ts';
+import { profilePaths, profileSchemas } from './profiles.ts';
 import { limitsRequest } from './requests.ts';
 import { schemas } from './schemas.ts';
 
@@ -17,17 +18,18 @@ export function openApi(): Json {
       title: 'SWE Agent',
       version: 'v1alpha1',
       description:
-        'Hand over a goal and a git repository; get a reviewed branch with evidence. Every session is an AgentSession object of the Kubernetes API group sweagent.dev: what can be done here can be done with kubectl. The endpoints below /agent/tasks are the same under another name.',
+        'Hand over a goal and a git repository; get a reviewed branch with evidence. Every session is an AgentSession object and every profile an AIProfile of the Kubernetes API group sweagent.dev: what can be done here can be done with kubectl. The endpoints below /agent/tasks are the same under another name.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     security: [{}, { bearer: [] }, { cookie: [] }],
     tags: [
       { name: 'sessions', description: 'Pieces of work.' },
       { name: 'tasks', description: 'The same pieces of work under the name that the tasks guide uses.' },
+      { name: 'profiles', description: 'AI profiles: a model, where it is served, and the key for it.' },
       { name: 'server', description: 'The server itself.' },
     ],
-    paths: { ...familyPaths('session'), ...familyPaths('task'), ...serverPaths() },
-    components: { schemas: schemas(), securitySchemes: securitySchemes(), parameters: parameters() },
+    paths: { ...familyPaths('session'), ...familyPaths('task'), ...profilePaths(), ...serverPaths() },
+    components: { schemas: { ...schemas(), ...profileSchemas() }, securitySchemes: securitySchemes(), parameters: parameters() },
   };
   return built;
 }

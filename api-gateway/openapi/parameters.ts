@@ -13,6 +13,7 @@ export function parameters(): Json {
       schema: { ...text, maxLength: 253 },
       description: 'The id that starting it answered with.',
     },
+    profileName: { name: 'name', in: 'path', required: true, schema: { ...text, maxLength: 253 } },
     blob: { name: 'ref', in: 'path', required: true, schema: { ...text, pattern: '^sha256-[0-9a-f]{64}$' } },
     status: { name: 'status', in: 'query', schema: { ...text, enum: STATUSES } },
     limit: { name: 'limit', in: 'query', schema: { ...number(500, 1), default: 100 } },

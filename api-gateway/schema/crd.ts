@@ -1,4 +1,4 @@
-/** The schema of AgentSession, from the one place where it is written. REST's fields, checks and document follow from it. */
+/** The schemas of AgentSession and AIProfile, from the one place where they are written. REST's fields, checks and document follow from it. */
 import { readFileSync } from 'node:fs';
 
 /** What the gateway needs of a structural schema. */
@@ -17,7 +17,7 @@ export type Schema = {
   keywords: Record<string, unknown>;
 };
 
-export type SessionSchema = { spec: Schema; status: Schema };
+export type KindSchema = { spec: Schema; status: Schema };
 
 const KEYWORDS = [
   'enum',
@@ -32,15 +32,28 @@ const KEYWORDS = [
   'pattern',
 ];
 
-let loaded: SessionSchema | undefined;
+const loaded = new Map<string, KindSchema>();
 
 /** Reads what is generated from crds/agentsession.yaml, the first time that it is asked for. */
-export function sessionSchema(): SessionSchema {
-  loaded ??= load(new URL('../../operator/api/agentsession.gen.json', import.meta.url));
-  return loaded;
+export function sessionSchema(): KindSchema {
+  return schemaNamed('agentsession');
 }
 
-function load(file: URL): SessionSchema {
+/** The same of crds/aiprofile.yaml. */
+export function profileSchema(): KindSchema {
+  return schemaNamed('aiprofile');
+}
+
+function schemaNamed(name: string): KindSchema {
+  let schema = loaded.get(name);
+  if (!schema) {
+    schema = load(new URL(`../../operator/api/${name}.gen.json`, import.meta.url));
+    loaded.set(name, schema);
+  }
+  return schema;
+}
+
+function load(file: URL): KindSchema {
   const crd: unknown = JSON.parse(readFileSync(file, 'utf8'));
   const root = schemaOf(at(crd, 'spec', 'versions', '0', 'schema', 'openAPIV3Schema'));
   const { spec, status } = root.properties ?? {};
