@@ -146,6 +146,12 @@ describeOnCluster('on an API server', (cluster) => {
       });
       expect(refused.err).toContain('spec.author must be anonymous, who asks, or be left out');
       expect(await create('nobody', 'anonymous')).toMatchObject({ code: 0 });
+      // What the page's forms for profiles and keys need, in this namespace alone.
+      const may = (what: string) => own.kubectl(gateway, 'auth', 'can-i', ...what.split(' '));
+      const asked = ['create aiprofiles.sweagent.dev', 'patch aiprofiles.sweagent.dev', 'update secrets', 'create secrets'];
+      for (const what of asked) expect([what, (await may(what)).out.trim()]).toEqual([what, 'yes']);
+      const refusedToo = ['update secrets -n default', 'delete secrets', 'create pods', 'update aiprofiles.sweagent.dev/status'];
+      for (const what of refusedToo) expect([what, (await may(what)).out.trim()]).toEqual([what, 'no']);
     });
 
     it('leaves nothing behind but the definitions and what people made', async () => {

@@ -299,8 +299,10 @@ describeWithHelm('k8s/deployment.yaml', (helm) => {
     expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
       'ServiceAccount swe-agent-operator',
       'Role swe-agent-operator',
+      'Role swe-agent-gateway-profiles',
       'Role swe-agent-profiles',
       'RoleBinding swe-agent-operator',
+      'RoleBinding swe-agent-gateway-profiles',
       'RoleBinding swe-agent-profiles',
       'PersistentVolumeClaim swe-agent-state',
       'Service swe-agent',

@@ -52,6 +52,17 @@
   verbs: [update, delete]
 {{- end }}
 
+{{/* Profiles and their keys, where the gateway does as itself what its callers ask for. */}}
+{{- define "swe-agent.gatewayProfileRules" -}}
+- apiGroups: [sweagent.dev]
+  resources: [aiprofiles]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [secrets]
+  # A key is in a Secret of its own with the label sweagent.dev/credential; a Role cannot tell those from others.
+  verbs: [get, list, watch, create, update]
+{{- end }}
+
 {{/* What the gateway does as itself. With auth.mode kubernetes it acts with the caller's token, and itself only looks. */}}
 {{- define "swe-agent.gatewayRules" -}}
 - apiGroups: [sweagent.dev]
