@@ -139,6 +139,8 @@ function tests(cluster: TestCluster, helm: string, address: string, image: () =>
       const { url, folder } = await outside.repository('plain');
       const goal = outside.model.on('Greet by the plain recipe');
       const id = await throughGateway(release, 'swe-agent', async (base) => {
+        const page = await fetch(base, { headers: { accept: 'text/html' }, signal: patience() });
+        expect(await page.text()).toContain('<div id="root">');
         const { answer } = await call(base, '/agent/tasks', { body: { goal, repo_url: url } });
         return String(answer.task_id);
       });
