@@ -1,0 +1,101 @@
+/** Lines for a terminal that do what the form and the list do. A key is never in them: they take it from $API_KEY. */
+import { type Door, quote } from '../session/commands.ts';
+import { bodyOf, objectName, type ProfileValues, specOf } from './profile-values.ts';
+
+export type ProfileCommand = { title: string; curl: string; kubectl: string };
+
+const JSON_TYPE = `-H 'Content-Type: application/json'`;
+
+/** The line that makes the profile as it is entered. @param withKey whether it gets one */
+export function createCommand(values: ProfileValues, withKey: boolean, door: Door): ProfileCommand {
+  const name = objectName(values);
+  const secret = withKey ? `${name}-key` : undefined;
+  const { curl, kubectl } = doors(door);
+  const object = {
+    apiVersion: 'sweagent.dev/v1alpha1',
+    kind: 'AIProfile',
+    metadata: { name },
+    spec: specOf(values, secret),
+  };
+  const steps = [
+    ...(secret === undefined
+      ? []
+      : [
+          kubectl(`create secret generic ${secret} --from-literal=apiKey="$API_KEY"`),
+          kubectl(`label secret ${secret} sweagent.dev/credential=model`),
+        ]),
+    kubectl(`apply -f - <<'EOF'\n${yaml(object)}EOF`),
+  ];
+  const body = JSON.stringify(bodyOf(values));
+  return {
+    title: 'Create it',
+    curl: `${curl('POST', '')} ${JSON_TYPE} -d ${withKey ? withKeyFromShell(`${body.slice(0, -1)},`, '}') : quote(body)}`,
+    kubectl: steps.join('\n'),
+  };
+}
+
+/** What can be done with a profile that is there. `secret` is the name of the key's Secret, where there is one. */
+export function profileCommands(name: string, secret: string | null, author: string | null, door: Door): ProfileCommand[] {
+  const { curl, kubectl } = doors(door);
+  const patch = (body: object, spec: object) => ({
+    curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${quote(JSON.stringify(body))}`,
+    kubectl: kubectl(`patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec }))}`),
+  });
+  const users = [author ?? 'alice'];
+  return [
+    { title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
+    {
+      title: 'Test it now',
+      curl: curl('POST', `/${name}/test`),
+      kubectl: kubectl(`annotate aip ${name} --overwrite sweagent.dev/probe-requested="$(date +%s)"`),
+    },
+    { title: 'Make it the default', ...patch({ default: true }, { default: true }) },
+    { title: 'Assign it to users', ...patch({ users }, { users }) },
+    {
+      title: 'Replace its key',
+      curl: `${curl('PUT', `/${name}/key`)} ${JSON_TYPE} -d ${withKeyFromShell('{', '}')}`,
+      kubectl: kubectl(
+        `patch secret ${secret ?? `${name}-key`} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`,
+      ),
+    },
+    { title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
+  ];
+}
+
+function doors(door: Door) {
+  const base = [door.kubeconfig, 'kubectl', door.namespace === null ? '' : `-n ${quote(door.namespace)}`];
+  return {
+    kubectl: (rest: string) => [...base, rest].filter((part) => part).join(' '),
+    curl: (method: string, rest: string) =>
+      [
+        'curl',
+        ...(method === 'GET' ? [] : ['-X', method]),
+        ...(door.token ? ['-H "Authorization: Bearer $API_TOKEN"'] : []),
+        quote(`${door.origin}/agent/profiles${rest}`),
+      ].join(' '),
+  };
+}
+
+/** JSON with the key put in by the shell between a beginning and an end. */
+function withKeyFromShell(begin: string, end: string, field = 'key'): string {
+  return `${quote(`${begin}"${field}":"`)}"$API_KEY"${quote(`"${end}`)}`;
+}
+
+/** Texts that YAML takes for something else. */
+const NOT_TEXT = /^(true|false|null|yes|no|on|off|y|n)$/i;
+
+/** Block style; texts that could be taken for something else are quoted as in JSON, which YAML takes as it is. */
+function yaml(value: object, indent = ''): string {
+  return Object.entries(value)
+    .map(([name, inner]: [string, unknown]) =>
+      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+        ? `${indent}${name}:\n${yaml(inner, `${indent}  `)}`
+        : `${indent}${name}: ${scalar(inner)}\n`,
+    )
+    .join('');
+}
+
+function scalar(value: unknown): string {
+  const plain = typeof value === 'string' && /^[A-Za-z][\w./-]*$/.test(value) && !NOT_TEXT.test(value);
+  return plain ? value : JSON.stringify(value);
+}

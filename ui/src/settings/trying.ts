@@ -1,0 +1,66 @@
+/** Tests of profiles that somebody asked for on this page, until their result has come. */
+import { useEffect, useSyncExternalStore } from 'react';
+import { notify } from '../design/toast.tsx';
+import { healthOf } from './health.ts';
+import type { Profile } from './profile.ts';
+
+/** Longer than the operator tries a model before it gives up. Milliseconds. */
+const PATIENCE = 75_000;
+
+type Asked = { before: string | null; until: number };
+
+let asked: ReadonlyMap<string, Asked> = new Map();
+const listeners = new Set<() => void>();
+
+function change(next: typeof asked): void {
+  asked = next;
+  for (const listener of listeners) listener();
+}
+
+function forget(name: string): void {
+  const next = new Map(asked);
+  if (next.delete(name)) change(next);
+}
+
+/** Begins to wait for the result of a test that is about to be asked for. */
+export function beginTry({ name, probed_at }: Profile): void {
+  change(new Map(asked).set(name, { before: probed_at, until: Date.now() + PATIENCE }));
+}
+
+/** The test could not be asked for. */
+export function endTry({ name }: Profile): void {
+  forget(name);
+}
+
+/** Whether a test of the profile is on its way; tells its result once. */
+export function useTrying(profile: Profile | undefined): boolean {
+  const all = useSyncExternalStore(subscribe, () => asked);
+  const name = profile?.name ?? '';
+  const mine = all.get(name);
+  const over = mine !== undefined && profile !== undefined && profile.probed_at !== mine.before;
+  useEffect(() => {
+    if (!mine) return;
+    if (over && profile) {
+      forget(name);
+      const { label, detail } = healthOf(profile, false);
+      notify(
+        profile.ready === true
+          ? `${profile.display_name} answers${profile.tool_calling === 'yes' ? ' and calls tools' : ''}.`
+          : `${profile.display_name}: ${label}. ${detail ?? ''}`.trim(),
+        profile.ready === true ? 'ok' : 'bad',
+      );
+      return;
+    }
+    const timer = setTimeout(() => {
+      forget(name);
+      notify('No result yet. It shows up here as soon as the operator has one.', 'bad');
+    }, mine.until - Date.now());
+    return () => clearTimeout(timer);
+  }, [mine, over, name, profile]);
+  return mine !== undefined && !over;
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
