@@ -31,7 +31,7 @@ export function objects(cluster: TestCluster, options: SectionOptions): Promise<
 }
 
 export function manyObjects(cluster: TestCluster, options: SectionOptions): Promise<Report> {
-  return costOf(cluster, [10_000], options);
+  return costOf(cluster, options.quick ? [1_000] : [10_000], options);
 }
 
 type Run = {

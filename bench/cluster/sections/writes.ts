@@ -8,8 +8,8 @@ import { readMetrics, reconcilesIn, type Sample, settled, writesIn } from '../me
 
 /** With plan, finish and review it is fifty steps. */
 const COMMANDS = 47;
-/** The operator writes counters every ten seconds, so that a session costs more the longer it takes. */
-const THINK_MS = 1_500;
+/** The operator writes counters now and then, so that a session costs more the longer it takes: here three to four minutes. */
+const THINK_MS = 4_500;
 const QUIET_MS = 2_000;
 const SETTLED_MS = 60_000;
 const SLACK_MS = 120_000;

@@ -26,9 +26,8 @@ export async function provision(context: ActionContext): Promise<void> {
   if (!context.state.base)
     context.emit({ type: 'repository.requested', url: redactUrl(url), ...(ref === undefined ? {} : { ref }) });
   await context.flush();
-  // Fetching and making the sandbox take about as long; neither needs the other.
-  const fetching = fetchSnapshot(context);
-  const [opened, fetched] = await Promise.allSettled([open(transport, context), fetching]);
+  // Neither needs the other. The sandbox is asked for first: where that is done elsewhere, git then has the time to fetch.
+  const [opened, fetched] = await Promise.allSettled([open(transport, context), fetchSnapshot(context)]);
   if (opened.status === 'rejected') {
     if (fetched.status === 'fulfilled') await fetched.value.dispose();
     throw opened.reason;
@@ -85,9 +84,17 @@ async function takeIntoUse({ handle, sandbox }: Opened, snapshot: Snapshot, cont
   }
   const { touched } = state;
   const message = whatWasLost(restored, fromCommit, state);
-  context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit, message });
+  // Where all the work is back, what the model asked for can be done.
+  const untold = !touched && restored?.exact !== false && waitsToBegin(state);
+  context.emit({ type: 'sandbox.restored', sandbox: record, fromCommit, message, ...(untold && { untold }) });
   if (touched) loseIteration(context);
-  tellModel(context, message);
+  if (!untold) tellModel(context, message);
+}
+
+/** Whether there is a call to a tool that nothing was done for yet. */
+function waitsToBegin({ conversation }: SessionState): boolean {
+  const [call] = conversation?.openCalls ?? [];
+  return call !== undefined && conversation?.ended === undefined && conversation?.started?.callId !== call.id;
 }
 
 function whatWasLost(restored: Restored | undefined, commit: string, { touched, sandboxReleased }: SessionState): string {

@@ -28,7 +28,7 @@ export type Arrived = {
 };
 
 /** Before each try, in milliseconds. Who has to fetch an image first is left to the node's word. */
-const TRIES_MS = [100, 50, 50, 50, 75, 75, 100, 150, 200, 300, 400, 500];
+const TRIES_MS = [25, 40, 50, 50, 75, 75, 100, 150, 200, 300, 400, 500];
 const CONNECT_MS = 5_000;
 
 export class Arrivals {
