@@ -20,7 +20,9 @@ import { Callers, type ConnectionCheck } from './http/callers.ts';
 import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
+import { type ProxyUserOptions, ProxyUsers } from './http/proxy-user.ts';
 import { mount } from './http/routes.ts';
+import type { About } from './me.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Pictures } from './picture.ts';
 import { profileRoutes } from './profiles/profile-routes.ts';
@@ -52,6 +54,10 @@ export type GatewayDeps = {
   allowedHosts?: readonly string[];
   /** Asked about every connection where no token is asked for: commands of sessions may not approve what they do. */
   refusal?: ConnectionCheck;
+  /** What callers are told of the installation. */
+  about: About;
+  /** How an authenticating proxy names users; not with callers of a cluster. */
+  proxyUser?: ProxyUserOptions;
   /** Folder of the built web page; without one, or while nothing is built there, a text says how to begin. */
   page?: string;
 };
@@ -81,7 +87,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     demand: async () => undefined,
     may: async () => true,
   };
-  const authenticator = new Authenticator(auth, everybody, now);
+  const proxyUsers = deps.proxyUser && new ProxyUsers(deps.proxyUser);
+  const authenticator = new Authenticator(auth, everybody, now, proxyUsers);
   const callerOf = (request: Request): Caller => authenticator.caller(request);
   // Who has the token needs no other proof.
   const callers = deps.refusal && auth.mode === 'none' ? new Callers(deps.refusal) : undefined;
@@ -98,7 +105,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   if (deps.page !== undefined) app.use(builtPage(deps.page));
 
-  const server = serverRoutes({ auth: auth.mode, sessions, log, metrics, authenticator });
+  const { namespace, about, allowLocalRepositories } = deps;
+  const me = { auth: auth.mode, namespace, about, allowLocalRepositories };
+  const server = serverRoutes({ auth: auth.mode, sessions, log, metrics, authenticator, me });
   mount(app, server.open);
   mount(app, server.login, readBody);
   mount(app, server.guarded, authenticator.require);

@@ -9,6 +9,7 @@ import type { Settings } from '../operator/settings.ts';
 import { createGateway } from './gateway.ts';
 import type { GatewayAuth } from './http/auth.ts';
 import { ClusterCallers } from './http/cluster-callers.ts';
+import { proxyUserOf } from './http/proxy-user.ts';
 
 export type ClusterGateway = {
   settings: Settings;
@@ -37,6 +38,8 @@ export async function serveCluster(parts: ClusterGateway): Promise<{ url: string
     logger,
     allowLocalRepositories: false,
     allowedHosts: settings.allowedHosts,
+    about: { sandboxTypes: [settings.sandbox.type === 'k8s' ? 'pod' : 'local'] },
+    ...proxyUserOf(settings),
     page: join(import.meta.dirname, '../ui/dist'),
   });
   return gateway.listen(settings.host, settings.port);

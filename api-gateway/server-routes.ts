@@ -5,6 +5,7 @@ import { readiness } from './health.ts';
 import type { Authenticator, GatewayAuth } from './http/auth.ts';
 import { bodyOf, only } from './http/body.ts';
 import type { RouteTable } from './http/routes.ts';
+import { type MeOptions, meOf } from './me.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { openApi } from './openapi/document.ts';
 import type { Sessions } from './sessions.ts';
@@ -15,6 +16,7 @@ export type ServerDoor = {
   log: EventLog;
   metrics: GatewayMetrics;
   authenticator: Authenticator;
+  me: MeOptions;
 };
 
 /** By who may use them: everybody; everybody, with a body; those who may use the rest. */
@@ -48,6 +50,11 @@ export function serverRoutes(door: ServerDoor): Record<'open' | 'login' | 'guard
       },
     },
     guarded: {
+      '/agent/me': {
+        async get(request, response, signal) {
+          response.json(await meOf(door.authenticator.caller(request), door.me, signal));
+        },
+      },
       '/metrics': {
         async get(request, response, signal) {
           await door.authenticator.caller(request).demand({ path: '/metrics' }, signal);

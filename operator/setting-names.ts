@@ -21,6 +21,20 @@ export const SETTINGS = {
       'Who may call the API: `none` (everybody who reaches it), `token` (who sends `API_TOKEN` as a bearer token) or, on a cluster, `kubernetes` (who has the rights there). See [Who may call on a cluster](#who-may-call-on-a-cluster).',
   },
   API_TOKEN: { default: 'none', meaning: 'The bearer token for `API_AUTH=token`.', secret: true },
+  API_USER_HEADER: {
+    default: 'none',
+    meaning:
+      'Header in which an authenticating proxy names the user, such as `X-Forwarded-User`; the user is the author of sessions. Only with `API_TRUSTED_PROXIES` or `API_PROXY_SECRET`. See [Behind an authenticating proxy](#behind-an-authenticating-proxy).',
+  },
+  API_TRUSTED_PROXIES: {
+    default: 'none',
+    meaning: 'Addresses and ranges that `API_USER_HEADER` is believed from, separated by commas: `127.0.0.1,10.1.2.0/24`.',
+  },
+  API_PROXY_SECRET: {
+    default: 'none',
+    meaning: 'What the proxy sends as `X-Proxy-Secret` with each request, so that `API_USER_HEADER` is believed.',
+    secret: true,
+  },
   SWE_AGENT_ALLOWED_HOSTS: {
     default: 'none',
     meaning:

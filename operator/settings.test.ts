@@ -531,6 +531,35 @@ describe('The environment', () => {
   });
 });
 
+describe('an authenticating proxy', () => {
+  it('is believed by its address, a secret, or both', () => {
+    expect(load({ API_USER_HEADER: 'X-Forwarded-User', API_TRUSTED_PROXIES: '127.0.0.1, fd00::/8' }).proxyUser).toEqual({
+      header: 'x-forwarded-user',
+      proxies: ['127.0.0.1', 'fd00::/8'],
+    });
+    const { proxyUser, secrets } = load({ API_USER_HEADER: 'X-User', API_PROXY_SECRET: 'a-long-secret-of-the-proxy' });
+    expect([proxyUser?.secret?.reveal(), secrets.length]).toEqual(['a-long-secret-of-the-proxy', 1]);
+    expect(load({}).proxyUser).toBeUndefined();
+    expect(load({ API_TRUSTED_PROXIES: '10.0.0.1' }).warnings).toEqual([expect.stringContaining('without API_USER_HEADER')]);
+  });
+
+  it.each([
+    [{ API_USER_HEADER: 'X-User' }, 'API_USER_HEADER=X-User: whoever reaches the server could be anybody'],
+    [{ API_USER_HEADER: 'Authorization', API_TRUSTED_PROXIES: '10.0.0.1' }, 'API_USER_HEADER=Authorization: write the name'],
+    [{ API_USER_HEADER: 'X User', API_TRUSTED_PROXIES: '10.0.0.1' }, 'API_USER_HEADER=X User: write the name'],
+    [{ API_USER_HEADER: 'X-User', API_TRUSTED_PROXIES: '0.0.0.0/0' }, 'API_TRUSTED_PROXIES=0.0.0.0/0: write addresses'],
+    [{ API_USER_HEADER: 'X-User', API_TRUSTED_PROXIES: 'proxy' }, 'API_TRUSTED_PROXIES=proxy: write addresses'],
+    [{ API_USER_HEADER: 'X-User', API_PROXY_SECRET: 'short' }, 'API_PROXY_SECRET=***: use at least 16'],
+  ])('%j is refused', (env, message) => {
+    expect(() => load(env)).toThrow(message);
+  });
+
+  it('has no place where the token of a cluster says who calls', () => {
+    const env = { API_AUTH: 'kubernetes', API_USER_HEADER: 'X-User', API_TRUSTED_PROXIES: '10.0.0.1', REDIS_URL: 'redis://r' };
+    expect(() => load(env, undefined, 'gateway')).toThrow('with API_AUTH=kubernetes the token says who calls');
+  });
+});
+
 describe('docs/settings.md', () => {
   it('has the table of all settings', () => {
     expect(readFileSync(join(root, 'docs/settings.md'), 'utf8')).toContain(settingsTable());
@@ -539,7 +568,7 @@ describe('docs/settings.md', () => {
   it('names no other setting, and every name that the code reads is in the table', () => {
     const names = [...readFileSync(join(root, 'docs/settings.md'), 'utf8').matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
     expect(names).toEqual(Object.keys(SETTINGS));
-    const code = ['settings.ts', 'settings-cluster.ts', 'settings-s3.ts'].map((file) =>
+    const code = ['settings.ts', 'settings-cluster.ts', 'settings-proxy-user.ts', 'settings-s3.ts'].map((file) =>
       readFileSync(join(root, 'operator', file), 'utf8'),
     );
     const read = [...code.join('').matchAll(/reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g)];

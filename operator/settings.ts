@@ -12,6 +12,7 @@ import type { S3Place } from './engine/s3-blobs.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
 import { type ClusterSettings, clusterSettings, namespaceSetting, type PodSettings, podSettings } from './settings-cluster.ts';
+import { type ProxyUserSettings, proxyUserSettings } from './settings-proxy-user.ts';
 import { SettingsReader, type SystemVariable } from './settings-reader.ts';
 import { s3Settings } from './settings-s3.ts';
 
@@ -31,6 +32,8 @@ export type Settings = {
   readonly workspace: string;
   readonly inContainer: boolean;
   readonly api: { readonly auth: 'none' | 'kubernetes' } | { readonly auth: 'token'; readonly token: SecretText };
+  /** How an authenticating proxy says who the user is, and what it is known by: at least one of both. */
+  readonly proxyUser?: ProxyUserSettings;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly model: {
     readonly openaiApiKey?: SecretText;
@@ -112,6 +115,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     workspace: resolve(cwd, reader.text('SWE_AGENT_WORKSPACE') ?? 'workspace'),
     inContainer,
     api: access(reader, role),
+    ...withProxyUser(reader),
     log: {
       level: reader.choice('LOG_LEVEL', ['error', 'warn', 'info', 'debug'], 'info'),
       format: reader.choice('LOG_FORMAT', ['auto', 'text', 'json'], 'auto'),
@@ -126,6 +130,9 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     namespace: namespaceSetting(reader),
     system: reader.system(),
   };
+  if (settings.proxyUser && settings.api.auth === 'kubernetes') {
+    reader.problem('API_USER_HEADER', 'with API_AUTH=kubernetes the token says who calls; remove it, or choose none or token');
+  }
   if (settings.api.auth === 'none' && !inContainer && !isLoopback(settings.host)) {
     reader.warnings.push(
       `HOST=${settings.host} with API_AUTH=none: whoever reaches this machine can run commands on it; set API_TOKEN`,
@@ -133,6 +140,11 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   }
   reader.finish();
   return { ...settings, secrets: reader.secrets, warnings: reader.warnings };
+}
+
+function withProxyUser(reader: SettingsReader): Pick<Settings, 'proxyUser'> {
+  const proxyUser = proxyUserSettings(reader);
+  return proxyUser ? { proxyUser } : {};
 }
 
 function sandbox(reader: SettingsReader, role: SettingsRole): Settings['sandbox'] {

@@ -4,6 +4,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { Caller } from './caller.ts';
 import { type ClusterCallers, unknownToken } from './cluster-callers.ts';
 import { Problem } from './problem.ts';
+import type { ProxyUsers } from './proxy-user.ts';
 
 export type GatewayAuth =
   | { mode: 'none' }
@@ -23,17 +24,21 @@ export class Authenticator {
   readonly #auth: GatewayAuth;
   readonly #everybody: Caller;
   readonly #now: () => number;
+  readonly #proxyUsers: ProxyUsers | undefined;
   readonly #callers = new WeakMap<Request, Caller>();
 
   /**
    * @param everybody who all callers are where they have no rights of their own
    * @param now milliseconds since 1970
+   * @param proxyUsers how an authenticating proxy names users; with mode none nobody else may call then
    */
-  constructor(auth: GatewayAuth, everybody: Caller, now: () => number) {
+  constructor(auth: GatewayAuth, everybody: Caller, now: () => number, proxyUsers?: ProxyUsers) {
+    if (auth.mode === 'kubernetes' && proxyUsers) throw new TypeError('with tokens of a cluster the token says who calls');
     if (auth.mode === 'token' && auth.token === '') throw new TypeError('the API token must not be empty');
     this.#auth = auth;
     this.#everybody = everybody;
     this.#now = now;
+    this.#proxyUsers = proxyUsers;
   }
 
   /** Lets a request pass that proves that it may. */
@@ -86,6 +91,12 @@ export class Authenticator {
       const detail = 'Send the header "Authorization: Bearer <API_TOKEN>", or log in: POST /login {"token": "…"}.';
       throw new Problem(401, 'unauthenticated', detail, { headers });
     }
+    const user = this.#proxyUsers?.userOf(request);
+    if (user !== undefined) return named(user, this.#everybody);
+    if (this.#proxyUsers && auth.mode === 'none') {
+      const detail = 'This server is used through its authenticating proxy, which says who calls.';
+      throw new Problem(403, 'caller-refused', detail);
+    }
     return this.#everybody;
   }
 
@@ -102,6 +113,11 @@ export class Authenticator {
     if (end === undefined) return CLUSTER_LOGIN_SECONDS;
     return Math.max(1, Math.min(LOGIN_SECONDS, end - Math.floor(this.#now() / 1000)));
   }
+}
+
+/** Somebody with the rights that all have, and a name of their own. */
+function named(author: string, { kube, demand, may }: Caller): Caller {
+  return { author, kube, demand, may };
 }
 
 function bearerOf(authorization: string): string | undefined {

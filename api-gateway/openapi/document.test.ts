@@ -59,7 +59,7 @@ describe('the OpenAPI document', () => {
     await gateway.send('/agent/profiles/my-gpt-4/key', { method: 'PUT', body: { key: 'sk-another-of-the-openapi-test' } });
     await gateway.post('/agent/profiles/my-gpt-4/test');
     await gateway.send('/agent/profiles/my-gpt-4', { method: 'DELETE' });
-    for (const path of ['/', '/openapi.json', '/healthz', '/readyz', '/metrics']) await gateway.get(path);
+    for (const path of ['/', '/openapi.json', '/healthz', '/readyz', '/metrics', '/agent/me']) await gateway.get(path);
     await gateway.post('/login', {});
     await gateway.post('/logout');
 

@@ -2,6 +2,7 @@
 
 import { restSchema } from '../schema/rest-names.ts';
 import { inputSchema } from '../session-request.ts';
+import { meSchema } from './me.ts';
 import { parameters, securitySchemes } from './parameters.ts';
 import { answer, answerOrStream, content, type Json, json, object, parameter, problems, ref } from './parts.ts';
 import { profilePaths, profileSchemas } from './profiles.ts';
@@ -29,7 +30,11 @@ export function openApi(): Json {
       { name: 'server', description: 'The server itself.' },
     ],
     paths: { ...familyPaths('session'), ...familyPaths('task'), ...profilePaths(), ...serverPaths() },
-    components: { schemas: { ...schemas(), ...profileSchemas() }, securitySchemes: securitySchemes(), parameters: parameters() },
+    components: {
+      schemas: { ...schemas(), ...profileSchemas(), Me: meSchema() },
+      securitySchemes: securitySchemes(),
+      parameters: parameters(),
+    },
   };
   return built;
 }
@@ -167,6 +172,14 @@ function serverPaths(): Json {
       200: answer('They can.', ref('Readiness')),
       503: answer('One of them cannot.', ref('Readiness')),
     }),
+    '/agent/me': {
+      get: {
+        operationId: 'me',
+        tags: ['server'],
+        summary: 'Who calls, what they may do, and what there is.',
+        responses: { 200: answer('The caller.', ref('Me')), ...problems() },
+      },
+    },
     '/metrics': {
       get: {
         operationId: 'metrics',

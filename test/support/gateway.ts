@@ -82,6 +82,7 @@ export class TestGateway implements AsyncDisposable {
       now: Date.now,
       logger,
       allowLocalRepositories: false,
+      about: { sandboxTypes: ['local'] },
       ...deps,
     });
     const { url, close } = await gateway.listen(host, 0);

@@ -1,0 +1,72 @@
+/**
+ * The user that an authenticating proxy names in a header. A header says nothing by itself, since anybody can send one: it
+ * is believed only on a connection from the proxy, or with a secret that the proxy adds, or with both where both are set.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { BlockList, isIPv6 } from 'node:net';
+import type { Request } from 'express';
+import type { Settings } from '../../operator/settings.ts';
+import { Problem } from './problem.ts';
+
+export type ProxyUserOptions = {
+  /** Name of the header, in lower case. */
+  header: string;
+  /** Addresses and ranges that the proxy connects from; any when empty. */
+  proxies: readonly string[];
+  /** What the proxy sends as X-Proxy-Secret. */
+  secret?: string;
+};
+
+/** What the settings say of it, for createGateway. */
+export function proxyUserOf({ proxyUser }: Pick<Settings, 'proxyUser'>): { proxyUser?: ProxyUserOptions } {
+  if (!proxyUser) return {};
+  const { header, proxies, secret } = proxyUser;
+  return { proxyUser: { header, proxies, ...(secret && { secret: secret.reveal() }) } };
+}
+
+export class ProxyUsers {
+  readonly #options: ProxyUserOptions;
+  readonly #proxies = new BlockList();
+
+  /** @throws TypeError when neither addresses nor a secret are given */
+  constructor(options: ProxyUserOptions) {
+    if (options.proxies.length === 0 && options.secret === undefined)
+      throw new TypeError('a user header needs addresses or a secret that it is believed with');
+    this.#options = options;
+    for (const range of options.proxies) {
+      const [address = '', bits] = range.split('/');
+      const kind = isIPv6(address) ? 'ipv6' : 'ipv4';
+      if (bits === undefined) this.#proxies.addAddress(address, kind);
+      else this.#proxies.addSubnet(address, Number(bits), kind);
+    }
+  }
+
+  /** The user of a request that came through the proxy; undefined for any other. @throws Problem 403 when the proxy names none */
+  userOf(request: Request): string | undefined {
+    if (!this.#isProxy(request)) return undefined;
+    const name = request.headers[this.#options.header];
+    // Two headers of one name arrive joined by a comma: then somebody before the proxy has sent one as well.
+    if (typeof name === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]{0,251}[\x21-\x7e])?$/.test(name) && !name.includes(','))
+      return name;
+    const detail = `The proxy named no user in ${this.#options.header}: one name of at most 253 printable ASCII characters without a comma.`;
+    throw new Problem(403, 'caller-refused', detail);
+  }
+
+  #isProxy(request: Request): boolean {
+    const { proxies, secret } = this.#options;
+    if (proxies.length > 0 && !this.#isAddressOfProxy(request.socket.remoteAddress ?? '')) return false;
+    const sent = request.headers['x-proxy-secret'];
+    return secret === undefined || (typeof sent === 'string' && same(sent, secret));
+  }
+
+  #isAddressOfProxy(address: string): boolean {
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+    return this.#proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+  }
+}
+
+/** Compares in a time that tells nothing about either. */
+function same(a: string, b: string): boolean {
+  const digest = (text: string) => createHmac('sha256', 'swe-agent').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
