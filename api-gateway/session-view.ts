@@ -1,6 +1,7 @@
 /** A session as REST shows it. */
 import type { AgentSession } from '../operator/api/resources.ts';
 import type { Noun } from '../operator/engine/log-lines.ts';
+import type { SessionState } from '../operator/engine/state.ts';
 import { redactUrl } from '../operator/sandbox/git/repository-url.ts';
 import { conditionOf, linesFor, type Picture, REST_STATUSES } from './picture.ts';
 import { partOf, sessionSchema } from './schema/crd.ts';
@@ -32,7 +33,7 @@ export function summaryOf(session: AgentSession, picture: Pick<Picture, 'status'
     limits: toRest(spec.limits ?? {}, partOf(sessionSchema().spec, 'limits')),
     iteration: status.iteration ?? 0,
     steps: status.steps ?? 0,
-    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0, ...record(show('usage')) },
+    usage: usageOfStatus(record(show('usage'))),
     created_at: metadata.creationTimestamp ?? null,
     started_at: status.startTime ?? null,
     finished_at: finished ? (status.completionTime ?? null) : null,
@@ -134,6 +135,13 @@ function record(value: unknown): object {
   return typeof value === 'object' && value !== null ? value : {};
 }
 
-function usageOfState(usage: { inputTokens: number; outputTokens: number; costUSD: number }) {
-  return { input_tokens: usage.inputTokens, output_tokens: usage.outputTokens, cost_usd: usage.costUSD };
+/** Without a price there is no cost, which is not the same as none. */
+function usageOfStatus(known: object) {
+  const cost = 'unpriced_calls' in known ? null : 0;
+  return { input_tokens: 0, output_tokens: 0, cost_usd: cost, unpriced_calls: 0, ...known };
+}
+
+function usageOfState({ inputTokens, outputTokens, costUSD, unpricedCalls }: SessionState['usage']) {
+  const cost = unpricedCalls > 0 && costUSD === 0 ? null : Number(costUSD.toFixed(6));
+  return { input_tokens: inputTokens, output_tokens: outputTokens, cost_usd: cost, unpriced_calls: unpricedCalls };
 }

@@ -5,6 +5,7 @@ import { Caches } from './controller/caches.ts';
 import { Controllers } from './controller/controllers.ts';
 import { ProfileModels } from './controller/model-directory.ts';
 import { ModelFindings } from './controller/model-findings.ts';
+import { fallbackNotes } from './controller/profile-fallback.ts';
 import { ProfileProbes } from './controller/profile-probes.ts';
 import type { EngineDeps } from './engine/ports.ts';
 import { SessionRunner } from './engine/runner.ts';
@@ -77,6 +78,7 @@ export class Operator {
       observer: {
         stored: (session, events, before, after) => {
           logTurns(logger, session, events);
+          for (const note of fallbackNotes(events, before)) this.#events.record(session, note);
           metrics?.sessions.stored(session, events, before, after);
         },
       },

@@ -15,10 +15,17 @@ export function schemas(): Json {
   const maybeText = { type: ['string', 'null'] };
   const maybe = (...path: string[]): Json => ({ oneOf: [{ type: 'null' }, restSchema(partOf(spec, ...path))] });
   const count = { type: 'integer', minimum: 0 };
-  const usage = object({ input_tokens: count, output_tokens: count, cost_usd: { type: 'number', minimum: 0 } }, [
+  const cost: Json = {
+    type: ['number', 'null'],
+    minimum: 0,
+    description: 'Of the calls whose price is known; null when it is known of none.',
+  };
+  const unpriced = { ...count, description: 'Calls of models whose price nobody knows: see pricing of an AIProfile.' };
+  const usage = object({ input_tokens: count, output_tokens: count, cost_usd: cost, unpriced_calls: unpriced }, [
     'input_tokens',
     'output_tokens',
     'cost_usd',
+    'unpriced_calls',
   ]);
   const sandbox: Json = { type: maybeText, name: maybeText, image: maybeText };
   const summary: Json = {

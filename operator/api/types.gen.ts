@@ -401,8 +401,10 @@ export type AgentSessionStatus = {
     inputTokens?: number;
     /** Tokens received from models. */
     outputTokens?: number;
-    /** Cost in US dollars, where prices are known. */
+    /** Cost in US dollars of the calls whose price is known. Absent when it is known of none. */
     costUSD?: number;
+    /** Calls of models whose price nobody knows; they are not in costUSD. Absent when there are none. */
+    unpricedCalls?: number;
   };
   /** Mirror of the session's event log; a log that is behind it lost acknowledged writes. */
   log?: {

@@ -3,7 +3,7 @@ import func2Module from 'ajv/dist/runtime/ucs2length.js';
 import formats0Module from 'ajv-formats/dist/formats.js';
 "use strict";
 export const validateAgentSession = validate10;
-const schema11 = {"$id":"AgentSession","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["goal","repository"],"properties":{"goal":{"type":"string","minLength":1,"maxLength":32768},"repository":{"type":"object","required":["url"],"properties":{"url":{"type":"string","minLength":1,"maxLength":2048},"ref":{"type":"string","minLength":1,"maxLength":255},"depth":{"type":"integer","minimum":0,"maximum":1000000},"credentialsSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"additionalProperties":false},"mode":{"type":"string","enum":["auto","review"]},"profileRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"roleProfiles":{"type":"object","properties":{"planner":{"type":"string","minLength":1,"maxLength":253},"programmer":{"type":"string","minLength":1,"maxLength":253},"reviewer":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"author":{"type":"string","minLength":1,"maxLength":253},"priority":{"type":"integer","minimum":-1000,"maximum":1000},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"image":{"type":"string","minLength":1,"maxLength":512},"runtimeClassName":{"type":"string","minLength":1,"maxLength":253},"serviceAccountName":{"type":"string","minLength":1,"maxLength":253},"priorityClassName":{"type":"string","minLength":1,"maxLength":253},"workspaceSize":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32},"resources":{"type":"object","properties":{"limits":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}},"requests":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}}},"additionalProperties":false},"nodeSelector":{"type":"object","maxProperties":32,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"tolerations":{"type":"array","maxItems":16,"items":{"type":"object","properties":{"key":{"type":"string","maxLength":317,"pattern":"^[A-Za-z0-9._/-]*$"},"operator":{"type":"string","enum":["Exists","Equal"]},"value":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},"effect":{"type":"string","enum":["NoSchedule","PreferNoSchedule","NoExecute"]},"tolerationSeconds":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false}},"affinity":{"type":"object","properties":{"nodeAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"object","required":["nodeSelectorTerms"],"properties":{"nodeSelectorTerms":{"type":"array","minItems":1,"maxItems":4,"items":{"type":"object","properties":{"matchExpressions":{"type":"array","maxItems":4,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}},"matchFields":{"type":"array","maxItems":1,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false}}},"additionalProperties":false},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","preference"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"preference":{"type":"object","properties":{"matchExpressions":{"type":"array","maxItems":4,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}},"matchFields":{"type":"array","maxItems":1,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false},"podAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","podAffinityTerm"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"podAffinityTerm":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false},"podAntiAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","podAffinityTerm"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"podAffinityTerm":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false},"imagePullSecrets":{"type":"array","maxItems":8,"items":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"env":{"type":"array","maxItems":64,"items":{"type":"object","required":["name","value"],"properties":{"name":{"type":"string","maxLength":128,"pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"value":{"type":"string","maxLength":1024}},"additionalProperties":false}},"network":{"type":"object","properties":{"egress":{"type":"string","enum":["public","strict"]},"allow":{"type":"array","maxItems":64,"items":{"type":"object","required":["cidr"],"properties":{"cidr":{"type":"string","minLength":3,"maxLength":49,"pattern":"^[0-9A-Fa-f.:]+(/[0-9]+)?$"},"ports":{"type":"array","maxItems":16,"items":{"type":"integer","minimum":1,"maximum":65535}}},"additionalProperties":false}},"proxy":{"type":"object","properties":{"http":{"type":"string","maxLength":2048,"pattern":"^[!-~]*$"},"https":{"type":"string","maxLength":2048,"pattern":"^[!-~]*$"},"noProxy":{"type":"string","maxLength":4096,"pattern":"^[ -~]*$"}},"additionalProperties":false}},"additionalProperties":false},"daytona":{"type":"object","properties":{"snapshot":{"type":"string","minLength":1,"maxLength":255},"target":{"type":"string","minLength":1,"maxLength":255},"ephemeral":{"type":"boolean"},"networkAllowList":{"type":"string","maxLength":1024},"networkBlockAll":{"type":"boolean"}},"additionalProperties":false}},"additionalProperties":false},"inputs":{"type":"array","maxItems":50,"items":{"type":"object","required":["id","message"],"properties":{"id":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},"message":{"type":"string","minLength":1,"maxLength":8192},"author":{"type":"string","minLength":1,"maxLength":253},"time":{"type":"string","format":"date-time","maxLength":40},"when":{"type":"string","enum":["queued","next-step","now"]},"planStep":{"type":"string","minLength":1,"maxLength":63},"answerTo":{"type":"string","minLength":1,"maxLength":63}},"additionalProperties":false}},"approvedPlan":{"type":"integer","minimum":1,"maximum":10000},"suspend":{"type":"boolean"},"resume":{"type":"integer","minimum":0,"maximum":100000},"cancelled":{"type":"boolean"},"verify":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":1024}},"limits":{"type":"object","properties":{"maxSteps":{"type":"integer","minimum":1,"maximum":10000},"maxTokens":{"type":"integer","minimum":1,"maximum":1000000000000},"maxCostUSD":{"type":"number","minimum":0,"maximum":1000000},"timeoutSeconds":{"type":"integer","minimum":1,"maximum":2592000},"maxReviewRounds":{"type":"integer","minimum":1,"maximum":10}},"additionalProperties":false},"publish":{"type":"object","properties":{"branch":{"type":"string","minLength":1,"maxLength":200,"pattern":"^[A-Za-z0-9][A-Za-z0-9._/-]*$"},"push":{"type":"boolean"},"allowBaseBranch":{"type":"boolean"}},"additionalProperties":false},"ttlSecondsAfterFinished":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false},"status":{"type":"object","properties":{"phase":{"type":"string","enum":["Queued","Provisioning","Planning","WaitingForUser","Programming","Reviewing","Publishing","Completed","Paused","Failed","Cancelled"]},"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"plan":{"type":"object","required":["revision"],"properties":{"revision":{"type":"integer","minimum":1},"title":{"type":"string","maxLength":256},"steps":{"type":"array","maxItems":30,"items":{"type":"object","required":["id","title","status"],"properties":{"id":{"type":"string","maxLength":63},"title":{"type":"string","maxLength":200},"status":{"type":"string","enum":["pending","in_progress","completed","skipped"]}},"additionalProperties":false}}},"additionalProperties":false},"question":{"type":"object","required":["id","text"],"properties":{"id":{"type":"string","maxLength":63},"text":{"type":"string","maxLength":2048}},"additionalProperties":false},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"name":{"type":"string","maxLength":1024},"uid":{"type":"string","maxLength":128}},"additionalProperties":false},"iteration":{"type":"integer","minimum":0},"steps":{"type":"integer","minimum":0},"usage":{"type":"object","properties":{"inputTokens":{"type":"integer","minimum":0},"outputTokens":{"type":"integer","minimum":0},"costUSD":{"type":"number","minimum":0}},"additionalProperties":false},"log":{"type":"object","properties":{"epoch":{"type":"integer","minimum":0},"lastSeq":{"type":"integer","minimum":0}},"additionalProperties":false},"recentLogs":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":300}},"result":{"type":"object","properties":{"summary":{"type":"string","maxLength":4096},"branch":{"type":"string","maxLength":255},"commit":{"type":"string","maxLength":64},"pushed":{"type":"boolean"},"filesChanged":{"type":"integer","minimum":0},"additions":{"type":"integer","minimum":0},"deletions":{"type":"integer","minimum":0},"verified":{"type":"boolean"},"evidence":{"type":"array","maxItems":32,"items":{"type":"object","required":["command","exitCode"],"properties":{"command":{"type":"string","maxLength":300},"exitCode":{"type":"integer"},"tree":{"type":"string","maxLength":64},"durationMs":{"type":"integer","minimum":0},"counted":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"startTime":{"type":"string","format":"date-time","maxLength":40},"completionTime":{"type":"string","format":"date-time","maxLength":40}},"additionalProperties":false}},"additionalProperties":false};
+const schema11 = {"$id":"AgentSession","type":"object","required":["spec"],"properties":{"apiVersion":{"type":"string","maxLength":64},"kind":{"type":"string","maxLength":64},"metadata":{"type":"object"},"spec":{"type":"object","required":["goal","repository"],"properties":{"goal":{"type":"string","minLength":1,"maxLength":32768},"repository":{"type":"object","required":["url"],"properties":{"url":{"type":"string","minLength":1,"maxLength":2048},"ref":{"type":"string","minLength":1,"maxLength":255},"depth":{"type":"integer","minimum":0,"maximum":1000000},"credentialsSecretRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"additionalProperties":false},"mode":{"type":"string","enum":["auto","review"]},"profileRef":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"roleProfiles":{"type":"object","properties":{"planner":{"type":"string","minLength":1,"maxLength":253},"programmer":{"type":"string","minLength":1,"maxLength":253},"reviewer":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false},"author":{"type":"string","minLength":1,"maxLength":253},"priority":{"type":"integer","minimum":-1000,"maximum":1000},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"image":{"type":"string","minLength":1,"maxLength":512},"runtimeClassName":{"type":"string","minLength":1,"maxLength":253},"serviceAccountName":{"type":"string","minLength":1,"maxLength":253},"priorityClassName":{"type":"string","minLength":1,"maxLength":253},"workspaceSize":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32},"resources":{"type":"object","properties":{"limits":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}},"requests":{"type":"object","maxProperties":16,"additionalProperties":{"anyOf":[{"type":"integer"},{"type":"string"}],"maxLength":32}}},"additionalProperties":false},"nodeSelector":{"type":"object","maxProperties":32,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"tolerations":{"type":"array","maxItems":16,"items":{"type":"object","properties":{"key":{"type":"string","maxLength":317,"pattern":"^[A-Za-z0-9._/-]*$"},"operator":{"type":"string","enum":["Exists","Equal"]},"value":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"},"effect":{"type":"string","enum":["NoSchedule","PreferNoSchedule","NoExecute"]},"tolerationSeconds":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false}},"affinity":{"type":"object","properties":{"nodeAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"object","required":["nodeSelectorTerms"],"properties":{"nodeSelectorTerms":{"type":"array","minItems":1,"maxItems":4,"items":{"type":"object","properties":{"matchExpressions":{"type":"array","maxItems":4,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}},"matchFields":{"type":"array","maxItems":1,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false}}},"additionalProperties":false},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","preference"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"preference":{"type":"object","properties":{"matchExpressions":{"type":"array","maxItems":4,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}},"matchFields":{"type":"array","maxItems":1,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist","Gt","Lt"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false},"podAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","podAffinityTerm"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"podAffinityTerm":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false},"podAntiAffinity":{"type":"object","properties":{"requiredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"preferredDuringSchedulingIgnoredDuringExecution":{"type":"array","maxItems":4,"items":{"type":"object","required":["weight","podAffinityTerm"],"properties":{"weight":{"type":"integer","minimum":1,"maximum":100},"podAffinityTerm":{"type":"object","required":["topologyKey"],"properties":{"labelSelector":{"type":"object","properties":{"matchLabels":{"type":"object","maxProperties":4,"additionalProperties":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}},"matchExpressions":{"type":"array","maxItems":2,"items":{"type":"object","required":["key","operator"],"properties":{"key":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"},"operator":{"type":"string","enum":["In","NotIn","Exists","DoesNotExist"]},"values":{"type":"array","maxItems":8,"items":{"type":"string","maxLength":63,"pattern":"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"}}},"additionalProperties":false}}},"additionalProperties":false},"namespaces":{"type":"array","maxItems":4,"items":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}},"topologyKey":{"type":"string","minLength":1,"maxLength":317,"pattern":"^[A-Za-z0-9._/-]+$"}},"additionalProperties":false}},"additionalProperties":false}}},"additionalProperties":false}},"additionalProperties":false},"imagePullSecrets":{"type":"array","maxItems":8,"items":{"type":"object","required":["name"],"properties":{"name":{"type":"string","minLength":1,"maxLength":253}},"additionalProperties":false}},"env":{"type":"array","maxItems":64,"items":{"type":"object","required":["name","value"],"properties":{"name":{"type":"string","maxLength":128,"pattern":"^[A-Za-z_][A-Za-z0-9_]*$"},"value":{"type":"string","maxLength":1024}},"additionalProperties":false}},"network":{"type":"object","properties":{"egress":{"type":"string","enum":["public","strict"]},"allow":{"type":"array","maxItems":64,"items":{"type":"object","required":["cidr"],"properties":{"cidr":{"type":"string","minLength":3,"maxLength":49,"pattern":"^[0-9A-Fa-f.:]+(/[0-9]+)?$"},"ports":{"type":"array","maxItems":16,"items":{"type":"integer","minimum":1,"maximum":65535}}},"additionalProperties":false}},"proxy":{"type":"object","properties":{"http":{"type":"string","maxLength":2048,"pattern":"^[!-~]*$"},"https":{"type":"string","maxLength":2048,"pattern":"^[!-~]*$"},"noProxy":{"type":"string","maxLength":4096,"pattern":"^[ -~]*$"}},"additionalProperties":false}},"additionalProperties":false},"daytona":{"type":"object","properties":{"snapshot":{"type":"string","minLength":1,"maxLength":255},"target":{"type":"string","minLength":1,"maxLength":255},"ephemeral":{"type":"boolean"},"networkAllowList":{"type":"string","maxLength":1024},"networkBlockAll":{"type":"boolean"}},"additionalProperties":false}},"additionalProperties":false},"inputs":{"type":"array","maxItems":50,"items":{"type":"object","required":["id","message"],"properties":{"id":{"type":"string","minLength":1,"maxLength":63,"pattern":"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},"message":{"type":"string","minLength":1,"maxLength":8192},"author":{"type":"string","minLength":1,"maxLength":253},"time":{"type":"string","format":"date-time","maxLength":40},"when":{"type":"string","enum":["queued","next-step","now"]},"planStep":{"type":"string","minLength":1,"maxLength":63},"answerTo":{"type":"string","minLength":1,"maxLength":63}},"additionalProperties":false}},"approvedPlan":{"type":"integer","minimum":1,"maximum":10000},"suspend":{"type":"boolean"},"resume":{"type":"integer","minimum":0,"maximum":100000},"cancelled":{"type":"boolean"},"verify":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":1024}},"limits":{"type":"object","properties":{"maxSteps":{"type":"integer","minimum":1,"maximum":10000},"maxTokens":{"type":"integer","minimum":1,"maximum":1000000000000},"maxCostUSD":{"type":"number","minimum":0,"maximum":1000000},"timeoutSeconds":{"type":"integer","minimum":1,"maximum":2592000},"maxReviewRounds":{"type":"integer","minimum":1,"maximum":10}},"additionalProperties":false},"publish":{"type":"object","properties":{"branch":{"type":"string","minLength":1,"maxLength":200,"pattern":"^[A-Za-z0-9][A-Za-z0-9._/-]*$"},"push":{"type":"boolean"},"allowBaseBranch":{"type":"boolean"}},"additionalProperties":false},"ttlSecondsAfterFinished":{"type":"integer","minimum":0,"maximum":31536000}},"additionalProperties":false},"status":{"type":"object","properties":{"phase":{"type":"string","enum":["Queued","Provisioning","Planning","WaitingForUser","Programming","Reviewing","Publishing","Completed","Paused","Failed","Cancelled"]},"observedGeneration":{"type":"integer","minimum":0},"conditions":{"type":"array","maxItems":16,"items":{"type":"object","required":["type","status","lastTransitionTime","reason","message"],"properties":{"type":{"type":"string","maxLength":316,"pattern":"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"},"status":{"type":"string","enum":["True","False","Unknown"]},"observedGeneration":{"type":"integer","minimum":0},"lastTransitionTime":{"type":"string","format":"date-time","maxLength":40},"reason":{"type":"string","minLength":1,"maxLength":128,"pattern":"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},"message":{"type":"string","maxLength":1024}},"additionalProperties":false}},"plan":{"type":"object","required":["revision"],"properties":{"revision":{"type":"integer","minimum":1},"title":{"type":"string","maxLength":256},"steps":{"type":"array","maxItems":30,"items":{"type":"object","required":["id","title","status"],"properties":{"id":{"type":"string","maxLength":63},"title":{"type":"string","maxLength":200},"status":{"type":"string","enum":["pending","in_progress","completed","skipped"]}},"additionalProperties":false}}},"additionalProperties":false},"question":{"type":"object","required":["id","text"],"properties":{"id":{"type":"string","maxLength":63},"text":{"type":"string","maxLength":2048}},"additionalProperties":false},"sandbox":{"type":"object","properties":{"type":{"type":"string","enum":["pod","daytona","local"]},"name":{"type":"string","maxLength":1024},"uid":{"type":"string","maxLength":128}},"additionalProperties":false},"iteration":{"type":"integer","minimum":0},"steps":{"type":"integer","minimum":0},"usage":{"type":"object","properties":{"inputTokens":{"type":"integer","minimum":0},"outputTokens":{"type":"integer","minimum":0},"costUSD":{"type":"number","minimum":0},"unpricedCalls":{"type":"integer","minimum":0}},"additionalProperties":false},"log":{"type":"object","properties":{"epoch":{"type":"integer","minimum":0},"lastSeq":{"type":"integer","minimum":0}},"additionalProperties":false},"recentLogs":{"type":"array","maxItems":20,"items":{"type":"string","maxLength":300}},"result":{"type":"object","properties":{"summary":{"type":"string","maxLength":4096},"branch":{"type":"string","maxLength":255},"commit":{"type":"string","maxLength":64},"pushed":{"type":"boolean"},"filesChanged":{"type":"integer","minimum":0},"additions":{"type":"integer","minimum":0},"deletions":{"type":"integer","minimum":0},"verified":{"type":"boolean"},"evidence":{"type":"array","maxItems":32,"items":{"type":"object","required":["command","exitCode"],"properties":{"command":{"type":"string","maxLength":300},"exitCode":{"type":"integer"},"tree":{"type":"string","maxLength":64},"durationMs":{"type":"integer","minimum":0},"counted":{"type":"boolean"}},"additionalProperties":false}}},"additionalProperties":false},"startTime":{"type":"string","format":"date-time","maxLength":40},"completionTime":{"type":"string","format":"date-time","maxLength":40}},"additionalProperties":false}},"additionalProperties":false};
 const func2 = func2Module.default;
 const func4 = Object.prototype.hasOwnProperty;
 const pattern0 = new RegExp("^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", "u");
@@ -6999,7 +6999,7 @@ if(data186.usage !== undefined){
 let data214 = data186.usage;
 if(data214 && typeof data214 == "object" && !Array.isArray(data214)){
 for(const key57 in data214){
-if(!(((key57 === "inputTokens") || (key57 === "outputTokens")) || (key57 === "costUSD"))){
+if(!((((key57 === "inputTokens") || (key57 === "outputTokens")) || (key57 === "costUSD")) || (key57 === "unpricedCalls"))){
 const err576 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key57},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err576];
@@ -7085,9 +7085,10 @@ vErrors.push(err582);
 errors++;
 }
 }
-}
-else {
-const err583 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data214.unpricedCalls !== undefined){
+let data218 = data214.unpricedCalls;
+if(!((typeof data218 == "number") && (!(data218 % 1) && !isNaN(data218)))){
+const err583 = {instancePath:instancePath+"/status/usage/unpricedCalls",schemaPath:"#/properties/status/properties/usage/properties/unpricedCalls/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err583];
 }
@@ -7096,13 +7097,9 @@ vErrors.push(err583);
 }
 errors++;
 }
-}
-if(data186.log !== undefined){
-let data218 = data186.log;
-if(data218 && typeof data218 == "object" && !Array.isArray(data218)){
-for(const key58 in data218){
-if(!((key58 === "epoch") || (key58 === "lastSeq"))){
-const err584 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
+if(typeof data218 == "number"){
+if(data218 < 0 || isNaN(data218)){
+const err584 = {instancePath:instancePath+"/status/usage/unpricedCalls",schemaPath:"#/properties/status/properties/usage/properties/unpricedCalls/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err584];
 }
@@ -7112,10 +7109,10 @@ vErrors.push(err584);
 errors++;
 }
 }
-if(data218.epoch !== undefined){
-let data219 = data218.epoch;
-if(!((typeof data219 == "number") && (!(data219 % 1) && !isNaN(data219)))){
-const err585 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+}
+}
+else {
+const err585 = {instancePath:instancePath+"/status/usage",schemaPath:"#/properties/status/properties/usage/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err585];
 }
@@ -7124,9 +7121,13 @@ vErrors.push(err585);
 }
 errors++;
 }
-if(typeof data219 == "number"){
-if(data219 < 0 || isNaN(data219)){
-const err586 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data186.log !== undefined){
+let data219 = data186.log;
+if(data219 && typeof data219 == "object" && !Array.isArray(data219)){
+for(const key58 in data219){
+if(!((key58 === "epoch") || (key58 === "lastSeq"))){
+const err586 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key58},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err586];
 }
@@ -7136,11 +7137,10 @@ vErrors.push(err586);
 errors++;
 }
 }
-}
-if(data218.lastSeq !== undefined){
-let data220 = data218.lastSeq;
+if(data219.epoch !== undefined){
+let data220 = data219.epoch;
 if(!((typeof data220 == "number") && (!(data220 % 1) && !isNaN(data220)))){
-const err587 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err587 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err587];
 }
@@ -7151,7 +7151,7 @@ errors++;
 }
 if(typeof data220 == "number"){
 if(data220 < 0 || isNaN(data220)){
-const err588 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err588 = {instancePath:instancePath+"/status/log/epoch",schemaPath:"#/properties/status/properties/log/properties/epoch/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err588];
 }
@@ -7162,9 +7162,10 @@ errors++;
 }
 }
 }
-}
-else {
-const err589 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(data219.lastSeq !== undefined){
+let data221 = data219.lastSeq;
+if(!((typeof data221 == "number") && (!(data221 % 1) && !isNaN(data221)))){
+const err589 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err589];
 }
@@ -7173,12 +7174,9 @@ vErrors.push(err589);
 }
 errors++;
 }
-}
-if(data186.recentLogs !== undefined){
-let data221 = data186.recentLogs;
-if(Array.isArray(data221)){
-if(data221.length > 20){
-const err590 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
+if(typeof data221 == "number"){
+if(data221 < 0 || isNaN(data221)){
+const err590 = {instancePath:instancePath+"/status/log/lastSeq",schemaPath:"#/properties/status/properties/log/properties/lastSeq/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err590];
 }
@@ -7187,12 +7185,11 @@ vErrors.push(err590);
 }
 errors++;
 }
-const len35 = data221.length;
-for(let i35=0; i35<len35; i35++){
-let data222 = data221[i35];
-if(typeof data222 === "string"){
-if(func2(data222) > 300){
-const err591 = {instancePath:instancePath+"/status/recentLogs/" + i35,schemaPath:"#/properties/status/properties/recentLogs/items/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+}
+}
+}
+else {
+const err591 = {instancePath:instancePath+"/status/log",schemaPath:"#/properties/status/properties/log/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err591];
 }
@@ -7202,8 +7199,11 @@ vErrors.push(err591);
 errors++;
 }
 }
-else {
-const err592 = {instancePath:instancePath+"/status/recentLogs/" + i35,schemaPath:"#/properties/status/properties/recentLogs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data186.recentLogs !== undefined){
+let data222 = data186.recentLogs;
+if(Array.isArray(data222)){
+if(data222.length > 20){
+const err592 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/maxItems",keyword:"maxItems",params:{limit: 20},message:"must NOT have more than 20 items"};
 if(vErrors === null){
 vErrors = [err592];
 }
@@ -7212,10 +7212,12 @@ vErrors.push(err592);
 }
 errors++;
 }
-}
-}
-else {
-const err593 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/type",keyword:"type",params:{type: "array"},message:"must be array"};
+const len35 = data222.length;
+for(let i35=0; i35<len35; i35++){
+let data223 = data222[i35];
+if(typeof data223 === "string"){
+if(func2(data223) > 300){
+const err593 = {instancePath:instancePath+"/status/recentLogs/" + i35,schemaPath:"#/properties/status/properties/recentLogs/items/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
 if(vErrors === null){
 vErrors = [err593];
 }
@@ -7225,12 +7227,8 @@ vErrors.push(err593);
 errors++;
 }
 }
-if(data186.result !== undefined){
-let data223 = data186.result;
-if(data223 && typeof data223 == "object" && !Array.isArray(data223)){
-for(const key59 in data223){
-if(!(func4.call(schema11.properties.status.properties.result.properties, key59))){
-const err594 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
+else {
+const err594 = {instancePath:instancePath+"/status/recentLogs/" + i35,schemaPath:"#/properties/status/properties/recentLogs/items/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err594];
 }
@@ -7240,11 +7238,9 @@ vErrors.push(err594);
 errors++;
 }
 }
-if(data223.summary !== undefined){
-let data224 = data223.summary;
-if(typeof data224 === "string"){
-if(func2(data224) > 4096){
-const err595 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
+}
+else {
+const err595 = {instancePath:instancePath+"/status/recentLogs",schemaPath:"#/properties/status/properties/recentLogs/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err595];
 }
@@ -7254,8 +7250,12 @@ vErrors.push(err595);
 errors++;
 }
 }
-else {
-const err596 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data186.result !== undefined){
+let data224 = data186.result;
+if(data224 && typeof data224 == "object" && !Array.isArray(data224)){
+for(const key59 in data224){
+if(!(func4.call(schema11.properties.status.properties.result.properties, key59))){
+const err596 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key59},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err596];
 }
@@ -7265,11 +7265,11 @@ vErrors.push(err596);
 errors++;
 }
 }
-if(data223.branch !== undefined){
-let data225 = data223.branch;
+if(data224.summary !== undefined){
+let data225 = data224.summary;
 if(typeof data225 === "string"){
-if(func2(data225) > 255){
-const err597 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
+if(func2(data225) > 4096){
+const err597 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters"};
 if(vErrors === null){
 vErrors = [err597];
 }
@@ -7280,7 +7280,7 @@ errors++;
 }
 }
 else {
-const err598 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err598 = {instancePath:instancePath+"/status/result/summary",schemaPath:"#/properties/status/properties/result/properties/summary/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err598];
 }
@@ -7290,11 +7290,11 @@ vErrors.push(err598);
 errors++;
 }
 }
-if(data223.commit !== undefined){
-let data226 = data223.commit;
+if(data224.branch !== undefined){
+let data226 = data224.branch;
 if(typeof data226 === "string"){
-if(func2(data226) > 64){
-const err599 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+if(func2(data226) > 255){
+const err599 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/maxLength",keyword:"maxLength",params:{limit: 255},message:"must NOT have more than 255 characters"};
 if(vErrors === null){
 vErrors = [err599];
 }
@@ -7305,7 +7305,7 @@ errors++;
 }
 }
 else {
-const err600 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/type",keyword:"type",params:{type: "string"},message:"must be string"};
+const err600 = {instancePath:instancePath+"/status/result/branch",schemaPath:"#/properties/status/properties/result/properties/branch/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err600];
 }
@@ -7315,9 +7315,11 @@ vErrors.push(err600);
 errors++;
 }
 }
-if(data223.pushed !== undefined){
-if(typeof data223.pushed !== "boolean"){
-const err601 = {instancePath:instancePath+"/status/result/pushed",schemaPath:"#/properties/status/properties/result/properties/pushed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data224.commit !== undefined){
+let data227 = data224.commit;
+if(typeof data227 === "string"){
+if(func2(data227) > 64){
+const err601 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err601];
 }
@@ -7327,10 +7329,8 @@ vErrors.push(err601);
 errors++;
 }
 }
-if(data223.filesChanged !== undefined){
-let data228 = data223.filesChanged;
-if(!((typeof data228 == "number") && (!(data228 % 1) && !isNaN(data228)))){
-const err602 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+else {
+const err602 = {instancePath:instancePath+"/status/result/commit",schemaPath:"#/properties/status/properties/result/properties/commit/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err602];
 }
@@ -7339,9 +7339,10 @@ vErrors.push(err602);
 }
 errors++;
 }
-if(typeof data228 == "number"){
-if(data228 < 0 || isNaN(data228)){
-const err603 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+if(data224.pushed !== undefined){
+if(typeof data224.pushed !== "boolean"){
+const err603 = {instancePath:instancePath+"/status/result/pushed",schemaPath:"#/properties/status/properties/result/properties/pushed/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err603];
 }
@@ -7351,11 +7352,10 @@ vErrors.push(err603);
 errors++;
 }
 }
-}
-if(data223.additions !== undefined){
-let data229 = data223.additions;
+if(data224.filesChanged !== undefined){
+let data229 = data224.filesChanged;
 if(!((typeof data229 == "number") && (!(data229 % 1) && !isNaN(data229)))){
-const err604 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err604 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err604];
 }
@@ -7366,7 +7366,7 @@ errors++;
 }
 if(typeof data229 == "number"){
 if(data229 < 0 || isNaN(data229)){
-const err605 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err605 = {instancePath:instancePath+"/status/result/filesChanged",schemaPath:"#/properties/status/properties/result/properties/filesChanged/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err605];
 }
@@ -7377,10 +7377,10 @@ errors++;
 }
 }
 }
-if(data223.deletions !== undefined){
-let data230 = data223.deletions;
+if(data224.additions !== undefined){
+let data230 = data224.additions;
 if(!((typeof data230 == "number") && (!(data230 % 1) && !isNaN(data230)))){
-const err606 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+const err606 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err606];
 }
@@ -7391,7 +7391,7 @@ errors++;
 }
 if(typeof data230 == "number"){
 if(data230 < 0 || isNaN(data230)){
-const err607 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+const err607 = {instancePath:instancePath+"/status/result/additions",schemaPath:"#/properties/status/properties/result/properties/additions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err607];
 }
@@ -7402,9 +7402,10 @@ errors++;
 }
 }
 }
-if(data223.verified !== undefined){
-if(typeof data223.verified !== "boolean"){
-const err608 = {instancePath:instancePath+"/status/result/verified",schemaPath:"#/properties/status/properties/result/properties/verified/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data224.deletions !== undefined){
+let data231 = data224.deletions;
+if(!((typeof data231 == "number") && (!(data231 % 1) && !isNaN(data231)))){
+const err608 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err608];
 }
@@ -7413,12 +7414,9 @@ vErrors.push(err608);
 }
 errors++;
 }
-}
-if(data223.evidence !== undefined){
-let data232 = data223.evidence;
-if(Array.isArray(data232)){
-if(data232.length > 32){
-const err609 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
+if(typeof data231 == "number"){
+if(data231 < 0 || isNaN(data231)){
+const err609 = {instancePath:instancePath+"/status/result/deletions",schemaPath:"#/properties/status/properties/result/properties/deletions/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err609];
 }
@@ -7427,12 +7425,11 @@ vErrors.push(err609);
 }
 errors++;
 }
-const len36 = data232.length;
-for(let i36=0; i36<len36; i36++){
-let data233 = data232[i36];
-if(data233 && typeof data233 == "object" && !Array.isArray(data233)){
-if(data233.command === undefined){
-const err610 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "command"},message:"must have required property '"+"command"+"'"};
+}
+}
+if(data224.verified !== undefined){
+if(typeof data224.verified !== "boolean"){
+const err610 = {instancePath:instancePath+"/status/result/verified",schemaPath:"#/properties/status/properties/result/properties/verified/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err610];
 }
@@ -7441,8 +7438,12 @@ vErrors.push(err610);
 }
 errors++;
 }
-if(data233.exitCode === undefined){
-const err611 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
+}
+if(data224.evidence !== undefined){
+let data233 = data224.evidence;
+if(Array.isArray(data233)){
+if(data233.length > 32){
+const err611 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items"};
 if(vErrors === null){
 vErrors = [err611];
 }
@@ -7451,9 +7452,12 @@ vErrors.push(err611);
 }
 errors++;
 }
-for(const key60 in data233){
-if(!(((((key60 === "command") || (key60 === "exitCode")) || (key60 === "tree")) || (key60 === "durationMs")) || (key60 === "counted"))){
-const err612 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
+const len36 = data233.length;
+for(let i36=0; i36<len36; i36++){
+let data234 = data233[i36];
+if(data234 && typeof data234 == "object" && !Array.isArray(data234)){
+if(data234.command === undefined){
+const err612 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "command"},message:"must have required property '"+"command"+"'"};
 if(vErrors === null){
 vErrors = [err612];
 }
@@ -7462,12 +7466,8 @@ vErrors.push(err612);
 }
 errors++;
 }
-}
-if(data233.command !== undefined){
-let data234 = data233.command;
-if(typeof data234 === "string"){
-if(func2(data234) > 300){
-const err613 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
+if(data234.exitCode === undefined){
+const err613 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/required",keyword:"required",params:{missingProperty: "exitCode"},message:"must have required property '"+"exitCode"+"'"};
 if(vErrors === null){
 vErrors = [err613];
 }
@@ -7476,9 +7476,9 @@ vErrors.push(err613);
 }
 errors++;
 }
-}
-else {
-const err614 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/type",keyword:"type",params:{type: "string"},message:"must be string"};
+for(const key60 in data234){
+if(!(((((key60 === "command") || (key60 === "exitCode")) || (key60 === "tree")) || (key60 === "durationMs")) || (key60 === "counted"))){
+const err614 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key60},message:"must NOT have additional properties"};
 if(vErrors === null){
 vErrors = [err614];
 }
@@ -7488,10 +7488,11 @@ vErrors.push(err614);
 errors++;
 }
 }
-if(data233.exitCode !== undefined){
-let data235 = data233.exitCode;
-if(!((typeof data235 == "number") && (!(data235 % 1) && !isNaN(data235)))){
-const err615 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/exitCode",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data234.command !== undefined){
+let data235 = data234.command;
+if(typeof data235 === "string"){
+if(func2(data235) > 300){
+const err615 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/maxLength",keyword:"maxLength",params:{limit: 300},message:"must NOT have more than 300 characters"};
 if(vErrors === null){
 vErrors = [err615];
 }
@@ -7501,11 +7502,8 @@ vErrors.push(err615);
 errors++;
 }
 }
-if(data233.tree !== undefined){
-let data236 = data233.tree;
-if(typeof data236 === "string"){
-if(func2(data236) > 64){
-const err616 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
+else {
+const err616 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/command",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/command/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err616];
 }
@@ -7515,8 +7513,10 @@ vErrors.push(err616);
 errors++;
 }
 }
-else {
-const err617 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data234.exitCode !== undefined){
+let data236 = data234.exitCode;
+if(!((typeof data236 == "number") && (!(data236 % 1) && !isNaN(data236)))){
+const err617 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/exitCode",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/exitCode/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err617];
 }
@@ -7526,10 +7526,11 @@ vErrors.push(err617);
 errors++;
 }
 }
-if(data233.durationMs !== undefined){
-let data237 = data233.durationMs;
-if(!((typeof data237 == "number") && (!(data237 % 1) && !isNaN(data237)))){
-const err618 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
+if(data234.tree !== undefined){
+let data237 = data234.tree;
+if(typeof data237 === "string"){
+if(func2(data237) > 64){
+const err618 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/maxLength",keyword:"maxLength",params:{limit: 64},message:"must NOT have more than 64 characters"};
 if(vErrors === null){
 vErrors = [err618];
 }
@@ -7538,9 +7539,9 @@ vErrors.push(err618);
 }
 errors++;
 }
-if(typeof data237 == "number"){
-if(data237 < 0 || isNaN(data237)){
-const err619 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
+}
+else {
+const err619 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/tree",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/tree/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err619];
 }
@@ -7550,10 +7551,10 @@ vErrors.push(err619);
 errors++;
 }
 }
-}
-if(data233.counted !== undefined){
-if(typeof data233.counted !== "boolean"){
-const err620 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/counted",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/counted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
+if(data234.durationMs !== undefined){
+let data238 = data234.durationMs;
+if(!((typeof data238 == "number") && (!(data238 % 1) && !isNaN(data238)))){
+const err620 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/type",keyword:"type",params:{type: "integer"},message:"must be integer"};
 if(vErrors === null){
 vErrors = [err620];
 }
@@ -7562,10 +7563,9 @@ vErrors.push(err620);
 }
 errors++;
 }
-}
-}
-else {
-const err621 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(typeof data238 == "number"){
+if(data238 < 0 || isNaN(data238)){
+const err621 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/durationMs",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/durationMs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0"};
 if(vErrors === null){
 vErrors = [err621];
 }
@@ -7576,8 +7576,9 @@ errors++;
 }
 }
 }
-else {
-const err622 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
+if(data234.counted !== undefined){
+if(typeof data234.counted !== "boolean"){
+const err622 = {instancePath:instancePath+"/status/result/evidence/" + i36+"/counted",schemaPath:"#/properties/status/properties/result/properties/evidence/items/properties/counted/type",keyword:"type",params:{type: "boolean"},message:"must be boolean"};
 if(vErrors === null){
 vErrors = [err622];
 }
@@ -7589,7 +7590,7 @@ errors++;
 }
 }
 else {
-const err623 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err623 = {instancePath:instancePath+"/status/result/evidence/" + i36,schemaPath:"#/properties/status/properties/result/properties/evidence/items/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err623];
 }
@@ -7599,11 +7600,9 @@ vErrors.push(err623);
 errors++;
 }
 }
-if(data186.startTime !== undefined){
-let data239 = data186.startTime;
-if(typeof data239 === "string"){
-if(func2(data239) > 40){
-const err624 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+}
+else {
+const err624 = {instancePath:instancePath+"/status/result/evidence",schemaPath:"#/properties/status/properties/result/properties/evidence/type",keyword:"type",params:{type: "array"},message:"must be array"};
 if(vErrors === null){
 vErrors = [err624];
 }
@@ -7612,8 +7611,10 @@ vErrors.push(err624);
 }
 errors++;
 }
-if(!(formats0.validate(data239))){
-const err625 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+}
+}
+else {
+const err625 = {instancePath:instancePath+"/status/result",schemaPath:"#/properties/status/properties/result/type",keyword:"type",params:{type: "object"},message:"must be object"};
 if(vErrors === null){
 vErrors = [err625];
 }
@@ -7623,8 +7624,11 @@ vErrors.push(err625);
 errors++;
 }
 }
-else {
-const err626 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data186.startTime !== undefined){
+let data240 = data186.startTime;
+if(typeof data240 === "string"){
+if(func2(data240) > 40){
+const err626 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
 if(vErrors === null){
 vErrors = [err626];
 }
@@ -7633,12 +7637,8 @@ vErrors.push(err626);
 }
 errors++;
 }
-}
-if(data186.completionTime !== undefined){
-let data240 = data186.completionTime;
-if(typeof data240 === "string"){
-if(func2(data240) > 40){
-const err627 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
+if(!(formats0.validate(data240))){
+const err627 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
 if(vErrors === null){
 vErrors = [err627];
 }
@@ -7647,8 +7647,9 @@ vErrors.push(err627);
 }
 errors++;
 }
-if(!(formats0.validate(data240))){
-const err628 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
+}
+else {
+const err628 = {instancePath:instancePath+"/status/startTime",schemaPath:"#/properties/status/properties/startTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err628];
 }
@@ -7658,8 +7659,11 @@ vErrors.push(err628);
 errors++;
 }
 }
-else {
-const err629 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
+if(data186.completionTime !== undefined){
+let data241 = data186.completionTime;
+if(typeof data241 === "string"){
+if(func2(data241) > 40){
+const err629 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/maxLength",keyword:"maxLength",params:{limit: 40},message:"must NOT have more than 40 characters"};
 if(vErrors === null){
 vErrors = [err629];
 }
@@ -7668,10 +7672,8 @@ vErrors.push(err629);
 }
 errors++;
 }
-}
-}
-else {
-const err630 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(!(formats0.validate(data241))){
+const err630 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/format",keyword:"format",params:{format: "date-time"},message:"must match format \""+"date-time"+"\""};
 if(vErrors === null){
 vErrors = [err630];
 }
@@ -7681,14 +7683,37 @@ vErrors.push(err630);
 errors++;
 }
 }
-}
 else {
-const err631 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+const err631 = {instancePath:instancePath+"/status/completionTime",schemaPath:"#/properties/status/properties/completionTime/type",keyword:"type",params:{type: "string"},message:"must be string"};
 if(vErrors === null){
 vErrors = [err631];
 }
 else {
 vErrors.push(err631);
+}
+errors++;
+}
+}
+}
+else {
+const err632 = {instancePath:instancePath+"/status",schemaPath:"#/properties/status/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err632];
+}
+else {
+vErrors.push(err632);
+}
+errors++;
+}
+}
+}
+else {
+const err633 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object"};
+if(vErrors === null){
+vErrors = [err633];
+}
+else {
+vErrors.push(err633);
 }
 errors++;
 }

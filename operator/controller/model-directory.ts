@@ -1,7 +1,7 @@
 /** The engine's view of the profiles: which a role may use, and each ready to be called with its key. */
 import { type AgentSession, type AIProfile, CREDENTIAL_LABEL, HOSTS_ANNOTATION, type Secret } from '../api/resources.ts';
 import type { ConversationRole } from '../engine/event-parts.ts';
-import { type ModelBinding, type ModelDirectory, ModelUnavailableError } from '../engine/ports.ts';
+import { type ModelBinding, type ModelDirectory, ModelUnavailableError, type NoProfile } from '../engine/ports.ts';
 import type { Pricing } from '../llm/prices.ts';
 import type { ProbeFacts } from '../llm/probe.ts';
 import { type ModelProviders, ProfileError, type ProfileModel } from '../llm/profiles.ts';
@@ -32,9 +32,9 @@ export class ProfileModels implements ModelDirectory {
     this.#meter = meter;
   }
 
-  chain(session: AgentSession, role: ConversationRole): readonly string[] {
+  chain(session: AgentSession, role: ConversationRole): readonly string[] | NoProfile {
     const resolution = resolveProfile(session, this.#caches.profiles.list(session.metadata.namespace), role);
-    return resolution.ok ? resolution.chain : [];
+    return resolution.ok ? resolution.chain : { reason: resolution.reason, message: resolution.message };
   }
 
   async bind(session: AgentSession, name: string): Promise<ModelBinding> {

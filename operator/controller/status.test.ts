@@ -101,6 +101,15 @@ describe('the status of a session that runs', () => {
     expect(last?.recentLogs?.at(-1)).toMatch(/^Completed/);
   });
 
+  it('tells no cost where no price is known, and how many calls are not in it where one is', () => {
+    const session = new SessionScript().until('Programming');
+    const usage = (changes: object) =>
+      project(aSession(), { view: viewOf({ ...session.state, usage: { ...session.state.usage, ...changes } }) }).usage;
+    expect(usage({ costUSD: 0, unpricedCalls: 2 })).toEqual({ inputTokens: 100, outputTokens: 10, unpricedCalls: 2 });
+    expect(usage({ costUSD: 0.5, unpricedCalls: 2 })).toMatchObject({ costUSD: 0.5, unpricedCalls: 2 });
+    expect(usage({ costUSD: 0, unpricedCalls: 0 })).toEqual({ inputTokens: 100, outputTokens: 10, costUSD: 0 });
+  });
+
   it('says unverified where no check that counts was run on the final tree', () => {
     const session = new SessionScript().until('Reviewing');
     session.happen({ type: 'session.finished', outcome: 'Completed', reason: 'Unverified', message: 'm' });

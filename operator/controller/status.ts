@@ -75,7 +75,9 @@ function fromState(session: AgentSession, view: SessionView, known: Known, now: 
     usage: {
       inputTokens: state.usage.inputTokens,
       outputTokens: state.usage.outputTokens,
-      costUSD: Number(state.usage.costUSD.toFixed(6)),
+      // Of calls without a price alone there is no cost to tell.
+      ...((state.usage.unpricedCalls === 0 || state.usage.costUSD > 0) && { costUSD: Number(state.usage.costUSD.toFixed(6)) }),
+      ...(state.usage.unpricedCalls > 0 && { unpricedCalls: state.usage.unpricedCalls }),
     },
     log: { epoch: state.epoch, lastSeq: state.lastSeq },
     recentLogs: state.recentLogs.slice(-20).map((line) => cut(line, 300)),

@@ -4,6 +4,8 @@ import type { PauseReason, RecordedCall } from './event-parts.ts';
 import type { EventBody } from './events.ts';
 import { applied } from './inputs.ts';
 import type { Intent } from './intent.ts';
+import { logLines } from './log-lines.ts';
+import type { NoProfile } from './ports.ts';
 import type { Conversation, InputState, SessionState } from './state.ts';
 
 /** Model failures of one profile in a row before the session turns to the fallback or pauses. */
@@ -43,7 +45,7 @@ export function converse(state: SessionState, intent: Intent, conversation: Conv
     const text = `Your last answer called no tool, so nothing happened. Work goes on only through tools. When you are done, call ${ending}; otherwise call the tool for the next step.`;
     return record({ type: 'note.added', conversation: conversation.id, reason: 'no-tool-call', text });
   }
-  return callModel(conversation, intent, repeats.count >= STUCK_AT);
+  return callModel(state, conversation, intent, repeats.count >= STUCK_AT);
 }
 
 /** What the user said, as the model of this conversation reads it. */
@@ -72,8 +74,9 @@ function skipped(conversation: Conversation, call: RecordedCall): EventBody {
 }
 
 /** Which profile answers next, when, or whether none will. */
-function callModel(conversation: Conversation, intent: Intent, diagnose: boolean): Action {
+function callModel(state: SessionState, conversation: Conversation, intent: Intent, diagnose: boolean): Action {
   const chain = intent.profiles[conversation.role];
+  if ('reason' in chain) return untilProfile(state, chain);
   const at = Math.max(0, chain.indexOf(conversation.profile));
   const profile = chain[at] ?? conversation.profile;
   const { failures } = conversation;
@@ -95,6 +98,12 @@ function callModel(conversation: Conversation, intent: Intent, diagnose: boolean
     message: `Profile ${profile}: ${failures.message}`,
     resumeCounter: intent.resume,
   });
+}
+
+/** Says once what is missing; whoever hands the session in waits until it is there, which costs the session no time. */
+function untilProfile({ recentLogs }: SessionState, { reason, message }: NoProfile): Action {
+  const said: EventBody = { type: 'log.line', level: 'warning', text: `Waiting for a model (${reason}): ${message}` };
+  return recentLogs.at(-1) === logLines(said).at(-1) ? { do: 'idle' } : record(said);
 }
 
 function stuck(state: SessionState, intent: Intent, why: string): Action {

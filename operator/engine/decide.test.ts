@@ -314,8 +314,39 @@ describe('limits and faults', () => {
     );
     expect(session.next()).toEqual({ do: 'idle' });
     expect(session.state.pause).toMatchObject({ reason: 'ProviderAccess', message: 'Profile spare: wrong key' });
+    // What was wrong with the first one may be over.
     session.wants({ resume: 1 });
-    expect(session.next()).toMatchObject({ do: 'call-model' });
+    expect(session.next()).toMatchObject({ do: 'call-model', profile: 'main' });
+  });
+
+  it('go back to the first profile with the next conversation', () => {
+    const both = ['main', 'spare'];
+    const session = new SessionScript({ profiles: { planner: both, programmer: both, reviewer: both } }).until('Planning');
+    session.go();
+    session.happen({ type: 'model.failed', conversation: 'planner-1', call: 1, class: 'quota', message: 'used up' });
+    expect(session.next()).toMatchObject({ do: 'call-model', profile: 'spare' });
+    session.until('Programming');
+    session.go();
+    expect(session.next()).toMatchObject({ do: 'call-model', profile: 'main' });
+  });
+
+  it('rest while no profile can be used, say so once, and go on where they were when one can', () => {
+    const profiles = { planner: ['main'], programmer: ['main'], reviewer: ['main'] };
+    const session = new SessionScript({ profiles }).until('Programming');
+    session.go();
+    session.go([{ name: 'bash' }]);
+    session.go();
+    const missing = { reason: 'SecretNotFound', message: 'AIProfile main cannot be used: Secret k does not exist.' };
+    session.wants({ profiles: { ...profiles, programmer: missing } });
+    expect(session.next()).toEqual({ do: 'idle' });
+    const { recentLogs, phase, lastSeq, steps } = session.state;
+    expect(recentLogs.at(-1)).toBe(`Warning: Waiting for a model (SecretNotFound): ${missing.message}`);
+    expect(phase).toBe('Programming');
+    expect(session.next()).toEqual({ do: 'idle' });
+    expect(session.state.lastSeq).toBe(lastSeq);
+    session.wants({ profiles });
+    expect(session.next()).toEqual({ do: 'call-model', profile: 'main', diagnose: false });
+    expect(session.state.steps).toBe(steps);
   });
 
   it('turn away at once from a provider that asks to wait too long', () => {

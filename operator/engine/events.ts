@@ -85,6 +85,8 @@ export type EventBody =
       model: string;
       usage: Usage;
       costUSD: number;
+      /** Nobody knows what a token of this model costs, so that costUSD is 0. */
+      unpriced?: true;
       durationMs: number;
     }
   | {

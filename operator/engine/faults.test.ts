@@ -3,6 +3,7 @@ import { GitError } from '../sandbox/git/git.ts';
 import { SandboxUnavailableError } from '../sandbox/transport.ts';
 import { BlobMissingError, BlobUnavailableError } from './blob.ts';
 import { delayAfter, faultOf, MAX_TRIES } from './faults.ts';
+import { ModelUnavailableError } from './ports.ts';
 
 describe('a fault', () => {
   const cases = [
@@ -22,6 +23,7 @@ describe('a fault', () => {
     ['a remote that is away', new GitError('Unreachable', 'x', { transient: true }), 'passing', 'Unreachable'],
     ['a branch that git refuses', new GitError('InvalidBranch', 'x'), 'final', 'InvalidBranch'],
     ['a blob store that is away', new BlobUnavailableError('x'), 'passing', 'StorageUnavailable'],
+    ['a key that went away in this moment', new ModelUnavailableError('SecretNotFound', 'x'), 'passing', 'SecretNotFound'],
     ['a blob that is gone', new BlobMissingError('x'), 'final', 'StorageDamaged'],
   ] as const;
 

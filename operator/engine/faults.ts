@@ -5,6 +5,7 @@ import { BlobMissingError, BlobTooLargeError, BlobUnavailableError } from './blo
 import type { PauseReason } from './event-parts.ts';
 import { ImpossibleLogError } from './impossible-log.ts';
 import { LogDamagedError, LogUnavailableError } from './log.ts';
+import { ModelUnavailableError } from './ports.ts';
 
 /** passing: the same may succeed later without anybody changing anything; `pause` is why the session pauses when it does not. */
 export type Fault = { kind: 'passing'; pause: PauseReason; reason: string; message: string } | FinalFault;
@@ -31,6 +32,11 @@ export function faultOf(error: unknown): Fault | undefined {
     const { reason, message, transient } = error;
     if (reason === 'StorageFull') return { kind: 'passing', pause: 'StorageFull', reason, message };
     return transient ? { kind: 'passing', pause: 'RepositoryUnavailable', reason, message } : { kind: 'final', reason, message };
+  }
+  // Its Secret went away in this moment; the next look at the profiles says so.
+  if (error instanceof ModelUnavailableError) {
+    const { reason, message } = error;
+    return { kind: 'passing', pause: 'ProviderAccess', reason, message };
   }
   const { message } = error instanceof Error ? error : { message: '' };
   if (error instanceof BlobUnavailableError)

@@ -75,6 +75,8 @@ function step(state: SessionState, event: SessionEvent): SessionState {
       if (!state.pause || !state.pausedFrom) throw new ImpossibleLogError(event, 'the session was not paused');
       const conversation = state.conversation && {
         ...state.conversation,
+        // Tries its own profile again before the fallback that it had come to.
+        profile: '',
         failures: undefined,
         silent: 0,
         repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
@@ -134,6 +136,7 @@ function step(state: SessionState, event: SessionEvent): SessionState {
         outputTokens: state.usage.outputTokens + event.usage.outputTokens,
         reasoningTokens: state.usage.reasoningTokens + event.usage.reasoningTokens,
         costUSD: state.usage.costUSD + event.costUSD,
+        unpricedCalls: state.usage.unpricedCalls + (event.unpriced ? 1 : 0),
       };
       return { ...state, steps: state.steps + 1, usage, conversation: talk(conversationOf(state, event), event) };
     }

@@ -1,6 +1,7 @@
 /** What the user wants of a session at this moment, read from its object; the other half of every decision. */
 import type { AgentSession, SessionInput } from '../api/resources.ts';
 import type { ConversationRole } from './event-parts.ts';
+import type { NoProfile } from './ports.ts';
 import { NEVER, type ReleaseTimes } from './release.ts';
 
 export type Intent = {
@@ -22,8 +23,8 @@ export type Intent = {
     timeoutSeconds: number;
     maxReviewRounds: number;
   };
-  /** Names of the profiles to use for a role: the chosen one, then its fallbacks. */
-  profiles: Record<ConversationRole, readonly string[]>;
+  /** Names of the profiles to use for a role: the chosen one, then its fallbacks; or why there is none now. */
+  profiles: Record<ConversationRole, readonly string[] | NoProfile>;
   /** Milliseconds since 1970. */
   now: number;
   /** Since when this owner works on the session: before that nobody did, whatever the log ended with. */

@@ -72,6 +72,17 @@ describe('log lines', () => {
     expect(linesOf(programmer, started, end)).toEqual([line]);
   });
 
+  it('say who takes the place of a model that gave no answer, and nothing of one that is asked again', () => {
+    const asked = (profile: string): EventBody => {
+      return { type: 'model.requested', conversation: 'c1', call: 1, profile, model: `${profile}-model`, purpose: 'step' };
+    };
+    const failed: EventBody = { type: 'model.failed', conversation: 'c1', call: 1, class: 'quota', message: 'used up' };
+    expect(linesOf(programmer, asked('p'), failed, asked('q'), asked('q'))).toEqual([
+      'PROGRAMMER: The model gave no answer (quota): used up',
+      'PROGRAMMER: Going on with AIProfile q (q-model) in the place of p.',
+    ]);
+  });
+
   it('are right, if less telling, for an event seen alone', () => {
     expect(logLines(finished)).toEqual(['AGENT: bash → exit 1 (2.1 s)']);
   });

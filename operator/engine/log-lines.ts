@@ -13,6 +13,8 @@ export type LogContext = {
   readonly role?: ConversationRole;
   /** The tool call that has started and not finished: what it does, in one line. */
   readonly doing?: { readonly callId: string; readonly summary: string; readonly since: string };
+  /** The profile that answers in the current conversation. */
+  readonly profile?: string;
   /** Titles of the current plan's steps, by id. */
   readonly steps?: ReadonlyMap<string, string>;
 };
@@ -63,8 +65,10 @@ export function nextLogContext(context: LogContext, event: EventBody & { time: s
   switch (event.type) {
     case 'conversation.started': {
       const { doing: _, ...rest } = context;
-      return { ...rest, role: event.role };
+      return { ...rest, role: event.role, profile: event.profile };
     }
+    case 'model.requested':
+      return { ...context, profile: event.profile };
     case 'conversation.ended':
     case 'tool.finished': {
       const { doing: _, ...rest } = context;
@@ -110,6 +114,8 @@ function linesOf(event: EventBody, context: LogContext): string[] {
       return [`Cloned ${event.branch || 'the repository'} at ${short(event.commit)}.`, ...text(event.message)];
     case 'model.answered':
       return event.purpose === 'step' && typeof event.text === 'string' ? said(event.text, who) : [];
+    case 'model.requested':
+      return otherProfile(event, context.profile, who);
     case 'model.failed':
       return modelFailed(event, who);
     case 'note.added':
@@ -150,7 +156,6 @@ function linesOf(event: EventBody, context: LogContext): string[] {
     case 'sandbox.releasing':
     case 'conversation.started':
     case 'conversation.ended':
-    case 'model.requested':
     case 'model.output':
     case 'context.pruned':
     case 'tool.started':
@@ -178,6 +183,10 @@ function phaseLines(event: EventOf<'phase.entered'>): string[] {
 function sandboxLines({ sandbox }: EventOf<'sandbox.ready'>): string[] {
   const line = `Sandbox ready (${sandbox.type}, isolation: ${sandbox.isolation}).`;
   return sandbox.isolated ? [line] : [line, `Warning: commands are not isolated: ${sandbox.isolationMessage}`];
+}
+
+function otherProfile({ profile, model }: EventOf<'model.requested'>, before: string | undefined, who: string): string[] {
+  return before && before !== profile ? [`${who}: Going on with AIProfile ${profile} (${model}) in the place of ${before}.`] : [];
 }
 
 function modelFailed(event: EventOf<'model.failed'>, who: string): string[] {

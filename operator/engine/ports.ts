@@ -36,9 +36,12 @@ export class ModelUnavailableError extends Error {
   }
 }
 
+/** `reason` is a condition reason, the message for people. */
+export type NoProfile = { reason: string; message: string };
+
 export interface ModelDirectory {
-  /** Names of the profiles for a role: the chosen one and its fallbacks; empty when there is none. */
-  chain(session: AgentSession, role: ConversationRole): readonly string[];
+  /** Names of the profiles for a role: the chosen one and its fallbacks; when there is none that can be used, why. */
+  chain(session: AgentSession, role: ConversationRole): readonly string[] | NoProfile;
   /** @throws ModelUnavailableError */
   bind(session: AgentSession, profile: string, signal: AbortSignal): Promise<ModelBinding>;
 }

@@ -148,7 +148,8 @@ export type SessionState = {
   conversations: number;
   iteration: number;
   steps: number;
-  usage: Usage & { costUSD: number };
+  /** `unpricedCalls`: those whose price nobody knows, which are not in costUSD. */
+  usage: Usage & { costUSD: number; unpricedCalls: number };
   programmerSummary: string | undefined;
   commit: Commit | undefined;
   /** Where the work can be taken up from in a new sandbox: the bundles, in this order, bring the commit. */
@@ -215,7 +216,7 @@ export const INITIAL_STATE: SessionState = {
   conversations: 0,
   iteration: 0,
   steps: 0,
-  usage: { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0, costUSD: 0 },
+  usage: { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0, costUSD: 0, unpricedCalls: 0 },
   programmerSummary: undefined,
   commit: undefined,
   checkpoint: undefined,

@@ -1,13 +1,12 @@
 import { userInfo } from 'node:os';
 import { afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
+import { PROFILE_KEY, profileManifest } from '../support/profile-manifest.ts';
 import { itWithKubectl } from '../support/requirements.ts';
 import { bash, finish, Gate, plan, write } from '../support/scripted-sessions.ts';
 import { System } from '../support/system.ts';
 
 const it = itWithKubectl();
-
-const KEY = 'sk-made-by-kubectl-0123456789';
 
 let system: System;
 
@@ -16,26 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => system[Symbol.asyncDispose]());
 
-/** A profile with the Secret it refers to. */
-function profile(name: string, spec: object): string {
-  const secret = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: {
-      name,
-      labels: { 'sweagent.dev/credential': 'model' },
-      annotations: { 'sweagent.dev/hosts': new URL(system.modelUrl).host },
-    },
-    stringData: { apiKey: KEY },
-  };
-  const aiprofile = {
-    apiVersion: 'sweagent.dev/v1alpha1',
-    kind: 'AIProfile',
-    metadata: { name },
-    spec: { provider: 'openai-compatible', baseUrl: system.modelUrl, credentialSecretRef: { name }, ...spec },
-  };
-  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [secret, aiprofile] });
-}
+const profile = (name: string, spec: object) => profileManifest(name, system.modelUrl, spec);
 
 describe('without a model', () => {
   it('everything starts and says what to do, and a session waits with a plain reason until a profile appears', async () => {
@@ -56,7 +36,7 @@ describe('without a model', () => {
     expect(applied).toMatchObject({ code: 0, err: '' });
     const done = await system.completed(id);
     expect(done.result.verified).toBe(true);
-    expect(system.model.requests(goal)[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(system.model.requests(goal)[0]?.headers.authorization).toBe(`Bearer ${PROFILE_KEY}`);
     const answers = /mine +openai-compatible +scripted +true +True/;
     await eventually('the profile to be ready', async () => answers.test((await system.kubectl(['get', 'aip'])).out));
 
@@ -134,6 +114,19 @@ describe('the profile of a session', () => {
     const done = await system.completed(await system.session(goal, await system.repository('greeter')));
     expect(system.model.requests(goal).map(({ model }) => model)[1]).toBe('second-model');
     expect(done.logs.join('\n')).toContain('(quota)');
+    expect(done.logs).toContain('PLANNER: Going on with AIProfile second (second-model) in the place of first.');
+    await system.described(
+      done.id,
+      /Warning +FallbackUsed .*AIProfile second \(second-model\) takes the place of first: .*quota/,
+    );
+    // Each role begins with the first one again.
+    expect(system.model.requests(goal).map(({ model }) => model)).toEqual([
+      'first-model',
+      'second-model',
+      'first-model',
+      'first-model',
+      'first-model',
+    ]);
   });
 });
 
@@ -176,7 +169,7 @@ describe("a profile of OpenAI's own API", () => {
     expect(secret.length).toBeGreaterThan(10);
     const view = await system.request<{ usage: object }>('GET', `/agent/sessions/${id}`);
     // A plan, three turns and a review; the call without an answer counts for nothing.
-    expect(view.body.usage).toEqual({ input_tokens: 5_000, output_tokens: 500, cost_usd: 0.082 });
+    expect(view.body.usage).toEqual({ input_tokens: 5_000, output_tokens: 500, cost_usd: 0.082, unpriced_calls: 0 });
     expect(view.text).not.toContain(secret);
     expect((await system.kubectl(['get', 'ags', id, '-o', 'yaml'])).out).not.toContain(secret);
   });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { eventually, PATIENCE_MS, patience } from './eventually.ts';
 import { type FixtureFile, makeRepository } from './git-repository.ts';
 import { type Kubectl, kubectl } from './kubectl.ts';
-import { type ModelServer, type ModelServerOptions, startModelServer } from './model-server.ts';
+import { type ModelServer, type ModelServerOptions, type SeenRequest, startModelServer } from './model-server.ts';
 import { endProcess, processesNaming, type SeenProcess } from './processes.ts';
 import { ScriptedSessions } from './scripted-sessions.ts';
 
@@ -110,6 +110,11 @@ export class System implements AsyncDisposable {
 
   get modelUrl(): string {
     return this.#server.baseUrl;
+  }
+
+  /** What the operator asked models to see whether they work, oldest first. */
+  get probes(): readonly SeenRequest[] {
+    return this.#server.probes;
   }
 
   /** What the process has written to its terminal since it was started. */

@@ -13,7 +13,8 @@ import { STUCK_AT } from '../converse.ts';
 import type { ModelPurpose } from '../event-parts.ts';
 import type { EventBody } from '../events.ts';
 import { endsCommands } from '../interrupt.ts';
-import { type ModelBinding, ModelUnavailableError } from '../ports.ts';
+import { logLines } from '../log-lines.ts';
+import type { ModelBinding } from '../ports.ts';
 import type { Conversation, Turn } from '../state.ts';
 import { checkpointWhileThinking } from './checkpoint.ts';
 import type { ActionContext } from './context.ts';
@@ -30,8 +31,7 @@ const NAME_CHARS = 128;
 
 export async function callModel(action: { profile: string; diagnose: boolean }, context: ActionContext): Promise<void> {
   const conversation = current(context);
-  const binding = await bind(action.profile, conversation, context);
-  if (!binding) return;
+  const binding = await context.deps.models.bind(context.session, action.profile, context.signal);
   if (action.diagnose) return diagnose(binding, conversation, context);
   const { parameters, contextWindow } = binding;
   const rendered = await renderConversation(conversation, context.texts);
@@ -125,20 +125,6 @@ async function diagnose(binding: ModelBinding, conversation: Conversation, conte
   );
 }
 
-async function bind(profile: string, conversation: Conversation, context: ActionContext): Promise<ModelBinding | undefined> {
-  try {
-    return await context.deps.models.bind(context.session, profile, context.signal);
-  } catch (error) {
-    if (!(error instanceof ModelUnavailableError)) throw error;
-    const call = context.state.steps + 1;
-    context.emit(
-      { type: 'model.requested', conversation: conversation.id, call, profile, model: conversation.model, purpose: 'step' },
-      { type: 'model.failed', conversation: conversation.id, call, class: 'access', message: error.message },
-    );
-    return undefined;
-  }
-}
-
 type RequestParts = Pick<ModelRequest, 'system' | 'messages' | 'tools' | 'toolChoice'>;
 
 /** The call itself; undefined when it failed or was interrupted, which is recorded. */
@@ -153,6 +139,7 @@ async function request(
   const call = state.steps + 1;
   const { profile, model, parameters } = binding;
   const at = { conversation: conversation.id, call };
+  if (!binding.pricing) sayThatCostIsUnknown(binding, context);
   context.emit({ type: 'model.requested', ...at, profile, model, purpose });
   await context.flush();
   began.set(context, deps.now());
@@ -190,6 +177,15 @@ async function request(
   }
 }
 
+/** A budget that cannot be kept is told before anything is spent, once. */
+function sayThatCostIsUnknown({ profile, model }: ModelBinding, { state, intent, emit }: ActionContext): void {
+  const { maxCostUSD } = intent.limits;
+  if (!Number.isFinite(maxCostUSD)) return;
+  const text = `What ${model} costs is not known, so that spec.limits.maxCostUSD (${maxCostUSD}) does not limit this session: set spec.pricing of AIProfile ${profile}, or limit tokens with spec.limits.maxTokens.`;
+  const said: EventBody = { type: 'log.line', level: 'warning', text };
+  if (state.usage.unpricedCalls === 0 && !logLines(said).some((line) => state.recentLogs.includes(line))) emit(said);
+}
+
 const began = new WeakMap<ActionContext, number>();
 
 async function answered(
@@ -199,6 +195,7 @@ async function answered(
   context: ActionContext,
   purpose: ModelPurpose,
 ): Promise<EventBody & { type: 'model.answered' }> {
+  const cost = costOf(answer.usage, binding.pricing);
   return {
     type: 'model.answered',
     conversation: conversation.id,
@@ -209,7 +206,8 @@ async function answered(
     model: answer.model,
     purpose,
     usage: answer.usage,
-    costUSD: costOf(answer.usage, binding.pricing) ?? 0,
+    costUSD: cost ?? 0,
+    ...(cost === undefined && { unpriced: true as const }),
     durationMs: context.deps.now() - (began.get(context) ?? context.deps.now()),
   };
 }

@@ -27,7 +27,8 @@ const OPENINGS = { planner: plannerOpening, programmer: programmerOpening, revie
 
 export async function openConversation(role: ConversationRole, context: ActionContext): Promise<void> {
   const { state, intent, deps, session, signal, texts } = context;
-  const [profile = ''] = intent.profiles[role];
+  const chain = intent.profiles[role];
+  const [profile = ''] = 'reason' in chain ? [] : chain;
   const binding = profile ? await deps.models.bind(session, profile, signal).catch(() => undefined) : undefined;
   const sandbox = await context.sandbox();
   // Checks may have written to the worktree, or were run on something else than the work, which is committed then.
