@@ -51,7 +51,11 @@ export function foldLife(draft: Draft, event: LifeEvent): void {
     case 'session.resumed': {
       const { pause } = draft.at.threads;
       const entry = draft.entry(pause);
-      if (pause && entry?.kind === 'pause') draft.replace(pause, { ...entry, last: draft.seq, resumedAt: draft.time });
+      if (pause && entry?.kind === 'pause') {
+        draft.replace(pause, { ...entry, last: draft.seq, resumedAt: draft.time });
+        // What it asked because it was stuck is not asked any more.
+        if (entry.reason === 'Stuck') draft.at.threads.question = undefined;
+      }
       draft.at.threads.pause = undefined;
       draft.at.phase = phaseOf(draft.section?.kind);
       draft.at.phaseReason = 'Resumed';
@@ -67,6 +71,7 @@ export function foldLife(draft: Draft, event: LifeEvent): void {
       draft.at.phaseReason = reason;
       draft.at.now = { kind: 'finished', outcome, message, since: draft.time, seq: draft.seq };
       draft.at.threads.request = undefined;
+      draft.at.threads.question = undefined;
       return;
     }
     case 'log.line':

@@ -1,0 +1,185 @@
+/** A plan that waits for its approval: it is approved, or sent back with comments on single steps. */
+import { ChevronDown, ChevronUp, Diff, ListChecks, MessageSquarePlus, Send, ThumbsUp } from 'lucide-react';
+import { useId, useState } from 'react';
+import { Button } from '../design/button.tsx';
+import { Field, TextArea } from '../design/field.tsx';
+import { counted } from '../design/time.ts';
+import type { PlanRevision, PlanStep } from '../timeline/model.ts';
+import { visible } from '../timeline/visible-text.ts';
+import { type NewMessage, useAct } from './act.ts';
+import styles from './attention.module.css';
+import { PlanChanges, PlanText } from './plan-text.tsx';
+import { useSession } from './session-context.ts';
+import type { SessionView } from './session-view.ts';
+import { useKept } from './use-kept.ts';
+
+type Comments = Readonly<Record<string, string>>;
+
+export function PlanReview(props: { session: SessionView; plan: PlanRevision; previous: PlanRevision | undefined }) {
+  const { session, plan, previous } = props;
+  const { id, may } = useSession();
+  const act = useAct(id);
+  const [changes, setChanges] = useState(previous !== undefined);
+  const [open, setOpen] = useState(true);
+  const [kept, setComments] = useKept(`comments ${id} ${plan.revision}`);
+  const comments = readComments(kept);
+  const general = comments[''] ?? '';
+  const write = (step: string, text: string) => setComments(JSON.stringify({ ...comments, [step]: text }));
+  const messages: NewMessage[] = [
+    ...plan.steps.flatMap((step) => {
+      const message = (Object.hasOwn(comments, step.id) ? (comments[step.id] ?? '') : '').trim();
+      return message === '' ? [] : [{ message, plan_step: step.id }];
+    }),
+    ...(general.trim() === '' ? [] : [{ message: general.trim() }]),
+  ];
+  // What was just asked for stays so until the session has taken it up.
+  const acting = act.isPending || (act.isSuccess && session.status === 'RUNNING');
+  const commentOn = (step: PlanStep) =>
+    may.sessions.update ? (
+      <StepComment text={comments[step.id] ?? ''} title={step.title} onChange={(text) => write(step.id, text)} />
+    ) : null;
+  return (
+    <section className={styles.review} aria-label={`Plan ${plan.revision} waits for approval`}>
+      <div className={styles.reviewHead}>
+        <span className={styles.icon}>
+          <ListChecks size={18} aria-hidden="true" />
+        </span>
+        <h2>Plan {plan.revision} waits for your approval</h2>
+        <span className={styles.push} />
+        {previous ? (
+          <Button
+            size="small"
+            icon={<Diff size={15} aria-hidden="true" />}
+            aria-pressed={changes}
+            onClick={() => setChanges(!changes)}
+          >
+            {changes ? 'Show the plan alone' : `What changed since plan ${previous.revision}`}
+          </Button>
+        ) : null}
+        <Button
+          size="small"
+          variant="ghost"
+          aria-expanded={open}
+          icon={open ? <ChevronUp size={15} aria-hidden="true" /> : <ChevronDown size={15} aria-hidden="true" />}
+          onClick={() => setOpen(!open)}
+        >
+          {open ? 'Fold' : 'Unfold'}
+        </Button>
+      </div>
+      <div className={styles.reviewBody} hidden={!open}>
+        {changes && previous ? (
+          <PlanChanges before={previous} after={plan} below={commentOn} />
+        ) : (
+          <PlanText plan={plan} below={commentOn} />
+        )}
+        {may.sessions.update ? (
+          <div className={styles.general}>
+            <Field label="On the plan as a whole" optional>
+              <TextArea
+                rows={2}
+                value={general}
+                maxLength={16_000}
+                placeholder="What should be otherwise, and why"
+                onChange={(event) => write('', event.target.value)}
+              />
+            </Field>
+          </div>
+        ) : null}
+      </div>
+      {may.sessions.update ? (
+        <div className={styles.reviewFoot}>
+          <p className={styles.says}>
+            {messages.length === 0
+              ? 'Approving starts the work on exactly this plan.'
+              : `${counted(messages.length, 'comment')} to send: the planner makes a new plan of them and waits again.`}
+          </p>
+          <Button
+            variant={messages.length > 0 ? 'primary' : 'secondary'}
+            icon={<Send size={15} aria-hidden="true" />}
+            busy={acting}
+            disabled={messages.length === 0}
+            onClick={() => act.mutate({ do: 'send', messages }, { onSuccess: () => setComments('') })}
+          >
+            Send back
+          </Button>
+          <Button
+            variant={messages.length > 0 ? 'secondary' : 'primary'}
+            icon={<ThumbsUp size={15} aria-hidden="true" />}
+            busy={acting}
+            onClick={() => act.mutate({ do: 'approve', revision: plan.revision })}
+          >
+            Approve plan {plan.revision}
+          </Button>
+        </div>
+      ) : null}
+    </section>
+  );
+}
+
+function StepComment({ text, title, onChange }: { text: string; title: string; onChange: (text: string) => void }) {
+  const [editing, setEditing] = useState(false);
+  const id = useId();
+  if (!editing) {
+    return (
+      <div className={styles.comment}>
+        {text.trim() === '' ? null : <p className={styles.written}>{visible(text)}</p>}
+        <Button
+          size="small"
+          variant="ghost"
+          icon={<MessageSquarePlus size={14} aria-hidden="true" />}
+          onClick={() => setEditing(true)}
+        >
+          {text.trim() === '' ? 'Comment' : 'Change the comment'}
+          <span className="visually-hidden"> on {title}</span>
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <div className={styles.comment}>
+      <label className="visually-hidden" htmlFor={id}>
+        Comment on {title}
+      </label>
+      <TextArea
+        id={id}
+        autoFocus
+        rows={2}
+        maxLength={16_000}
+        value={text}
+        placeholder="What should be otherwise in this step"
+        onChange={(event) => onChange(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape' || (event.key === 'Enter' && (event.metaKey || event.ctrlKey))) setEditing(false);
+        }}
+      />
+      <div className={styles.commentActions}>
+        <Button size="small" onClick={() => setEditing(false)}>
+          Done
+        </Button>
+        {text === '' ? null : (
+          <Button
+            size="small"
+            variant="ghost"
+            onClick={() => {
+              onChange('');
+              setEditing(false);
+            }}
+          >
+            Remove
+          </Button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function readComments(kept: string): Comments {
+  if (kept === '') return {};
+  try {
+    const value: unknown = JSON.parse(kept);
+    if (typeof value !== 'object' || value === null) return {};
+    return Object.fromEntries(Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { patchFiles } from './patch-files.ts';
+
+const HOSTILE = 'we ird "quo\\ted"\t<b>é.txt';
+
+describe('patchFiles', () => {
+  let folder = '';
+  let patch = '';
+  const git = (...args: string[]) =>
+    execFileSync('git', args, {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', HOME: folder },
+    });
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'patch-files-'));
+    git('init', '-q');
+    mkdirSync(join(folder, 'src'));
+    const lines = Array.from({ length: 30 }, (_, index) => `line ${index}\n`);
+    writeFileSync(join(folder, 'src/a.ts'), 'one\ntwo\n-- three\n');
+    writeFileSync(join(folder, 'moved.txt'), lines.join(''));
+    writeFileSync(join(folder, 'gone.txt'), 'bye\n');
+    writeFileSync(join(folder, 'image.bin'), Buffer.from([0, 1, 2, 255]));
+    git('add', '-A');
+    git('-c', 'user.name=a', '-c', 'user.email=a@b.c', 'commit', '-qm', 'x');
+    writeFileSync(join(folder, 'src/a.ts'), 'one\n2\n++ plus\n');
+    renameSync(join(folder, 'moved.txt'), join(folder, 'src/here.txt'));
+    rmSync(join(folder, 'gone.txt'));
+    writeFileSync(join(folder, HOSTILE), 'diff --git a/x b/x\n+++ b/y\n');
+    writeFileSync(join(folder, 'image.bin'), Buffer.from([0, 9, 2, 255]));
+    writeFileSync(join(folder, 'empty.txt'), '');
+    git('add', '-A');
+    patch = git('diff', '--cached', '-M', '--binary');
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('tells of every file what became of it, whatever its name', () => {
+    const told = patchFiles(patch).map(({ path, change, from, binary, additions, deletions }) => ({
+      [path]: `${change}${from ? ` from ${from}` : ''}${binary ? ' binary' : ` +${additions} -${deletions}`}`,
+    }));
+    expect(Object.assign({}, ...told)).toEqual({
+      'empty.txt': 'added +0 -0',
+      'gone.txt': 'deleted +0 -1',
+      'image.bin': 'changed binary',
+      'src/a.ts': 'changed +2 -2',
+      'src/here.txt': 'moved from moved.txt +0 -0',
+      [HOSTILE]: 'added +2 -0',
+    });
+  });
+
+  it('gives every file its part, and loses nothing', () => {
+    expect(
+      patchFiles(patch)
+        .map(({ text }) => text)
+        .join(''),
+    ).toBe(patch);
+  });
+
+  it('finds no file in what is no patch', () => {
+    expect(patchFiles('')).toEqual([]);
+    expect(patchFiles('hello\n')).toEqual([]);
+  });
+});
