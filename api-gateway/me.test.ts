@@ -28,7 +28,7 @@ const author = async (gateway: TestGateway, headers: Record<string, string> = {}
 
 describe('who calls', () => {
   it('is told who they are, what they may do and what there is', async () => {
-    const about = { sandboxTypes: ['local'], kubeconfig: '/home/ada/.swe-agent/kubeconfig' } as const;
+    const about = { sandboxTypes: ['local'], kubeconfig: '/home/ada l/.swe-agent/kubeconfig' } as const;
     const gateway = await started({ about, allowLocalRepositories: true });
     expect((await gateway.get('/agent/me')).json()).toEqual({
       author: 'ada',
@@ -41,7 +41,7 @@ describe('who calls', () => {
       },
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       sandbox_types: ['local'],
-      kubeconfig_hint: '/home/ada/.swe-agent/kubeconfig',
+      kubeconfig_hint: "KUBECONFIG='/home/ada l/.swe-agent/kubeconfig'",
       local_repositories: true,
     });
   });

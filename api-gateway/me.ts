@@ -1,5 +1,6 @@
 /** Who calls, what they may do, and what there is: what the page needs to know before it offers anything. */
 import { readFileSync } from 'node:fs';
+import { quote } from '../operator/sandbox/quote.ts';
 import type { GatewayAuth } from './http/auth.ts';
 import type { Caller, Right } from './http/caller.ts';
 import { isRecord } from './record.ts';
@@ -46,7 +47,7 @@ export async function meOf(caller: Caller, { auth, namespace, about, allowLocalR
     },
     version: version(),
     sandbox_types: about.sandboxTypes,
-    kubeconfig_hint: about.kubeconfig ?? null,
+    kubeconfig_hint: about.kubeconfig === undefined ? null : `KUBECONFIG=${quote(about.kubeconfig)}`,
     local_repositories: allowLocalRepositories,
   };
 }

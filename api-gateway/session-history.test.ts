@@ -116,6 +116,22 @@ describe('the history of a session', () => {
   });
 });
 
+describe('the lines of a log', () => {
+  it('are as many as are wanted', async () => {
+    const id = await gateway.started();
+    await gateway.happen(id, ...lines(50));
+    const logs = async (query: string) => Object((await gateway.get(`/agent/sessions/${id}${query}`)).json()).logs;
+    expect(await logs('')).toHaveLength(51);
+    expect(await logs('?logs=2')).toEqual(['line 49', 'line 50']);
+    expect(await logs('?logs=0')).toEqual([]);
+    expect(await logs('?logs=1000')).toEqual(await logs(''));
+    expect((await gateway.get(`/agent/sessions/${id}?logs=all`)).json()).toMatchObject({
+      status: 422,
+      errors: [{ field: 'logs' }],
+    });
+  });
+});
+
 const answered: EventBody = {
   type: 'model.answered',
   conversation: 'c',

@@ -99,7 +99,8 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
     },
     [`${base}/:id`]: {
       async get(request, response, signal) {
-        response.json(viewOf(await pictures.of(await readable(request, signal)), noun));
+        const lines = linesOf(request);
+        response.json(viewOf(await pictures.of(await readable(request, signal)), noun, lines));
       },
       async delete(request, response, signal) {
         await sessionsOf(request).delete(param(request, 'id'), signal);
@@ -210,6 +211,14 @@ async function create(
     if (same) return { session, created: false };
     throw new Problem(409, 'id-in-use', 'Another request was sent with this Idempotency-Key. Use a new key for a new request.');
   }
+}
+
+/** How many lines of the log are wanted: all of a long one are megabytes. */
+function linesOf(request: Request): number | undefined {
+  const { logs } = request.query;
+  if (logs === undefined) return undefined;
+  if (typeof logs === 'string' && /^\d{1,9}$/.test(logs)) return Number(logs);
+  throw invalid([{ field: 'logs', message: 'must be the number of lines that are wanted at most, 0 for none' }]);
 }
 
 /** The caller's own name for a request, under which it may be sent again. */

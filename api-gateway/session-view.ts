@@ -41,8 +41,8 @@ export function summaryOf(session: AgentSession, picture: Pick<Picture, 'status'
   };
 }
 
-/** What GET of one session answers. */
-export function viewOf(picture: Picture, noun: Noun) {
+/** What GET of one session answers. @param lines of the log at most, the last ones; all when left out */
+export function viewOf(picture: Picture, noun: Noun, lines = Number.POSITIVE_INFINITY) {
   const { session, state } = picture;
   const { spec, status = {} } = session;
   const schema = sessionSchema();
@@ -50,7 +50,7 @@ export function viewOf(picture: Picture, noun: Noun) {
   return {
     id,
     status: shown,
-    logs: linesFor(noun, picture.logs),
+    logs: lastOf(linesFor(noun, picture.logs), lines),
     result,
     ...rest,
     ...(state && { iteration: state.iteration, steps: state.steps, usage: usageOfState(state.usage) }),
@@ -70,6 +70,10 @@ export function viewOf(picture: Picture, noun: Noun) {
     conditions: toRest(status.conditions ?? [], partOf(schema.status, 'conditions')),
     ...requestOf(session),
   };
+}
+
+function lastOf<T>(list: T[], count: number): T[] {
+  return count < list.length ? list.slice(list.length - count) : list;
 }
 
 /** What else a request for the same would have, besides what lists show. */

@@ -80,6 +80,7 @@ function familyPaths(noun: 'session' | 'task'): Json {
     },
     [`${base}/{id}`]: {
       get: operation('Get', `Shows a ${noun}: where it is, its log, and its result.`, {
+        parameters: [parameter('logs')],
         answers: { 200: answer(`The ${noun}.`, ref('Session')) },
       }),
       delete: operation('Delete', `Deletes a ${noun} with its log, its workspace and its results. It stops if it runs.`, {

@@ -20,7 +20,10 @@ export function meSchema(): Json {
     ),
     version: text,
     sandbox_types: { type: 'array', items: { type: 'string', enum: ['pod', 'daytona', 'local'] } },
-    kubeconfig_hint: { type: ['string', 'null'], description: 'Path of the kubeconfig for kubectl, on one machine.' },
+    kubeconfig_hint: {
+      type: ['string', 'null'],
+      description: 'What goes before kubectl so that it reaches this server; null where the own kubeconfig does.',
+    },
     local_repositories: { type: 'boolean', description: 'Whether repo_url may be a path of the machine.' },
   };
   return object(me, Object.keys(me));

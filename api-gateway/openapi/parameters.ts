@@ -24,6 +24,12 @@ export function parameters(): Json {
       schema: { type: 'boolean', default: false },
       description: 'Whether to tell what changes, as server-sent events.',
     },
+    logs: {
+      name: 'logs',
+      in: 'query',
+      schema: { type: 'integer', minimum: 0 },
+      description: 'At most so many lines of logs, the last ones; all when left out.',
+    },
     after: {
       name: 'after',
       in: 'query',
