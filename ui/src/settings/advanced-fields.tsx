@@ -44,7 +44,7 @@ export function AdvancedFields({ values, errors, others, isNew, onChange, onBlur
     <details className={styles.advanced} {...(wrong && { open: true })}>
       <summary>
         <ChevronRight size={15} aria-hidden="true" />
-        Advanced
+        <strong>Advanced</strong>
         <span>{used > 0 ? `${used} set` : 'fallback, context window, parameters, pricing'}</span>
       </summary>
       <div className={styles.inner}>

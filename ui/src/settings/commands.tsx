@@ -1,5 +1,5 @@
 /** The same from a terminal, to be copied. */
-import { SquareTerminal } from 'lucide-react';
+import { ChevronRight, SquareTerminal } from 'lucide-react';
 import { useState } from 'react';
 import { useMe } from '../api/me.ts';
 import { CopyButton } from '../design/copy-button.tsx';
@@ -9,8 +9,15 @@ import type { ProfileCommand } from './profile-commands.ts';
 
 const DOORS = ['curl', 'kubectl'] as const;
 
-/** @param commandsFor the lines for the door that is known */
-export function Commands({ commandsFor, note }: { commandsFor: (door: Door) => readonly ProfileCommand[]; note?: string }) {
+type CommandsProps = {
+  /** The lines for a door that is known. */
+  commandsFor: (door: Door) => readonly ProfileCommand[];
+  note?: string;
+  /** Shown only when asked for. */
+  folded?: boolean;
+};
+
+export function Commands({ commandsFor, note, folded = false }: CommandsProps) {
   const me = useMe().data;
   const [shown, setShown] = useState<(typeof DOORS)[number]>('kubectl');
   const door: Door = {
@@ -19,11 +26,10 @@ export function Commands({ commandsFor, note }: { commandsFor: (door: Door) => r
     namespace: me?.namespace ?? null,
     kubeconfig: me?.kubeconfig_hint ?? null,
   };
-  return (
-    <section className={styles.panel} aria-labelledby="from-a-terminal">
+  const body = (
+    <>
       <div className={styles.head}>
-        <SquareTerminal size={16} aria-hidden="true" />
-        <h2 id="from-a-terminal">From a terminal</h2>
+        {note === undefined ? null : <p className={styles.note}>{note}</p>}
         <fieldset className={styles.doors}>
           <legend className="visually-hidden">With</legend>
           {DOORS.map((name) => (
@@ -41,7 +47,6 @@ export function Commands({ commandsFor, note }: { commandsFor: (door: Door) => r
           ))}
         </fieldset>
       </div>
-      {note === undefined ? null : <p className={styles.note}>{note}</p>}
       <ul className={styles.list}>
         {commandsFor(door).map((command) => (
           <li key={command.title}>
@@ -53,6 +58,29 @@ export function Commands({ commandsFor, note }: { commandsFor: (door: Door) => r
           </li>
         ))}
       </ul>
-    </section>
+    </>
+  );
+  const heading = (
+    <>
+      <SquareTerminal size={16} aria-hidden="true" />
+      <h2>From a terminal</h2>
+    </>
+  );
+  if (!folded) {
+    return (
+      <section className={styles.panel}>
+        <div className={styles.heading}>{heading}</div>
+        {body}
+      </section>
+    );
+  }
+  return (
+    <details className={styles.panel}>
+      <summary className={styles.heading}>
+        {heading}
+        <ChevronRight size={15} aria-hidden="true" className={styles.fold} />
+      </summary>
+      <div className={styles.body}>{body}</div>
+    </details>
   );
 }

@@ -31,7 +31,7 @@ export function HealthNotes({ profile, health, onReplaceKey, onTest, editLink = 
       </ButtonLink>
     ) : health.advice === 'again' && may.profiles.update ? (
       <Button size="small" onClick={onTest}>
-        {profile.ready === null ? 'Test now' : 'Test again'}
+        Test again
       </Button>
     ) : null;
   const { detail, tone } = health;

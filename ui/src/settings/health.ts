@@ -40,8 +40,7 @@ export function healthOf(profile: Pick<Profile, 'ready' | 'reason' | 'message'>,
     return { tone: 'busy', mark: 'trying', label: 'Testing …', detail: null, advice: null };
   if (ready === true) return { tone: 'ok', mark: 'ready', label: 'Ready', detail: null, advice: null };
   if (ready === null) {
-    const detail = 'The model was not called yet.';
-    return { tone: 'idle', mark: 'unknown', label: 'Not tested yet', detail, advice: 'again' };
+    return { tone: 'idle', mark: 'unknown', label: 'Not tested yet', detail: null, advice: null };
   }
   const fault = FAULTS[reason ?? ''] ?? { label: 'Not ready', advice: null };
   return { tone: 'bad', mark: 'failed', ...fault, detail: message };

@@ -1,6 +1,6 @@
 /** The models that the server knows the prices and windows of, by provider: its own data, shared with the form. */
-import { default as names } from '../../../operator/llm/model-names.json' with { type: 'json' };
-import { models } from '../../../operator/llm/prices.json' with { type: 'json' };
+import names from '../../../operator/llm/model-names.json' with { type: 'json' };
+import prices from '../../../operator/llm/prices.json' with { type: 'json' };
 import { compact, dollars } from '../design/time.ts';
 import type { ProviderId } from './providers.ts';
 
@@ -26,13 +26,13 @@ const USUAL: Partial<Record<ProviderId, string>> = { ...names.default, azure: na
 export function modelsOf(provider: ProviderId): KnownModel[] {
   const maker = MAKERS.find(({ providers }) => providers.includes(provider));
   if (!maker) return [];
-  const known: KnownModel[] = models.filter(({ name }) => maker.begins.test(name));
+  const known: KnownModel[] = prices.models.filter(({ name }) => maker.begins.test(name));
   return known.toSorted((a, b) => Number(b.name === USUAL[provider]) - Number(a.name === USUAL[provider]));
 }
 
 /** What is known of a model by its name. */
 export function knownModel(name: string): KnownModel | undefined {
-  return models.find((one) => one.name === name);
+  return prices.models.find((one) => one.name === name);
 }
 
 /** `$2 in, $10 out per million tokens · 1.1M context`. */

@@ -54,7 +54,7 @@ export function KeyFacts({ profileKey: { set, last_four, set_at }, needed }: { p
       )}
       {set_at === null ? null : (
         <span className={styles.aside}>
-          {last_four === null ? ' ' : ', set '}
+          {'set '}
           <Time value={set_at} />
         </span>
       )}

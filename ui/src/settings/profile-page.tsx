@@ -87,7 +87,14 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
       }
     >
       <div className={styles.columns}>
-        {editable ? <Edit profile={profile} profiles={profiles} onReplaceKey={replaceKey} /> : <ReadOnly profile={profile} />}
+        <div className={styles.main}>
+          {editable ? <Edit profile={profile} profiles={profiles} onReplaceKey={replaceKey} /> : <ReadOnly profile={profile} />}
+          <Commands
+            folded
+            commandsFor={(door) => profileCommands(profile.name, profile.key.secret, author, door)}
+            note="A key is taken from API_KEY in your shell."
+          />
+        </div>
         <div className={`${styles.aside} ${styles.first}`}>
           <section className={styles.panel} aria-labelledby="health">
             <div className={styles.panelHead}>
@@ -107,10 +114,6 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
             ) : null}
             <Next profile={profile} trying={health.mark === 'trying'} />
           </section>
-          <Commands
-            commandsFor={(door) => profileCommands(profile.name, profile.key.secret, author, door)}
-            note="The key is taken from API_KEY in your shell."
-          />
         </div>
       </div>
       {dialogs}

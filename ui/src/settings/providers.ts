@@ -94,7 +94,7 @@ export const FACTS: Readonly<Record<ProviderId, ProviderFacts>> = {
   },
   'openai-compatible': {
     label: 'OpenAI-compatible',
-    about: 'vLLM, LM Studio, OpenRouter …',
+    about: 'vLLM, OpenRouter …',
     key: 'optional',
     address: {
       label: 'Base URL',

@@ -2,12 +2,11 @@
 import { type UseQueryResult, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { StreamMessage } from '../api/event-stream.ts';
-import { parseJson } from '../api/problem.ts';
 import { profilesQuery } from '../api/profiles.ts';
-import { fields, text } from '../api/read.ts';
 import { useEventStream } from '../api/use-event-stream.ts';
-import { inOrder, type Profile, readProfile } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { allProfilesQuery } from './profile-requests.ts';
+import { takeProfiles } from './profile-stream.ts';
 
 /** How often the server is asked where it does not tell, in milliseconds. */
 const POLL = 3_000;
@@ -41,32 +40,4 @@ export function useProfiles(): UseQueryResult<Profile[]> {
     return () => clearTimeout(timer);
   }, [told]);
   return query;
-}
-
-/** The list after the messages, and what has come of a list that is not whole yet. Pure. */
-export function takeProfiles(
-  messages: readonly Pick<StreamMessage, 'event' | 'data'>[],
-  known: Profile[] | undefined,
-  before: ReadonlyMap<string, Profile> | null,
-): { profiles: Profile[] | undefined; coming: Map<string, Profile> | null } {
-  let coming = before && new Map(before);
-  let shown: Map<string, Profile> | undefined;
-  const whole = () => {
-    shown ??= new Map(known?.map((one) => [one.name, one]));
-    return shown;
-  };
-  for (const { event, data } of messages) {
-    if (event === 'list.reset') coming = new Map();
-    else if (event === 'synced' && coming) {
-      shown = coming;
-      coming = null;
-    } else if (event === 'profile') {
-      const profile = readProfile(parseJson(data));
-      (coming ?? whole()).set(profile.name, profile);
-    } else if (event === 'profile.deleted') {
-      const given = fields(parseJson(data));
-      (coming ?? whole()).delete(text(given.name) ?? text(given.id, ''));
-    }
-  }
-  return { profiles: shown ? inOrder([...shown.values()]) : known, coming };
 }

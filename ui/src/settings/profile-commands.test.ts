@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { createCommand, profileCommands } from './profile-commands.ts';
+import { NEW_PROFILE, type ProfileValues } from './profile-values.ts';
+
+const door = { origin: 'http://localhost:8000', token: false, namespace: 'agents', kubeconfig: null };
+const KEY = `k"e'y $HOME`;
+
+/** What the programs of a script are called with, and what they are given to read. */
+function run(script: string): { words: string[]; input: string }[] {
+  const shims = ['curl', 'kubectl']
+    .map(
+      (name) =>
+        `${name}() { for word in ${name} "$@"; do printf '%s\\0' "$word"; done; case "$*" in *' -f -'*) cat;; esac; printf '\\1'; }`,
+    )
+    .join('\n');
+  const out = execFileSync('sh', ['-c', `${shims}\n${script}`], {
+    encoding: 'utf8',
+    env: { API_KEY: KEY, PATH: process.env.PATH },
+  });
+  return out
+    .split('\u0001')
+    .slice(0, -1)
+    .map((call) => {
+      const words = call.split('\0');
+      return { words: words.slice(0, -1), input: words.at(-1) ?? '' };
+    });
+}
+
+const values = (part: Partial<ProfileValues>): ProfileValues => ({
+  ...NEW_PROFILE,
+  display_name: `Bob's GPT`,
+  model: 'gpt-6.2-sol',
+  ...part,
+});
+
+describe('the line that creates a profile', () => {
+  it('makes a labelled Secret and an object that refers to it, with the key from the shell', () => {
+    const calls = run(createCommand(values({ default: true, users: ['no'], top_p: '0.5' }), true, door).kubectl);
+    expect(calls.map(({ words }) => words.slice(1))).toEqual([
+      ['-n', 'agents', 'create', 'secret', 'generic', 'bob-s-gpt-key', `--from-literal=apiKey=${KEY}`],
+      ['-n', 'agents', 'label', 'secret', 'bob-s-gpt-key', 'sweagent.dev/credential=model'],
+      ['-n', 'agents', 'apply', '-f', '-'],
+    ]);
+    expect(parse(calls[2]?.input ?? '')).toEqual({
+      apiVersion: 'sweagent.dev/v1alpha1',
+      kind: 'AIProfile',
+      metadata: { name: 'bob-s-gpt' },
+      spec: {
+        displayName: `Bob's GPT`,
+        provider: 'openai',
+        model: 'gpt-6.2-sol',
+        default: true,
+        users: ['no'],
+        parameters: { topP: 0.5 },
+        credentialSecretRef: { name: 'bob-s-gpt-key' },
+      },
+    });
+  });
+
+  it('keeps texts that YAML takes for something else', () => {
+    const [call] = run(createCommand(values({ display_name: 'yes', model: 'null', provider: 'ollama' }), false, door).kubectl);
+    expect(parse(call?.input ?? '').spec).toEqual({ displayName: 'yes', model: 'null', provider: 'ollama' });
+  });
+
+  it('sends the same to REST, and has no key in it itself', () => {
+    const { curl, kubectl } = createCommand(values({}), true, { ...door, token: true });
+    expect(`${curl}${kubectl}`).not.toContain(KEY);
+    expect(curl).toContain('-H "Authorization: Bearer $API_TOKEN"');
+    const [call] = run(createCommand(values({}), true, door).curl.replace(/"\$API_KEY"/, '"plain-key"'));
+    expect(call?.words.slice(0, 4)).toEqual(['curl', '-X', 'POST', 'http://localhost:8000/agent/profiles']);
+    expect(JSON.parse(call?.words.at(-1) ?? '')).toEqual({
+      display_name: `Bob's GPT`,
+      provider: 'openai',
+      model: 'gpt-6.2-sol',
+      key: 'plain-key',
+    });
+  });
+});
+
+it('has a line of every kind for everything that can be done with a profile', () => {
+  const commands = profileCommands('my-gpt', null, `o'neil`, door);
+  expect(commands.map(({ title }) => title)).toEqual([
+    'Show it',
+    'Test it now',
+    'Make it the default',
+    'Assign it to users',
+    'Replace its key',
+    'Delete it',
+  ]);
+  const assign = commands.find(({ title }) => title === 'Assign it to users');
+  expect(JSON.parse(run(assign?.curl ?? '')[0]?.words.at(-1) ?? '')).toEqual({ users: [`o'neil`] });
+  expect(JSON.parse(run(assign?.kubectl ?? '')[0]?.words.at(-1) ?? '')).toEqual({ spec: { users: [`o'neil`] } });
+  const replace = commands.find(({ title }) => title === 'Replace its key');
+  const plain = (line = '') => JSON.parse(run(line.replace('"$API_KEY"', 'new'))[0]?.words.at(-1) ?? '');
+  expect(plain(replace?.curl)).toEqual({ key: 'new' });
+  expect(plain(replace?.kubectl)).toEqual({ stringData: { apiKey: 'new' } });
+});
