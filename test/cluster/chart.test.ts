@@ -91,6 +91,8 @@ describeWithHelm('the chart', (helm) => {
       'sandbox.release.finishedSeconds=-1': "at '/sandbox/release/finishedSeconds'",
       'model.azure.endpoint=name.openai.azure.com': "at '/model/azure/endpoint'",
       'model.ollamaHost=a b': "at '/model/ollamaHost'",
+      'gateway.auth.proxy.userHeader=X-User': 'gateway.auth.proxy needs gateway.auth.mode token or none',
+      'gateway.auth.mode=none,gateway.auth.proxy.userHeader=X-User': 'set gateway.auth.proxy.trustedProxies',
       'redis.enabled=false': 'set redis.external.existingSecret or redis.external.url',
     };
     for (const [value, message] of Object.entries(wrong)) expect(refusal(helm, `--set=${value}`)).toContain(message);
@@ -139,6 +141,20 @@ describeWithHelm('the chart', (helm) => {
     });
   });
 
+  it('has the gateway believe the proxy that the values name, and the API server the gateway', () => {
+    const objects = parse(template(helm, valuesOf('public')));
+    const { proxyUser } = settingsOf('gateway', containerOf(objects, 'swe-agent-gateway').env);
+    expect(proxyUser).toMatchObject({ header: 'x-forwarded-user', proxies: ['10.1.2.3'] });
+    expect(proxyUser?.secret?.reveal()).toBe(IN_SECRETS['proxy-secret']);
+    const policy = objects.find(({ kind }) => kind === 'ValidatingAdmissionPolicy');
+    const gateway = 'system:serviceaccount:agents:swe-agent-gateway';
+    expect(policy?.spec).toMatchObject({
+      matchConditions: [{ expression: `!(request.userInfo.username in ["${gateway}"])` }],
+    });
+    const without = parse(template(helm)).find(({ kind }) => kind === 'ValidatingAdmissionPolicy');
+    expect(without?.spec).not.toHaveProperty('matchConditions');
+  });
+
   it('says to operator and gateway where blobs are, with keys from a Secret or as a role', () => {
     for (const [deployment, role] of [
       ['swe-agent-operator', 'operator'],
@@ -159,7 +175,8 @@ describeWithHelm('the chart', (helm) => {
   });
 
   it('takes the values of an earlier chart, which lack what has come since', () => {
-    const earlier = '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null,sandbox.release=null';
+    const earlier =
+      '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null,sandbox.release=null,gateway.auth.proxy=null';
     expect(parse(template(helm, earlier)).map(withoutSecrets)).toEqual(parse(template(helm)).map(withoutSecrets));
   });
 
@@ -320,6 +337,7 @@ describeWithHelm('k8s/deployment.yaml', (helm) => {
 const IN_SECRETS: Record<string, string> = {
   url: 'redis://:password@redis:6379/0',
   token: '0123456789abcdef',
+  'proxy-secret': '0123456789abcdef',
   'openai-api-key': 'key-of-openai',
   'google-api-key': 'key-of-google',
   'anthropic-api-key': 'key-of-anthropic',

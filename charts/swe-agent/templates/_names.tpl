@@ -137,6 +137,17 @@ app.kubernetes.io/part-of: swe-agent
 {{- if or $keys.existingSecret $keys.openaiApiKey $keys.googleApiKey $keys.anthropicApiKey $keys.azureOpenaiApiKey .Values.model.openaiBaseUrl .Values.model.ollamaHost }}true{{ end -}}
 {{- end }}
 
+{{/* The header in which a proxy in front of the gateway names the user; empty when there is none. */}}
+{{- define "swe-agent.userHeader" -}}
+{{- $auth := .Values.gateway.auth -}}
+{{- $proxy := $auth.proxy | default dict -}}
+{{- if and $proxy.userHeader (include "swe-agent.hasGateway" .) -}}
+{{- if eq $auth.mode "kubernetes" }}{{ fail "gateway.auth.proxy needs gateway.auth.mode token or none: with kubernetes the token says who calls" }}{{ end -}}
+{{- if not (or $proxy.trustedProxies $proxy.existingSecret) }}{{ fail "set gateway.auth.proxy.trustedProxies or gateway.auth.proxy.existingSecret: anybody can send the header" }}{{ end -}}
+{{ $proxy.userHeader }}
+{{- end -}}
+{{- end }}
+
 {{- define "swe-agent.tokenSecret" -}}
 {{ default (printf "%s-api-token" (include "swe-agent.fullname" .)) .Values.gateway.auth.existingSecret }}
 {{- end }}

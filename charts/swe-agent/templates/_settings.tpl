@@ -163,6 +163,18 @@
 - name: API_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "swe-agent.tokenSecret" . }}, key: token}}
 {{- end }}
+{{- with include "swe-agent.userHeader" . }}
+- name: API_USER_HEADER
+  value: {{ . | quote }}
+{{- with $.Values.gateway.auth.proxy.trustedProxies }}
+- name: API_TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with $.Values.gateway.auth.proxy.existingSecret }}
+- name: API_PROXY_SECRET
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: proxy-secret}}
+{{- end }}
+{{- end }}
 - name: SWE_AGENT_ALLOWED_HOSTS
   value: {{ include "swe-agent.allowedHosts" . | quote }}
 {{- end }}
