@@ -496,7 +496,7 @@ export type AIProfileSpec = {
     /** Which of OpenAI's APIs to use. responses for OpenAI itself and azure, chat for compatible servers, when empty. */
     api?: 'responses' | 'chat';
   };
-  /** Prices in US dollars per million tokens. Known models have them built in. */
+  /** Prices in US dollars per million tokens. Known models have them built in; of others both inputPerMillion and outputPerMillion are needed. */
   pricing?: {
     /** Tokens sent. */
     inputPerMillion?: number;

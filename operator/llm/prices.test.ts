@@ -68,6 +68,10 @@ describe('prices', () => {
       outputPerMillion: 4,
     });
     expect(pricingOf({ model: 'mine', pricing: {} })).toBeUndefined();
+    expect(pricingOf({ model: 'mine', pricing: { inputPerMillion: 1 } })).toBeUndefined();
+    expect(pricingOf({ model: 'mine', pricing: { inputPerMillion: 0, outputPerMillion: 0 } })).toMatchObject({
+      outputPerMillion: 0,
+    });
   });
 });
 

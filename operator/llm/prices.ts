@@ -58,7 +58,7 @@ export function knownModel(name: string): KnownModel | undefined {
   return known.get(bare) ?? known.get(bare.replace(SNAPSHOT, ''));
 }
 
-/** A profile's prices: its own where it states them, else the known ones; undefined when neither says what a token costs. */
+/** A profile's prices: its own where it states them, else the known ones; undefined when they do not say what tokens cost, sent and received. */
 export function pricingOf(profile: Pick<AIProfileSpec, 'model' | 'pricing'>): Pricing | undefined {
   const builtIn = knownModel(profile.model)?.pricing;
   const own = profile.pricing;
@@ -67,13 +67,16 @@ export function pricingOf(profile: Pick<AIProfileSpec, 'model' | 'pricing'>): Pr
     (own.inputPerMillion === undefined && own.outputPerMillion === undefined && own.cachedInputPerMillion === undefined)
   )
     return builtIn;
-  const input = own.inputPerMillion ?? builtIn?.inputPerMillion ?? 0;
+  const input = own.inputPerMillion ?? builtIn?.inputPerMillion;
+  const output = own.outputPerMillion ?? builtIn?.outputPerMillion;
+  // Half a price is none: a cost without the other half would look like the whole.
+  if (input === undefined || output === undefined) return undefined;
   return {
     inputPerMillion: input,
     cachedInputPerMillion:
       own.cachedInputPerMillion ?? (own.inputPerMillion === undefined ? builtIn?.cachedInputPerMillion : undefined) ?? input,
     cacheWritePerMillion: own.inputPerMillion ?? builtIn?.cacheWritePerMillion ?? input,
-    outputPerMillion: own.outputPerMillion ?? builtIn?.outputPerMillion ?? 0,
+    outputPerMillion: output,
   };
 }
 

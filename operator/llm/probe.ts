@@ -61,7 +61,8 @@ async function probe({ provider, request, card }: Probed, signal: AbortSignal): 
         system: 'You are being checked for whether you can call tools.',
         messages,
         tools: [PROBE_TOOL],
-        toolChoice: 'required',
+        // As sessions ask: some models refuse to be forced.
+        toolChoice: 'auto',
         maxOutputTokens: MOST_OUTPUT_TOKENS,
       },
       { signal },
