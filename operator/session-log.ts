@@ -13,9 +13,9 @@ export function sessionFields(metadata: Pick<ObjectMeta, 'name' | 'namespace' | 
   return { session: name, namespace, uid, trace: traceOf(metadata) };
 }
 
-/** The same where only the sandbox's owner is known, and not the request that the session goes back to. */
-export function ownerFields({ name, namespace, uid }: SandboxOwner): SessionFields {
-  return { session: name, namespace, uid };
+/** The same where only the sandbox's owner is known. */
+export function ownerFields({ name, namespace, uid, trace }: SandboxOwner): SessionFields {
+  return { session: name, namespace, uid, ...(trace !== undefined && { trace }) };
 }
 
 /** A logger whose every line has these fields, besides its own. */

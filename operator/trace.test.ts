@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ownerFields } from './session-log.ts';
 import { TRACE_ANNOTATION, traceIdOf, traceOf } from './trace.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -14,6 +15,12 @@ describe('the trace of a session', () => {
     const own = '5f03f8fca0bb4ab288717dff211a2777';
     expect(traceOf({ uid: UID })).toBe(own);
     expect(traceOf({ uid: UID, annotations: { [TRACE_ANNOTATION]: 'mine' } })).toBe(own);
+  });
+
+  it('is in every line about its sandbox', () => {
+    const owner = { uid: UID, name: 's', namespace: 'ns' };
+    expect(ownerFields({ ...owner, trace: TRACE })).toEqual({ session: 's', namespace: 'ns', uid: UID, trace: TRACE });
+    expect(ownerFields(owner)).toEqual({ session: 's', namespace: 'ns', uid: UID });
   });
 
   it('is none where nothing can tell', () => {

@@ -14,10 +14,12 @@ export function sessionConditions(
   profiles: SessionProfiles,
   waiting: Hold | undefined,
   asked: number | undefined,
+  /** What keeps the sandbox from being ready, while it is waited for. */
+  sandboxWait?: Hold,
 ): NewCondition[] {
   return [
     profileResolved(profiles),
-    sandboxReady(state),
+    sandboxReady(state, sandboxWait),
     isolated(state),
     planApproved(state, asked),
     progressing(state, waiting),
@@ -42,12 +44,13 @@ function profileResolved({ ok, reason, message }: SessionProfiles): NewCondition
   return { type: 'ProfileResolved', status: ok ? 'True' : 'False', reason: word(reason), message };
 }
 
-function sandboxReady(state: SessionState): NewCondition {
+function sandboxReady(state: SessionState, wait: Hold | undefined): NewCondition {
   const { sandbox, sandboxLost } = state;
   const type = 'SandboxReady';
   if (sandbox && sandboxLost === undefined)
     return { type, status: 'True', reason: 'Ready', message: `The ${sandbox.type} sandbox ${sandbox.name} is ready.` };
-  return { type, status: 'False', ...withoutSandbox(state) };
+  const { reason, message } = wait ?? withoutSandbox(state);
+  return { type, status: 'False', reason: word(reason), message };
 }
 
 /** Why there is none that could be used. */

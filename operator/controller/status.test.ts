@@ -110,6 +110,48 @@ describe('the status of a session that runs', () => {
     expect(usage({ costUSD: 0, unpricedCalls: 0 })).toEqual({ inputTokens: 100, outputTokens: 10, costUSD: 0 });
   });
 
+  it('tells why the sandbox is not ready, from the first obstacle to one that is given back', () => {
+    const session = new SessionScript({ mode: 'review' });
+    session.sandboxType = 'pod';
+    session.next();
+    const ready = (changes: Partial<SessionView> = {}) =>
+      project(aSession(), { view: viewOf(session.state, changes) }).conditions?.find(({ type }) => type === 'SandboxReady');
+    expect(ready()).toMatchObject({ status: 'False', reason: 'NotProvisioned' });
+    session.happen({ type: 'sandbox.requested', sandboxType: 'pod' });
+    expect(ready()).toMatchObject({ status: 'False', reason: 'Provisioning' });
+    const waiting = { reason: 'ImagePullBackOff', message: 'no such image' };
+    expect(ready({ waiting, waitsForSandbox: true })).toMatchObject({ status: 'False', ...waiting });
+    // Something else is waited for.
+    expect(ready({ waiting: { reason: 'LogUnavailable', message: 'm' } })?.reason).toBe('Provisioning');
+    const pause = { type: 'session.paused', reason: 'SandboxUnavailable', message: 'no such image', resumeCounter: 0 } as const;
+    session.happen(pause);
+    expect(ready()).toMatchObject({ reason: 'SandboxUnavailable', message: 'no such image' });
+    session.happen({ type: 'session.resumed', resumeCounter: 1 }).until('WaitingForUser');
+    expect(ready()).toMatchObject({ status: 'True', reason: 'Ready' });
+    session.happen({ type: 'sandbox.releasing', message: 'm' });
+    expect(ready()?.reason).toBe('Releasing');
+    session.happen({ type: 'sandbox.released', message: 'Given back.' });
+    expect(ready()).toMatchObject({ status: 'False', reason: 'Released', message: 'Given back.' });
+    session.happen({ type: 'sandbox.requested', sandboxType: 'pod' });
+    expect(ready()?.reason).toBe('Restoring');
+    expect(ready({ waiting, waitsForSandbox: true })).toMatchObject(waiting);
+    session.happen({ type: 'sandbox.lost', sandboxUid: 'box-1', message: 'm' }, { type: 'sandbox.released', message: 'm' });
+    session.happen({ type: 'session.finished', outcome: 'Failed', reason: 'X', message: 'm' });
+    expect(ready()?.reason).toBe('Released');
+  });
+
+  it('says of a session that ended before its sandbox was ready whether one may be left', () => {
+    const session = new SessionScript();
+    session.next();
+    const reason = () =>
+      project(aSession(), { view: viewOf(session.state) }).conditions?.find(({ type }) => type === 'SandboxReady')?.reason;
+    session.happen({ type: 'sandbox.requested', sandboxType: 'pod' });
+    session.happen({ type: 'session.finished', outcome: 'Failed', reason: 'RepositoryNotFound', message: 'm' });
+    expect(reason()).toBe('NotReady');
+    session.happen({ type: 'sandbox.releasing', message: 'm' }, { type: 'sandbox.released', message: 'm' });
+    expect(reason()).toBe('Released');
+  });
+
   it('says unverified where no check that counts was run on the final tree', () => {
     const session = new SessionScript().until('Reviewing');
     session.happen({ type: 'session.finished', outcome: 'Completed', reason: 'Unverified', message: 'm' });

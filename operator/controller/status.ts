@@ -50,7 +50,8 @@ function fromState(session: AgentSession, view: SessionView, known: Known, now: 
   const profile = before.find(({ type }) => type === 'ProfileResolved');
   // What becomes of the profile later says nothing about a session that is over.
   const profiles = state.finished && profile ? { ...known.profiles, ...asResolved(profile) } : known.profiles;
-  const conditions = sessionConditions(state, profiles, waitingOf(known), session.spec.approvedPlan);
+  const sandboxWait = view.waitsForSandbox ? view.waiting : undefined;
+  const conditions = sessionConditions(state, profiles, waitingOf(known), session.spec.approvedPlan, sandboxWait);
   const { plan, question, sandbox, startTime } = state;
   const result = resultOf(state);
   return {

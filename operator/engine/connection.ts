@@ -9,11 +9,17 @@ import type { SessionState } from './state.ts';
 export class Connection {
   readonly #deps: EngineDeps;
   readonly #owner: SandboxOwner;
+  readonly #onLost: (sandboxUid: string, message: string) => void;
   #sandbox: Sandbox | undefined;
+  #watch: Disposable | undefined;
+  /** Why the sandbox in use is no more. */
+  #lost: string | undefined;
 
-  constructor(deps: EngineDeps, owner: SandboxOwner) {
+  /** `onLost` is told when the sandbox goes although nothing is done in it. */
+  constructor(deps: EngineDeps, owner: SandboxOwner, onLost: (sandboxUid: string, message: string) => void) {
     this.#deps = deps;
     this.#owner = owner;
+    this.#onLost = onLost;
   }
 
   /**
@@ -21,25 +27,41 @@ export class Connection {
    * @throws SandboxLostError when it is gone or another is in its place; SandboxFencedError | SandboxUnavailableError
    */
   async open({ sandbox: known }: SessionState, spec: SandboxSpec, epoch: number, signal: AbortSignal): Promise<Sandbox> {
+    // Known before anything is begun in it.
+    if (this.#lost !== undefined) throw new SandboxLostError(this.#lost);
     if (this.#sandbox) return this.#sandbox;
     const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
     const handle = await transport?.find(this.#owner, spec, signal);
     if (!handle) throw new SandboxLostError('the sandbox is gone');
     if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
-    this.#sandbox = await openSandbox(handle, { epoch, signal });
-    return this.#sandbox;
+    const sandbox = await openSandbox(handle, { epoch, signal });
+    this.#use(sandbox);
+    return sandbox;
   }
 
   /** Takes a sandbox into use, in place of the one before. */
   async adopt(sandbox: Sandbox): Promise<void> {
     await this.#sandbox?.close();
-    this.#sandbox = sandbox;
+    this.#use(sandbox);
   }
 
   /** Lets it go; commands go on. */
   async forget(): Promise<void> {
-    await this.#sandbox?.close();
-    this.#sandbox = undefined;
+    const sandbox = this.#sandbox;
+    this.#use(undefined);
+    await sandbox?.close();
+  }
+
+  #use(sandbox: Sandbox | undefined): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+    this.#lost = undefined;
+    this.#sandbox = sandbox;
+    this.#watch = sandbox?.onLost?.((message) => {
+      if (this.#sandbox !== sandbox) return;
+      this.#lost = message;
+      this.#onLost(sandbox.identity.uid, message);
+    });
   }
 
   /** Lets it go, and ends what runs in it. */

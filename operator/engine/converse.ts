@@ -26,6 +26,9 @@ export function converse(state: SessionState, intent: Intent, conversation: Conv
     return record(...conversation.openCalls.map((open) => skipped(conversation, open)));
   }
   if (call) return { do: 'run-tool', call };
+  const { untold } = conversation;
+  if (untold !== undefined)
+    return record({ type: 'note.added', conversation: conversation.id, reason: 'environment', text: untold });
   const [guide] = conversation.guides.due;
   if (guide !== undefined) return { do: 'hand-guide', guide };
   if (inputs.length > 0)

@@ -51,7 +51,8 @@ export type EventBody =
   | { type: 'sandbox.requested'; sandboxType: SandboxType }
   | { type: 'sandbox.ready'; sandbox: SandboxIdentityRecord }
   | { type: 'sandbox.lost'; sandboxUid: string; message: string }
-  | { type: 'sandbox.restored'; sandbox: SandboxIdentityRecord; fromCommit: string; message: string }
+  /** `untold`: the model is told the message once the tool calls that it asked for are done. */
+  | { type: 'sandbox.restored'; sandbox: SandboxIdentityRecord; fromCommit: string; message: string; untold?: true }
   /** The session rests, its sandbox is about to be given back, and what it holds that is to be kept is in the last checkpoint. */
   | { type: 'sandbox.releasing'; message: string }
   | { type: 'sandbox.released'; message: string }

@@ -23,6 +23,7 @@ export function begun(event: EventOf<'conversation.started'>): Conversation {
     lastInput: undefined,
     repeats: { fingerprint: '', count: 0, nudges: 0, diagnoses: 0 },
     guides: { unseen: event.guides ?? [], due: [] },
+    untold: undefined,
     silent: 0,
     ended: undefined,
   };
@@ -88,7 +89,8 @@ export function talk(conversation: Conversation, event: ConversationEvent): Conv
       };
       const { unseen, due } = conversation.guides;
       const guides = { unseen, due: due.filter((guide) => guide !== event.guide) };
-      return { ...conversation, turns, repeats: nudged, guides };
+      const untold = event.reason === 'environment' ? undefined : conversation.untold;
+      return { ...conversation, turns, repeats: nudged, guides, untold };
     }
     case 'context.summarised':
       if (event.keepFrom > conversation.turns.length)

@@ -2,7 +2,9 @@
 import type { EventOf } from './events.ts';
 import type { SessionState } from './state.ts';
 
-type Part = Partial<Pick<SessionState, 'sandbox' | 'sandboxLost' | 'sandboxHeld' | 'sandboxReleased' | 'touched'>>;
+type Part = Partial<
+  Pick<SessionState, 'sandbox' | 'sandboxLost' | 'sandboxHeld' | 'sandboxReleased' | 'touched' | 'conversation'>
+>;
 type SandboxEvent = EventOf<
   'sandbox.requested' | 'sandbox.ready' | 'sandbox.restored' | 'sandbox.lost' | 'sandbox.releasing' | 'sandbox.released'
 >;
@@ -15,7 +17,9 @@ export function foldSandbox(state: SessionState, event: SandboxEvent): Part {
     case 'sandbox.restored': {
       const { sandbox } = event;
       const touched = state.touched && (event.type === 'sandbox.ready' || sandbox.uid === state.sandbox?.uid);
-      return { sandbox, sandboxLost: undefined, sandboxHeld: sandbox.type, sandboxReleased: undefined, touched };
+      const untold = event.type === 'sandbox.restored' && event.untold ? event.message : undefined;
+      const conversation = untold === undefined ? state.conversation : state.conversation && { ...state.conversation, untold };
+      return { sandbox, sandboxLost: undefined, sandboxHeld: sandbox.type, sandboxReleased: undefined, touched, conversation };
     }
     case 'sandbox.lost':
       return { sandboxLost: event.message };

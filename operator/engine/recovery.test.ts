@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { type Engine, type EngineOptions, git, makeRepository, startEngine } from '../../test/support/engine.ts';
 import { eventually, patience as soon } from '../../test/support/eventually.ts';
 import { type ModelServer, startModelServer } from '../../test/support/model-server.ts';
-import { bash, finish, greet, plan, ScriptedSessions } from '../../test/support/scripted-sessions.ts';
+import { bash, finish, Gate, greet, plan, ScriptedSessions } from '../../test/support/scripted-sessions.ts';
 import { openSandbox } from '../sandbox/commands.ts';
 import { GitError } from '../sandbox/git/git.ts';
 import { SandboxFencedError } from '../sandbox/sandbox.ts';
@@ -76,9 +76,9 @@ describe('a sandbox that is lost', () => {
   it('while a question waits is told to the model before it acts on what is gone', async () => {
     const engine = await engineWith();
     const question = { name: 'ask_user', args: { question: 'Which greeting?' } };
-    const goal = model.on('Lose the sandbox', {
-      work: [{ calls: [question, ...(bash('echo two').calls ?? [])] }, ...greet],
-    });
+    // In one answer, so that the first is in no checkpoint when the sandbox goes.
+    const calls = [...(bash('echo one >one').calls ?? []), question, ...(bash('echo two').calls ?? [])];
+    const goal = model.on('Lose the sandbox', { work: [{ calls }, ...greet] });
     const spec = { goal, repository: { url: repository } };
     engine.apply('lost-calls', spec);
     const asked = await engine.until('lost-calls', (now) => now.question !== undefined);
@@ -87,8 +87,82 @@ describe('a sandbox that is lost', () => {
     engine.apply('lost-calls', { ...spec, inputs: [answer] });
     await engine.until('lost-calls', (now) => now.finished !== undefined);
     const results = model.results(goal);
-    expect(results[0]).toBe('The user answered: hello');
-    expect(results[1]).toContain('Not done: the sandbox was lost before. The sandbox was lost and made anew');
+    expect(results[1]).toBe('The user answered: hello');
+    expect(results[2]).toContain('Not done: the sandbox was lost before. The sandbox was lost and made anew');
+    expect(results[2]).toContain('changes made after it are gone');
+  });
+
+  it('while a question waits does what the model asked for where all its work is back, and tells it afterwards', async () => {
+    const engine = await engineWith();
+    const question = { name: 'ask_user', args: { question: 'Which greeting?' } };
+    const goal = model.on('Lose nothing', {
+      work: [{ calls: [question, ...(bash('echo two').calls ?? []), ...(bash('echo three').calls ?? [])] }, ...greet],
+    });
+    const spec = { goal, repository: { url: repository } };
+    engine.apply('lost-nothing', spec);
+    const asked = await engine.until('lost-nothing', (now) => now.question !== undefined);
+    await dispose(engine, 'lost-nothing');
+    const answer = { id: 'a', message: 'hello', answerTo: asked.question?.id ?? '' };
+    engine.apply('lost-nothing', { ...spec, inputs: [answer] });
+    await engine.until('lost-nothing', (now) => now.finished !== undefined);
+    expect(model.results(goal).slice(0, 3)).toEqual([
+      'The user answered: hello',
+      expect.stringMatching(/^two\n/),
+      expect.stringMatching(/^three\n/),
+    ]);
+    const told = model.requests(goal).findLast(({ tools }) => tools.includes('finish'))?.messages ?? [];
+    const note = told.findIndex(({ role, text }) => role === 'user' && text.startsWith('The sandbox was lost and made anew'));
+    expect(told.slice(note - 3, note).map(({ role }) => role)).toEqual(['tool', 'tool', 'tool']);
+    expect(told[note]?.text).toMatch(/as the last step left it.*installed packages and running processes are gone\.$/);
+  });
+
+  it('while the model thinks is known at once, and a new one does what the model then asks for', async () => {
+    const listeners = new Set<(message: string) => void>();
+    const watched = (handle: SandboxHandle): SandboxHandle => ({
+      identity: handle.identity,
+      isolation: handle.isolation,
+      root: handle.root,
+      open: (signal) => handle.open(signal),
+      put: (...args) => handle.put(...args),
+      get: (...args) => handle.get(...args),
+      stat: (...args) => handle.stat(...args),
+      onLost: (listener) => {
+        listeners.add(listener);
+        return { [Symbol.dispose]: () => void listeners.delete(listener) };
+      },
+    });
+    const engine = await engineWith({
+      replace: (real) => ({
+        transport: (type) => {
+          const transport = real.transport(type);
+          return transport && through(transport, { provision: async (...args) => watched(await transport.provision(...args)) });
+        },
+      }),
+    });
+    const thinking = new Gate();
+    const goal = model.on('Think while it goes', {
+      work: async ({ turn }) => {
+        if (turn === 0) return bash('echo hello >greeting.txt');
+        if (turn === 1) await thinking.pass();
+        return [bash('cat greeting.txt'), finish()][turn - 1] ?? {};
+      },
+    });
+    engine.apply('thinks', { goal, repository: { url: repository } });
+    await eventually('a checkpoint', async () =>
+      (await eventsOf(engine, 'thinks')).some(({ type }) => type === 'checkpoint.saved'),
+    );
+    await dispose(engine, 'thinks');
+    for (const tell of listeners) tell('the Pod was deleted');
+    const lost = await engine.until('thinks', (now) => now.sandboxLost !== undefined);
+    expect(lost).toMatchObject({ sandboxLost: 'the Pod was deleted', phase: 'Programming' });
+    thinking.open();
+    const state = await engine.until('thinks', (now) => now.finished !== undefined);
+    expect(state.finished?.outcome).toBe('Completed');
+    expect(model.results(goal)[1]).toMatch(/^hello\n/);
+    const events = await eventsOf(engine, 'thinks');
+    expect(events.filter(({ type }) => type === 'sandbox.lost')).toHaveLength(1);
+    expect(events.flatMap((event) => (event.type === 'tool.finished' ? [event.outcome] : []))).not.toContain('lost');
+    expect(listeners.size).toBe(0);
   });
 
   it('obeys a new owner from its first look at a command that an earlier one began', async () => {

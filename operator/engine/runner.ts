@@ -29,7 +29,8 @@ export class SessionRunner implements SessionTasks {
     if (!entry) return undefined;
     const { task, running } = entry;
     if (task.state === INITIAL_STATE && !task.waiting && !running) return undefined;
-    return { state: task.state, running, waiting: task.waiting, observedGeneration: task.observedGeneration };
+    const { state, waiting, waitsForSandbox, observedGeneration } = task;
+    return { state, running, waiting, waitsForSandbox, observedGeneration };
   }
 
   ensure(session: AgentSession): void {

@@ -12,6 +12,8 @@ export type SessionView = {
   running: boolean;
   /** Why nothing happens just now, when something outside is waited for. `retryAt` in ms since 1970. */
   waiting?: { reason: string; message: string; retryAt?: number } | undefined;
+  /** Whether that is the sandbox. */
+  waitsForSandbox?: boolean;
   /** The generation of the object that the state takes into account. */
   observedGeneration: number;
 };

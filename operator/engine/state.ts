@@ -51,6 +51,8 @@ export type Conversation = {
   repeats: { fingerprint: string; count: number; nudges: number; diagnoses: number };
   /** Instructions of folders: those nobody came near yet, and those that the role is to be told before it goes on. */
   guides: { unseen: readonly string[]; due: readonly string[] };
+  /** What became of the sandbox, that the role is to be told once its calls are done. */
+  untold?: string | undefined;
   /** Answers without a tool call in a row. */
   silent: number;
   ended: EventOf<'conversation.ended'>['reason'] | undefined;

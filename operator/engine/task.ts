@@ -8,8 +8,9 @@ import { setMaxListeners } from 'node:events';
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
 import { SandboxFencedError } from '../sandbox/sandbox.ts';
-import { SandboxLostError, type SandboxOwner } from '../sandbox/transport.ts';
+import { SandboxLostError, type SandboxOwner, SandboxUnavailableError } from '../sandbox/transport.ts';
 import { sessionFields, withFields } from '../session-log.ts';
+import { traceOf } from '../trace.ts';
 import type { Action } from './action.ts';
 import type { ActionContext } from './actions/context.ts';
 import { endsSession } from './actions/end-processes.ts';
@@ -52,6 +53,8 @@ export class SessionTask {
   readonly #waits: Waits;
   readonly #connection: Connection;
   #seen = { conversation: '', files: new Map<string, string>() };
+  /** Once the session is ours. */
+  #recorder: Recorder | undefined;
   /** Aborts the running action; renewed for each. */
   #action = new AbortController();
   #doing: Action['do'] | undefined;
@@ -67,13 +70,15 @@ export class SessionTask {
     this.#session = session;
     this.#deps = { ...deps, logger: withFields(deps.logger, sessionFields(session.metadata)) };
     this.#onChange = onChange;
+    const trace = traceOf(session.metadata);
     this.#owner = {
       uid: session.metadata.uid ?? '',
       name: session.metadata.name,
       namespace: session.metadata.namespace ?? 'default',
+      ...(trace !== undefined && { trace }),
     };
     this.#waits = new Waits(this.#stop.signal, () => onChange(true));
-    this.#connection = new Connection(this.#deps, this.#owner);
+    this.#connection = new Connection(this.#deps, this.#owner, (uid, message) => this.#sandboxGone(uid, message));
     this.#texts = new TextStore(deps.blobs, this.#owner.uid, {
       signal: this.#stop.signal,
       tell: (message) => this.#waits.show(message === undefined ? undefined : { reason: 'StorageUnavailable', message }),
@@ -89,6 +94,11 @@ export class SessionTask {
 
   get waiting(): Waiting | undefined {
     return this.#waits.shown;
+  }
+
+  /** Whether it is the sandbox that is waited for. */
+  get waitsForSandbox(): boolean {
+    return this.#waits.about === 'sandbox';
   }
 
   /** The generation of the object up to which everything was taken into account. */
@@ -174,6 +184,7 @@ export class SessionTask {
       },
       onUnavailable: (message) => this.#waits.show(message === undefined ? undefined : { reason: 'LogUnavailable', message }),
     });
+    this.#recorder = recorder;
     const flush = () => recorder.flush(this.#stop.signal);
     for (;;) {
       if (this.#stop.signal.aborted) {
@@ -208,6 +219,20 @@ export class SessionTask {
     }
   }
 
+  /**
+   * The sandbox went while the model thinks: its answer finds a new one. Whatever else is being done meets the loss itself,
+   * and says what it means.
+   */
+  #sandboxGone(sandboxUid: string, message: string): void {
+    const recorder = this.#recorder;
+    if (!recorder || this.#doing !== 'call-model' || this.#stop.signal.aborted) return;
+    const { sandbox, sandboxLost } = recorder.state;
+    if (sandbox?.uid !== sandboxUid || sandboxLost !== undefined) return;
+    recorder.emit({ type: 'sandbox.lost', sandboxUid, message });
+    // Nothing waits for this write; the next flush reports its failure.
+    recorder.flush(this.#stop.signal).catch(() => undefined);
+  }
+
   #intent(session: AgentSession): Intent {
     const { models, now, releaseAfter } = this.#deps;
     const chain = (role: 'planner' | 'programmer' | 'reviewer') => models.chain(session, role);
@@ -239,7 +264,7 @@ export class SessionTask {
       },
       emit: (...events: EventBody[]) => recorder.emit(...events),
       flush: () => recorder.flush(this.#stop.signal),
-      show: (waiting) => this.#waits.show(waiting),
+      show: (waiting) => this.#waits.show(waiting, 'sandbox'),
       sandbox: () => this.#connection.open(recorder.state, this.#session.spec.sandbox ?? {}, epoch, this.#action.signal),
       adopt: (sandbox) => this.#connection.adopt(sandbox),
       forget: () => this.#connection.forget(),
@@ -277,11 +302,18 @@ export class SessionTask {
     if (error instanceof Interrupt || this.#action.signal.aborted) return;
     if (error instanceof SandboxLostError) {
       await this.#connection.forget();
-      recorder.emit({ type: 'sandbox.lost', sandboxUid: recorder.state.sandbox?.uid ?? '', message: error.message });
+      // Where it was not told as soon as it happened.
+      if (recorder.state.sandboxLost !== error.message)
+        recorder.emit({ type: 'sandbox.lost', sandboxUid: recorder.state.sandbox?.uid ?? '', message: error.message });
       const { message } = error;
       // Once may happen, and is mended at once.
       if (this.#tries++ > 0)
-        await this.#tryLater({ kind: 'passing', pause: 'SandboxUnavailable', reason: 'SandboxLost', message }, recorder, intent);
+        await this.#tryLater(
+          { kind: 'passing', pause: 'SandboxUnavailable', reason: 'SandboxLost', message },
+          recorder,
+          intent,
+          'sandbox',
+        );
       return;
     }
     const fault = faultOf(error);
@@ -293,11 +325,11 @@ export class SessionTask {
       return;
     }
     this.#tries++;
-    await this.#tryLater(fault, recorder, intent);
+    await this.#tryLater(fault, recorder, intent, error instanceof SandboxUnavailableError ? 'sandbox' : undefined);
   }
 
   /** Waits longer after each try in a row; in the end the session pauses until the user resumes it. */
-  async #tryLater(fault: Fault & { kind: 'passing' }, recorder: Recorder, intent: Intent): Promise<void> {
+  async #tryLater(fault: Fault & { kind: 'passing' }, recorder: Recorder, intent: Intent, about?: 'sandbox'): Promise<void> {
     const { pause, reason, message } = fault;
     if (this.#tries > MAX_TRIES) {
       this.#tries = 0;
@@ -307,7 +339,7 @@ export class SessionTask {
     }
     const delay = delayAfter(this.#tries, this.#deps.firstRetryMs);
     this.#deps.logger.warn('an action could not be done; trying again', { reason, error: message });
-    this.#waits.show({ reason, message, retryAt: this.#deps.now() + delay });
+    this.#waits.show({ reason, message, retryAt: this.#deps.now() + delay }, about);
     await this.#waits.during(delay);
   }
 

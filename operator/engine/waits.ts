@@ -6,6 +6,7 @@ export class Waits {
   readonly #stop: AbortSignal;
   readonly #onShown: () => void;
   #shown: Waiting | undefined;
+  #about: 'sandbox' | undefined;
   /** Resolves when something changed since `watch`. */
   #changed = Promise.withResolvers<void>();
 
@@ -15,14 +16,20 @@ export class Waits {
     this.#onShown = onShown;
   }
 
+  /** What that is about, where somebody asks. */
+  get about(): 'sandbox' | undefined {
+    return this.#about;
+  }
+
   /** What is waited for now, and shown. */
   get shown(): Waiting | undefined {
     return this.#shown;
   }
 
-  show(waiting: Waiting | undefined): void {
+  show(waiting: Waiting | undefined, about?: 'sandbox'): void {
     if (!waiting && !this.#shown) return;
     this.#shown = waiting;
+    this.#about = waiting && about;
     this.#onShown();
   }
 

@@ -60,6 +60,10 @@ class CommandSandbox implements Sandbox {
     this.#files = new Files(handle, this.#runner, options.epoch);
   }
 
+  onLost(listener: (message: string) => void): Disposable {
+    return this.#handle.onLost?.(listener) ?? { [Symbol.dispose]: () => undefined };
+  }
+
   async run(op: string, spec: CommandSpec, options: RunOptions): Promise<CommandResult> {
     checkOperation(op);
     return this.#start(op, 'run', spec, options);

@@ -66,6 +66,8 @@ export interface Sandbox {
   readonly worktree: string;
   /** Absolute path of the folder above it. */
   readonly root: string;
+  /** As SandboxHandle.onLost. */
+  onLost?(listener: (message: string) => void): Disposable;
   /** Starts the command under the id, or attaches to it when the id exists, and waits for its end. Never starts an id twice. */
   run(op: string, spec: CommandSpec, options: RunOptions): Promise<CommandResult>;
   /** Attaches to a command that was started before and waits for its end; undefined when the id does not exist. */

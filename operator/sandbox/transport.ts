@@ -8,7 +8,13 @@ import type { Gate } from '../gate.ts';
 export type SandboxType = 'pod' | 'daytona' | 'local';
 
 /** Whom a sandbox belongs to; its name is derived from this alone. */
-export type SandboxOwner = { uid: string; name: string; namespace: string };
+export type SandboxOwner = {
+  uid: string;
+  name: string;
+  namespace: string;
+  /** Of the request that the session goes back to; for logs only. */
+  trace?: string;
+};
 
 export type SandboxIdentity = {
   type: SandboxType;
@@ -74,6 +80,11 @@ export interface SandboxHandle {
     path: string,
     signal: AbortSignal,
   ): Promise<{ type: 'file' | 'directory' | 'other'; size: number; mode: number } | undefined>;
+  /**
+   * Has the listener told, once, when the sandbox is gone although nobody does anything in it; at once when it is already.
+   * Left out where nobody can tell before the next command.
+   */
+  onLost?(listener: (message: string) => void): Disposable;
 }
 
 export type SandboxSpec = NonNullable<AgentSessionSpec['sandbox']>;

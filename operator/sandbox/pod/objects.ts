@@ -19,6 +19,8 @@ export const POD_EVENTS = {
   namespaced: true,
 } as const satisfies Resource;
 
+export const NODES = { group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false } as const satisfies Resource;
+
 export type EnvVar = { name: string; value: string } | { name: string; valueFrom: { fieldRef: { fieldPath: string } } };
 
 export type Container = {
@@ -59,6 +61,8 @@ export type PodSpec = {
   nodeSelector?: Record<string, string>;
   affinity?: NonNullable<SandboxSpec['affinity']>;
   imagePullSecrets?: { name: string }[];
+  /** Of the scheduler. */
+  nodeName?: string;
 };
 
 /** What a container is doing: one of the three. */
@@ -81,6 +85,8 @@ export type PodStatus = {
   reason?: string;
   message?: string;
   hostIP?: string;
+  /** Since when its node knows of it. */
+  startTime?: string;
   conditions?: { type: string; status: string; reason?: string; message?: string }[];
   initContainerStatuses?: ContainerStatus[];
   containerStatuses?: ContainerStatus[];
@@ -102,6 +108,10 @@ export type NetworkPolicy = KubeObject & {
     ingress: never[];
     egress: EgressRule[];
   };
+};
+
+export type Node = KubeObject & {
+  status?: { conditions?: { type: string; status: string; reason?: string; message?: string }[] };
 };
 
 export type PodEvent = KubeObject & {

@@ -8,8 +8,10 @@ import { PODS, type Pod } from './objects.ts';
 import type { Place } from './placement.ts';
 import { verdictOf } from './verdict.ts';
 
-/** How often a Pod is asked for although nothing was heard of it: a watch may be broken. */
+/** How often a Pod is asked for while there is no watch that would tell of it, in milliseconds. */
 const ASK_MS = 3_000;
+/** And while there is one, which may have fallen silent. */
+const TRUST_MS = 60_000;
 
 export type PodsOptions = {
   client: KubeClient;
@@ -19,6 +21,7 @@ export type PodsOptions = {
   /** Ends the watches. */
   signal: AbortSignal;
   askMs?: number;
+  trustMs?: number;
 };
 
 export class Pods {
@@ -42,13 +45,24 @@ export class Pods {
   /**
    * Calls `look` with the Pod whenever it may have changed, until that returns something other than undefined. The Pod is
    * undefined when it is gone: deleted, or replaced by another of the same name.
+   * @param seen what the caller has looked at already: where the watch is just as far, nobody is asked
    * @throws the signal's reason
    */
-  async until<T>(place: Place, uid: string, look: (pod: Pod | undefined) => T | undefined, signal: AbortSignal): Promise<T> {
+  async until<T>(
+    place: Place,
+    uid: string,
+    look: (pod: Pod | undefined) => T | undefined,
+    signal: AbortSignal,
+    seen?: Pod,
+  ): Promise<T> {
     const informer = this.#informer(place.namespace);
     const key = `${place.namespace}/${place.name}`;
+    const { askMs = ASK_MS, trustMs = TRUST_MS } = this.#options;
     let wake: (() => void) | undefined;
     let changed = false;
+    const version = informer.state.connected ? informer.get(key)?.metadata.resourceVersion : undefined;
+    const current = version !== undefined && version === seen?.metadata.resourceVersion;
+    let asked = current ? performance.now() : Number.NEGATIVE_INFINITY;
     const stop = informer.onChange((of) => {
       if (of !== key) return;
       changed = true;
@@ -58,14 +72,18 @@ export class Pods {
       for (;;) {
         // A watch tells of changes; what was before it began, or while it was broken, the API server tells.
         const cached = changed ? informer.get(key) : undefined;
+        const patience = informer.state.connected ? trustMs : askMs;
+        const ask = cached?.metadata.uid !== uid && (changed || performance.now() - asked >= patience);
         changed = false;
-        const pod = cached?.metadata.uid === uid ? cached : await this.#ask(place, signal);
+        if (ask) asked = performance.now();
+        const told = cached?.metadata.uid === uid ? cached : 'unknown';
+        const pod = ask ? await this.#ask(place, signal) : told;
         if (pod !== 'unknown') {
           const found = look(pod?.metadata.uid === uid ? pod : undefined);
           if (found !== undefined) return found;
         }
         if (changed) continue;
-        using timer = waitAtMost(this.#options.askMs ?? ASK_MS, signal);
+        using timer = waitAtMost(askMs, signal);
         await Promise.race([
           timer.done,
           new Promise<void>((resolve) => {
@@ -81,26 +99,40 @@ export class Pods {
 
   /** Tells when the container is no more: the Pod deleted, ended or replaced, the container ended or restarted. */
   fate(place: Place, uid: string, containerId: string): ContainerFate {
-    return (gone) => {
-      const informer = this.#informer(place.namespace);
-      const key = `${place.namespace}/${place.name}`;
-      let seen = false;
-      const look = () => {
-        const pod = informer.get(key);
-        // A watch that has not come so far yet knows nothing of a new Pod.
-        if (pod?.metadata.uid === uid) seen = true;
-        else if (seen) gone(`the Pod ${place.name} was deleted`);
-        if (pod?.metadata.uid !== uid) return;
-        const verdict = verdictOf(pod);
-        if (verdict.state !== 'ready') gone(verdict.message);
-        else if (verdict.containerId !== containerId) gone(`the container of the Pod ${place.name} was restarted`);
-      };
-      look();
-      const stop = informer.onChange((of) => {
-        if (of === key) look();
-      });
-      return { [Symbol.dispose]: stop };
+    const judge = (pod: Pod): string | undefined => {
+      const verdict = verdictOf(pod);
+      if (verdict.state !== 'ready') return verdict.message;
+      return verdict.containerId === containerId ? undefined : `the container of the Pod ${place.name} was restarted`;
     };
+    return (gone) => this.#watch(place, uid, judge, gone);
+  }
+
+  /** Tells when the Pod is no more: deleted, ended or replaced. Its files are then gone, which they are not with a container. */
+  whenOver(place: Place, uid: string, gone: (message: string) => void): Disposable {
+    const judge = (pod: Pod): string | undefined => {
+      const verdict = verdictOf(pod);
+      return verdict.state === 'lost' ? verdict.message : undefined;
+    };
+    return this.#watch(place, uid, judge, gone);
+  }
+
+  #watch(place: Place, uid: string, judge: (pod: Pod) => string | undefined, gone: (message: string) => void): Disposable {
+    const informer = this.#informer(place.namespace);
+    const key = `${place.namespace}/${place.name}`;
+    let seen = false;
+    const look = () => {
+      const pod = informer.get(key);
+      // A watch that has not come so far yet knows nothing of a new Pod.
+      if (pod?.metadata.uid === uid) seen = true;
+      else if (seen) gone(`the Pod ${place.name} was deleted`);
+      const message = pod?.metadata.uid === uid ? judge(pod) : undefined;
+      if (message !== undefined) gone(message);
+    };
+    look();
+    const stop = informer.onChange((of) => {
+      if (of === key) look();
+    });
+    return { [Symbol.dispose]: stop };
   }
 
   async #ask(place: Place, signal: AbortSignal): Promise<Pod | undefined | 'unknown'> {

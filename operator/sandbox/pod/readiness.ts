@@ -2,7 +2,7 @@
 import { type KubeClient, KubeError } from '../../kube/client.ts';
 import { SandboxLostError, type SandboxNotice, SandboxUnavailableError } from '../transport.ts';
 import { creationFault } from './creation-fault.ts';
-import { POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
+import { NODES, type Node, POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
 import type { Place } from './placement.ts';
 import type { Pods } from './pods.ts';
 import { type Stage, type Verdict, verdictOf } from './verdict.ts';
@@ -16,11 +16,13 @@ export class Readiness {
   readonly #client: KubeClient;
   readonly #pods: Pods;
   readonly #deadlines: Record<Stage, number>;
+  readonly #glanceMs: number;
 
-  constructor(client: KubeClient, pods: Pods, deadlines: Record<Stage, number>) {
+  constructor(client: KubeClient, pods: Pods, deadlines: Record<Stage, number>, glanceMs = GLANCE_MS) {
     this.#client = client;
     this.#pods = pods;
     this.#deadlines = deadlines;
+    this.#glanceMs = glanceMs;
   }
 
   of(pod: Pod): Verdict {
@@ -59,19 +61,23 @@ export class Readiness {
         deadline = AbortSignal.timeout(this.#deadlines[stage]);
         since = performance.now();
       }
-      const seen = verdict;
-      const glance = stage === 'creating' ? [AbortSignal.timeout(GLANCE_MS)] : [];
+      const seen: Verdict & { state: 'waiting' } = verdict;
+      const waited: Pod = current;
+      const glance = stage === 'creating' ? [AbortSignal.timeout(this.#glanceMs)] : [];
       try {
         // Something else than what was seen: another state, another reason, or the Pod gone.
         const look = (now: Pod | undefined) => (now && same(verdictOf(now), seen) ? undefined : { now });
-        current = (await this.#pods.until(place, uid, look, AbortSignal.any([signal, deadline, ...glance]))).now;
+        const enough = AbortSignal.any([signal, deadline, ...glance]);
+        current = (await this.#pods.until(place, uid, look, enough, waited)).now;
       } catch (error) {
         signal.throwIfAborted();
         if (deadline.aborted) throw await this.#late(place, uid, seen, signal);
         if (!glance.some(({ aborted }) => aborted)) throw creationFault(error);
         const event = await this.#lastWarning(place, uid, signal);
-        if (!event?.reason) continue;
-        const notice = { reason: event.reason, message: `${seen.message}: ${event.message ?? event.reason}` };
+        const notice = event?.reason
+          ? { reason: event.reason, message: `${seen.message}: ${event.message ?? event.reason}` }
+          : await this.#silentNode(waited, signal);
+        if (!notice) continue;
         if (performance.now() - since > NODE_FAILURE_MS)
           throw new SandboxUnavailableError(notice.reason, notice.message, { permanent: false });
         if (notice.message !== told) onNotice(notice);
@@ -91,6 +97,30 @@ export class Readiness {
     const real = event?.reason ?? reason;
     const words = event?.message ? `${message}: ${event.message}` : message;
     return new SandboxUnavailableError(real, `${words} (waited ${seconds} s)`, { permanent: false });
+  }
+
+  /** A node that is gone says nothing, and others only after a while: it is known by not having taken notice of its Pod. */
+  async #silentNode({ spec: { nodeName }, status = {} }: Pod, signal: AbortSignal): Promise<SandboxNotice | undefined> {
+    if (nodeName === undefined || status.startTime !== undefined) return undefined;
+    const ready = await this.#readyOf(nodeName, signal);
+    const known =
+      ready && ready.status !== 'True' ? `the node is not ready (${ready.message ?? ready.reason ?? ready.status})` : '';
+    const why = known || 'it may be down, or cut off';
+    return { reason: 'NodeNotResponding', message: `the node ${nodeName} has not taken notice of the Pod: ${why}` };
+  }
+
+  /** Nodes are not ours to look at everywhere. */
+  async #readyOf(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<NonNullable<NonNullable<Node['status']>['conditions']>[number] | undefined> {
+    try {
+      const node = await this.#client.get<Node>(NODES, undefined, name, signal);
+      return node.status?.conditions?.find(({ type }) => type === 'Ready');
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
   }
 
   /** Why the node does not make the Pod is told in Events only. */

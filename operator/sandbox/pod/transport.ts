@@ -61,7 +61,7 @@ const WITHOUT_POLICY = 'sweagent.dev/network-policy-missing';
 /**
  * Needs these rights in the namespaces of its Pods: pods get, list, watch, create, delete; pods/exec get and create. With
  * networkpolicies get, list, create, update, delete each Pod has one, else its handle's `isolation` says that it has none; with
- * events list it can say why a node does not make a Pod.
+ * events list it can say why a node does not make a Pod; with nodes get, that its node is not ready.
  *
  *   const signal = stop.signal;
  *   const endpoint = { ...(await clusterAccess({ kubeconfig, home, serviceHost, servicePort })), signal };
@@ -235,6 +235,7 @@ export class PodTransport implements SandboxTransport {
       isolation: isolationOf(pod, unguarded),
       root: ROOT,
       container: (signal) => this.#container(owner, place, uid, signal),
+      whenOver: (gone) => this.#pods.whenOver(place, uid, gone),
       stopped: () => this.#stopsOf(uid) !== stops,
       ...(first && { first }),
     });
