@@ -5,7 +5,16 @@ import { type Discovery, listEnvelope, type ReviewResource } from './discovery.t
 import { sendDocument } from './documents.ts';
 import { type ApiObject, isApiObject, type JsonObject } from './json.ts';
 import { apiVersionOf, type Kind, type Verb } from './kind.ts';
-import { flag, type ListQuery, pageOf, readListQuery, revisionToRead } from './list-options.ts';
+import {
+  flag,
+  type ListPage,
+  type ListQuery,
+  nameAfter,
+  pageOf,
+  readListQuery,
+  revisionToRead,
+  tokenAfter,
+} from './list-options.ts';
 import { contentTypeOf, type Form, negotiate } from './negotiate.ts';
 import { type DeleteOptions, type Objects, served, type Written } from './objects.ts';
 import type { OpenApi } from './openapi.ts';
@@ -119,13 +128,30 @@ export class Handler {
     } else throw methodNotAllowed();
   }
 
+  #matching(kind: Kind, namespace: string | undefined, { matches }: ListQuery, at: number | undefined): ApiObject[] {
+    const { store } = this.#parts;
+    const stored = at === undefined ? store.list(kind.bucket, namespace) : store.listAt(at, kind.bucket, namespace);
+    return stored.map((object) => served(kind, object)).filter(matches);
+  }
+
+  /** The same as `pageOf` all of them, where nothing is selected: the others need not be read. */
+  #storedPage(kind: Kind, namespace: string, { limit, continueFrom }: ListQuery, revision: number): ListPage {
+    const after = nameAfter(continueFrom?.after, namespace);
+    const { objects, remaining } = this.#parts.store.page(kind.bucket, namespace, { after, limit, revision });
+    const items = objects.map((object) => served(kind, object));
+    const last = items.at(-1);
+    if (remaining === 0 || !last) return { items, token: undefined, remaining: undefined };
+    return { items, token: tokenAfter(last, revision), remaining };
+  }
+
   async #list(exchange: Exchange, kind: Kind, namespace: string | undefined, options: ListQuery): Promise<void> {
     const { store } = this.#parts;
     const at = revisionToRead(options, store.revision, store.compacted);
-    const stored = at === undefined ? store.list(kind.bucket, namespace) : store.listAt(at, kind.bucket, namespace);
-    const matching = stored.map((object) => served(kind, object)).filter(options.matches);
     const revision = at ?? store.revision;
-    const { items, token, remaining } = pageOf(matching, options, revision);
+    const { items, token, remaining } =
+      namespace !== undefined && options.limit > 0 && !options.selects
+        ? this.#storedPage(kind, namespace, options, revision)
+        : pageOf(this.#matching(kind, namespace, options, at), options, revision);
     const metadata = {
       resourceVersion: String(revision),
       ...(token && { continue: token }),

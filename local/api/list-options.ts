@@ -42,16 +42,31 @@ export function readListQuery(kind: Kind, query: URLSearchParams): ListQuery {
   };
 }
 
+/** `remaining`: objects that are on later pages. */
+export type ListPage = { items: readonly ApiObject[]; token: string | undefined; remaining: number | undefined };
+
 /** The page of `objects` that the query asks for, and the token for the next. */
-export function pageOf(objects: readonly ApiObject[], query: ListQuery, revision: number) {
+export function pageOf(objects: readonly ApiObject[], query: ListQuery, revision: number): ListPage {
   const after = query.continueFrom?.after;
   const rest = after === undefined ? objects : objects.filter((object) => positionOf(object) > after);
   if (query.limit <= 0 || rest.length <= query.limit) return { items: rest, token: undefined, remaining: undefined };
   const items = rest.slice(0, query.limit);
   const last = items.at(-1);
-  const token =
-    last && Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: positionOf(last) })).toString('base64url');
+  const token = last && tokenAfter(last, revision);
   return { items, token, remaining: query.selects ? undefined : rest.length - items.length };
+}
+
+/** What a list goes on with after an object. */
+export function tokenAfter(last: ApiObject, revision: number): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: positionOf(last) })).toString('base64url');
+}
+
+/** The name after which the page of a namespace begins. A token may be of a list of all namespaces. */
+export function nameAfter(position: string | undefined, namespace: string): string {
+  const begin = `${namespace}/`;
+  if (position === undefined || position < begin) return '';
+  // Beyond every name.
+  return position.startsWith(begin) ? position.slice(begin.length) : '\uffff';
 }
 
 /** The revision that the list is read at; undefined for the current one. */

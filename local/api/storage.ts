@@ -96,6 +96,43 @@ export class ObjectStore {
     return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
+  /**
+   * Part of what `list` of a namespace was at a revision, which must not be older than `compacted`: the first `limit` objects
+   * after a name, and how many come after them. Only these are read, however many there are.
+   */
+  page(
+    bucket: string,
+    namespace: string,
+    { after, limit, revision }: { after: string; limit: number; revision: number },
+  ): { objects: ApiObject[]; remaining: number } {
+    // As they were before what changed since; absent when they were made since.
+    const before = new Map<string, ApiObject | undefined>();
+    if (revision < this.#revision) {
+      for (const change of this.changesSince(revision, bucket).reverse()) {
+        if (change.namespace === namespace) before.set(change.name, change.previous);
+      }
+    }
+    const wanted = limit + before.size;
+    const rows = this.#statements.pageIn.all(bucket, namespace, after, wanted);
+    const end = rows.length < wanted ? undefined : string(rows.at(-1)?.name ?? '');
+    const found = rows.flatMap((row): [string, () => ApiObject][] => {
+      const name = string(row.name);
+      return before.has(name) ? [] : [[name, () => parseStored(string(row.body))]];
+    });
+    for (const [name, object] of before) {
+      if (object && name > after && (end === undefined || name <= end)) found.push([name, () => object]);
+    }
+    found.sort(([a], [b]) => (a < b ? -1 : 1));
+    const page = found.slice(0, limit);
+    const last = page.at(-1)?.[0] ?? after;
+    let remaining = integer(this.#statements.countIn.get(bucket, namespace, last)?.count ?? 0);
+    for (const [name, object] of before) {
+      if (name <= last) continue;
+      remaining += (object ? 1 : 0) - (this.#statements.get.get(bucket, namespace, name) ? 1 : 0);
+    }
+    return { objects: page.map(([, read]) => read()), remaining };
+  }
+
   /** Everything in a namespace, of whatever kind. */
   inNamespace(namespace: string): ObjectKey[] {
     return this.#statements.inNamespace.all(namespace).map(keyOf);
@@ -216,6 +253,13 @@ function prepare(database: DatabaseSync) {
     get: database.prepare('SELECT body FROM objects WHERE bucket = ? AND namespace = ? AND name = ?'),
     list: database.prepare("SELECT body FROM objects WHERE bucket = ? ORDER BY namespace || '/', name"),
     listIn: database.prepare('SELECT body FROM objects WHERE bucket = ? AND namespace = ? ORDER BY name'),
+    pageIn: database.prepare(
+      'SELECT name, body FROM objects WHERE bucket = ? AND namespace = ? AND name > ? ORDER BY name LIMIT ?',
+    ),
+    // The bodies are not in this index, so that counting reads little.
+    countIn: database.prepare(
+      'SELECT count(*) AS count FROM objects INDEXED BY objects_by_namespace WHERE bucket = ? AND namespace = ? AND name > ?',
+    ),
     inNamespace: database.prepare('SELECT bucket, namespace, name FROM objects WHERE namespace = ? ORDER BY bucket, name'),
     collectable: database.prepare('SELECT bucket, namespace, name, body FROM objects WHERE collectable = 1'),
     uid: database.prepare('SELECT 1 FROM objects WHERE uid = ?'),
