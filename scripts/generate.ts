@@ -15,6 +15,7 @@ import standalone from 'ajv/dist/standalone/index.js';
 import ajvFormats from 'ajv-formats';
 import { parse } from 'yaml';
 import { settingsTable } from '../operator/setting-names.ts';
+import { pageSchema } from './page-schema.ts';
 import { findHelm, plainManifest } from './plain-manifest.ts';
 
 type Schema = {
@@ -45,6 +46,7 @@ export function generate(): Map<string, string> {
       format('types.gen.ts', banner + crds.map(({ kind, schema }) => typesOf(kind, schema)).join('\n')),
     ],
     ['operator/api/validators.gen.js', validatorsOf(crds)],
+    ...pageSchema(crds[0]?.schema.properties?.spec ?? {}, banner),
     ...crds.map(({ name }) => [`charts/swe-agent/files/crds/${name}.yaml`, copyOf(`crds/${name}.yaml`)] as const),
     ['docs/settings.md', withSettings(readFileSync(join(root, 'docs/settings.md'), 'utf8'))],
   ]);

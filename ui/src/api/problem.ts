@@ -13,6 +13,8 @@ export class Problem extends Error {
   readonly errors: readonly FieldProblem[];
   /** Seconds to wait before the next try, where the server said so. */
   readonly retryAfter: number | undefined;
+  /** With a 401, whose token is asked for: `kubernetes` for one of the cluster. */
+  readonly challenge: string | undefined;
 
   constructor(given: {
     status: number;
@@ -21,6 +23,7 @@ export class Problem extends Error {
     detail?: string;
     errors?: FieldProblem[];
     retryAfter?: number;
+    challenge?: string;
   }) {
     super(given.detail ?? given.title ?? `The server answered with status ${given.status}.`);
     this.status = given.status;
@@ -28,6 +31,7 @@ export class Problem extends Error {
     this.title = given.title ?? `Status ${given.status}`;
     this.errors = given.errors ?? [];
     this.retryAfter = given.retryAfter;
+    this.challenge = given.challenge;
   }
 }
 
@@ -55,7 +59,7 @@ export function isTransient(error: unknown): boolean {
 /** The problem of an answer that is one. */
 export async function problemFrom(response: Response): Promise<Problem> {
   const text = await response.text().catch(() => '');
-  return problemOf(response.status, parseJson(text), response.headers.get('Retry-After'));
+  return problemOf(response.status, parseJson(text), response.headers);
 }
 
 /** The value of a JSON text, undefined when it is none. */
@@ -68,8 +72,9 @@ export function parseJson(text: string): unknown {
 }
 
 /** The problem that an answer tells of. Answers that are no problem document, of a proxy for instance, count too. */
-export function problemOf(status: number, body: unknown, retryAfter: string | null): Problem {
-  const seconds = retryAfter === null ? Number.NaN : Number(retryAfter);
+export function problemOf(status: number, body: unknown, headers: Pick<Headers, 'get'>): Problem {
+  const seconds = Number.parseFloat(headers.get('Retry-After') ?? '');
+  const challenge = /realm="([^"]*)"/.exec(headers.get('WWW-Authenticate') ?? '')?.[1];
   const record: Partial<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {};
   const text = (name: string) => (typeof record[name] === 'string' ? record[name] : undefined);
   const kind = text('type')?.split(/[/:#]/).at(-1);
@@ -83,6 +88,7 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
     ...(detail !== undefined && { detail }),
     ...(errors !== undefined && { errors }),
     ...(seconds >= 0 && { retryAfter: seconds }),
+    ...(challenge !== undefined && { challenge }),
   });
 }
 

@@ -17,7 +17,7 @@ export type FieldProps = {
   required?: boolean;
   /** Says so beside the label; for single optional fields among required ones. */
   optional?: boolean;
-  className?: string;
+  className?: string | undefined;
   children: ReactNode;
 };
 

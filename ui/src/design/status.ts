@@ -39,7 +39,7 @@ export function statusLook(session: {
 }): StatusLook {
   if (session.deleted_at) return { label: 'Being deleted', tone: 'idle', mark: 'deleting' };
   if (session.phase === 'Completed' && session.result && !session.result.verified) {
-    return { label: 'Unverified', tone: 'ok', mark: 'unverified' };
+    return { label: 'Unverified', tone: 'idle', mark: 'unverified' };
   }
   return LOOKS[session.phase] ?? UNKNOWN;
 }

@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals';
+import { check, sortProblems } from './check.ts';
+import { type Draft, draftOf, EMPTY, fieldOf, readDraft, requestOf } from './draft.ts';
+
+const filled: Draft = { ...EMPTY, goal: 'Fix it', repo_url: 'https://github.com/acme/shop.git' };
+
+describe('the form for a new session', () => {
+  it('sends nothing that was left empty', () => {
+    expect(requestOf(filled)).toEqual({ goal: 'Fix it', repo_url: 'https://github.com/acme/shop.git' });
+  });
+
+  it('sends every field in the units of the server', () => {
+    const draft: Draft = {
+      goal: ' Fix it ',
+      repo_url: 'u',
+      ref: 'main',
+      mode: 'review',
+      profile: 'p',
+      verify: 'npm test\n\n  npm run lint ',
+      max_cost_usd: '2,50',
+      max_steps: '10',
+      max_tokens: '1000',
+      timeout_minutes: '1.5',
+      max_review_rounds: '2',
+      sandbox_type: 'pod',
+      image: 'python:3.12-slim',
+      runtime_class_name: 'kata',
+      branch: 'fix/it',
+      push: false,
+      planner: 'a',
+      programmer: 'b',
+      reviewer: 'c',
+      depth: '0',
+      credentials_secret: 's',
+      priority: '-5',
+      delete_after_days: '7',
+    };
+    expect(check(draft)).toEqual({});
+    expect(requestOf(draft)).toEqual({
+      goal: 'Fix it',
+      repo_url: 'u',
+      ref: 'main',
+      mode: 'review',
+      profile: 'p',
+      verify: ['npm test', 'npm run lint'],
+      limits: { max_cost_usd: 2.5, max_steps: 10, max_tokens: 1000, timeout_seconds: 90, max_review_rounds: 2 },
+      sandbox: { type: 'pod', image: 'python:3.12-slim', runtime_class_name: 'kata' },
+      publish: { branch: 'fix/it', push: false },
+      role_profiles: { planner: 'a', programmer: 'b', reviewer: 'c' },
+      depth: 0,
+      credentials_secret: 's',
+      priority: -5,
+      ttl_seconds_after_finished: 604800,
+    });
+  });
+
+  it('does not send what it does not show', () => {
+    const draft = { ...filled, sandbox_type: 'local', image: 'python:3.12-slim', runtime_class_name: 'kata' };
+    expect(requestOf(draft)).toMatchObject({ sandbox: { type: 'local' } });
+    expect(JSON.stringify(requestOf(draft))).not.toMatch(/python|kata/);
+  });
+
+  it('is filled again as a session was, but for its branch, which is that session’s own', () => {
+    const draft = draftOf({
+      goal: 'Fix it',
+      repo_url: 'u',
+      mode: 'review',
+      limits: { max_steps: 5, timeout_seconds: 600 },
+      sandbox: { type: 'pod', image: 'i', runtime_class_name: 'kata' },
+      publish: { branch: 'fix/it', push: false },
+      role_profiles: { reviewer: 'r' },
+      verify: ['a', 'b'],
+      ttl_seconds_after_finished: 86400,
+      depth: 1,
+    });
+    expect(draft).toEqual({
+      ...EMPTY,
+      goal: 'Fix it',
+      repo_url: 'u',
+      mode: 'review',
+      max_steps: '5',
+      timeout_minutes: '10',
+      sandbox_type: 'pod',
+      image: 'i',
+      runtime_class_name: 'kata',
+      push: false,
+      reviewer: 'r',
+      verify: 'a\nb',
+      delete_after_days: '1',
+      depth: '1',
+    });
+  });
+
+  it('takes only what fits from a form that was kept', () => {
+    expect(readDraft({ goal: 'Fix it', push: 'yes', ref: 7, other: 'x', mode: 'wild' })).toEqual({ ...EMPTY, goal: 'Fix it' });
+    expect(readDraft(undefined)).toEqual(EMPTY);
+  });
+});
+
+describe('the check of the form', () => {
+  it.each<[keyof Draft, Partial<Draft>, RegExp]>([
+    ['goal', { goal: ' ' }, /what should be achieved/],
+    ['repo_url', { repo_url: '' }, /which repository/],
+    ['ref', { ref: 'x'.repeat(256) }, /255/],
+    ['max_steps', { max_steps: '0' }, /at least 1\./],
+    ['max_steps', { max_steps: 'many' }, /whole number/],
+    ['max_steps', { max_steps: '1.5' }, /whole number/],
+    ['max_cost_usd', { max_cost_usd: '-1' }, /at least 0/],
+    ['timeout_minutes', { timeout_minutes: '99999999' }, /at most 43,200\./],
+    ['timeout_minutes', { timeout_minutes: 'long' }, /a number/],
+    ['delete_after_days', { delete_after_days: '1000' }, /at most 365\./],
+    ['branch', { branch: 'a b' }, /characters/],
+    ['branch', { branch: 'a..b' }, /branch name/],
+    ['verify', { verify: Array.from({ length: 17 }, () => 'true').join('\n') }, /16/],
+    ['verify', { verify: `npm test\n${'x'.repeat(1025)}` }, /command is too long.*: xxx/],
+    ['priority', { priority: '1001' }, /at most 1,000/],
+  ])('says what is wrong with %s when it is %o', (field, part, said) => {
+    const wrong = check({ ...filled, ...part });
+    expect(Object.keys(wrong)).toEqual([field]);
+    expect(wrong[field]).toMatch(said);
+  });
+
+  it('puts what the server says to the field where it was typed, and the rest above', () => {
+    const { wrong, rest } = sortProblems([
+      { field: 'repo_url', message: 'must be an address, unlike "x"' },
+      { field: 'limits.timeout_seconds', message: 'is too long.' },
+      { field: 'verify[1]', message: 'must not be empty' },
+      { field: 'something', message: 'is odd' },
+    ]);
+    expect(wrong).toEqual({
+      repo_url: 'Must be an address, unlike "x".',
+      timeout_minutes: 'Is too long.',
+      verify: 'Must not be empty.',
+    });
+    expect(rest).toEqual(['something is odd']);
+  });
+
+  it('knows where every field of a request is typed', () => {
+    const request = requestOf({ ...filled, ref: 'r', image: 'i', branch: 'b', max_steps: '1', planner: 'p' });
+    const paths = Object.entries(request).flatMap(([name, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.keys(value).map((inner) => `${name}.${inner}`)
+        : [name],
+    );
+    expect(paths.filter((path) => fieldOf(path) === undefined)).toEqual([]);
+  });
+});
