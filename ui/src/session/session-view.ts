@@ -27,7 +27,7 @@ export type SessionView = SessionSummary & {
 export function sessionQuery(id: string) {
   return queryOptions({
     queryKey: ['session', id],
-    queryFn: ({ signal }) => getJson(sessionPath(id), readSessionView, { signal }),
+    queryFn: ({ signal }) => getJson(`${sessionPath(id)}?logs=0`, readSessionView, { signal }),
   });
 }
 
