@@ -1,4 +1,5 @@
 /** The CEL rules of a schema (x-kubernetes-validations): compiled once, evaluated for every write. */
+import { isDeepStrictEqual } from 'node:util';
 import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { duplicate, type FieldError, forbidden, invalid, required } from './field-error.ts';
 import { isObject, type JsonObject } from './json.ts';
@@ -29,7 +30,10 @@ export function compileRules(schema: Schema): RuleTree | undefined {
   return compile(schema, environment);
 }
 
-/** Rules about a change run only where the value existed before: in `old`. */
+/**
+ * Rules about a change run only where the value existed before: in `old`. The others let a value stay as it was, since it may
+ * be older than they are: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-ratcheting
+ */
 export function evaluateRules(tree: RuleTree, value: unknown, old: unknown, path = ''): FieldError[] {
   if (value === null || value === undefined) return [];
   const errors: FieldError[] = [];
@@ -39,7 +43,9 @@ export function evaluateRules(tree: RuleTree, value: unknown, old: unknown, path
     for (const rule of tree.rules) {
       if (rule.transition && !('oldSelf' in context)) continue;
       const problem = evaluateRule(rule, context);
-      if (problem !== undefined) errors.push(ruleError(rule.source, problem, value, path));
+      const lasting = !rule.transition && !rule.source.optionalOldSelf;
+      if (problem === undefined || (lasting && isDeepStrictEqual(value, old))) continue;
+      errors.push(ruleError(rule.source, problem, value, path));
     }
   }
   if (Array.isArray(value)) {

@@ -17,6 +17,8 @@ export function validation(open: OpenApi): void {
       '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
     const subdomain =
       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+    const noRepository =
+      "repository.url must be https://host/path, ssh://user@host/path, user@host:path or, where the operator runs on the user's own machine, a file URL or a path";
     const manyInputs = Array.from({ length: 51 }, (_, index) => ({ id: `i${index}`, message: 'm' }));
 
     /** What a kube-apiserver 1.35 says about the same objects, problem by problem. */
@@ -110,6 +112,18 @@ export function validation(open: OpenApi): void {
         ],
       ],
       [
+        'a credential in the address of its repository, which is not repeated',
+        { repository: { url: 'https://ada:hunter2@git.example/x.git' } },
+        [
+          'spec.repository.url: Invalid value: repository.url has a credential in it; remove it, and give the token as GIT_TOKEN or in a Secret named by repository.credentialsSecretRef',
+        ],
+      ],
+      [
+        'an address that git would read as something else',
+        { repository: { url: 'ext::sh -c "touch /tmp/x"' } },
+        [`spec.repository.url: Invalid value: ${noRepository}`],
+      ],
+      [
         'too many properties where any are allowed',
         { sandbox: { resources: { limits: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`r${index}`, 1])) } } },
         ['spec.sandbox.resources.limits: Too many: 17: must have at most 16 items', unchecked],
@@ -128,6 +142,68 @@ export function validation(open: OpenApi): void {
         expect([...said].sort()).toEqual([...problems].sort());
         expect(message).toBe(prefix + (said.length === 1 ? said[0] : `[${said.join(', ')}]`));
         expect(details).toMatchObject({ name: 'bad', group: 'sweagent.dev', kind: 'AgentSession' });
+      });
+
+      it.each([
+        ...[
+          'https://git.example/a%20b/c.git',
+          'HTTPS://Git.Example:8443/a',
+          'http://127.0.0.1:3000/x.git',
+          'http://[::1]:3000/x',
+        ],
+        ...['ssh://git@host.example/~ada/x.git', 'ssh://host:22/x', 'git@git.example:ada/x.git', 'host:repo', 'u@[::1]:/srv/x'],
+        ...[
+          'file:///srv/a%20b.git',
+          'file://localhost/srv/x',
+          '/srv/übung repo',
+          './engine',
+          '../engine',
+          'engine',
+          './we::ird:name',
+        ],
+      ])('may name its repository as %s', async (url) => {
+        const answer = await api.send('POST', `${sessionsPath}?dryRun=All`, session('named', { repository: { url } }));
+        expect(answer.body.message).toBeUndefined();
+      });
+
+      it.each([
+        ...[
+          'ext::sh',
+          'https::https://host/x',
+          'git://host/x',
+          'ftp://host/x',
+          'htps://host/x',
+          '--upload-pack=x',
+          '-oProxyCommand=x:y',
+        ],
+        ...[
+          'ssh://-oProxyCommand=x/y',
+          'git@-oProxyCommand=x:y',
+          'host:--upload-pack=x',
+          'https://host/a\nb',
+          'https://host/a b',
+        ],
+        ...[
+          'https://host/',
+          'https://',
+          'https://host',
+          'https://host/x?token=1',
+          ' ',
+          'file://other/srv/x',
+          '/srv/a\u0001b',
+          '~/engine',
+        ],
+        ...[
+          'https://ada:pw@host/x',
+          'https://pw@host/x',
+          'ssh://git:pw@host/x',
+          'git:pw@host/x',
+          'pw@host/x',
+          'https://host\\evil/x',
+        ],
+      ])('may not name its repository as %j', async (url) => {
+        const answer = await api.send('POST', `${sessionsPath}?dryRun=All`, session('named', { repository: { url } }));
+        expect(answer.body.details?.causes).toMatchObject([{ field: 'spec.repository.url' }]);
       });
 
       it.each([
