@@ -141,6 +141,7 @@ function tests(cluster: TestCluster, helm: string, address: string, image: () =>
       const id = await throughGateway(release, 'swe-agent', async (base) => {
         const page = await fetch(base, { headers: { accept: 'text/html' }, signal: patience() });
         expect(await page.text()).toContain('<div id="root">');
+        await keepProfile(base);
         const { answer } = await call(base, '/agent/tasks', { body: { goal, repo_url: url } });
         return String(answer.task_id);
       });
@@ -258,16 +259,29 @@ async function throughGateway<T>(release: TestRelease, service: string, use: (ba
   }
 }
 
+/** Makes a profile as the page does, gives it another key, and deletes it: with the rights that the manifest brings. */
+async function keepProfile(base: string): Promise<void> {
+  const own = '/agent/profiles/own';
+  const profile = { display_name: 'Own', provider: 'openai', model: 'scripted', key: 'sk-of-the-first-form-1111' };
+  expect(await call(base, '/agent/profiles', { body: profile })).toMatchObject({ status: 201, answer: { name: 'own' } });
+  const key = { method: 'PUT', body: { key: 'sk-of-the-second-form-2222' } };
+  expect(await call(base, `${own}/key`, key)).toMatchObject({ status: 204 });
+  expect(await call(base, own, { method: 'PATCH', body: { model: 'other' } })).toMatchObject({ status: 200 });
+  const shown = { model: 'other', key: { set: true, last_four: '2222' } };
+  expect(await call(base, own)).toMatchObject({ status: 200, answer: shown });
+  expect(await call(base, own, { method: 'DELETE' })).toMatchObject({ status: 200 });
+}
+
 async function call(
   base: string,
   path: string,
-  { token, body }: { token?: string; body?: object } = {},
+  { token, body, method = body ? 'POST' : 'GET' }: { token?: string; body?: object; method?: string } = {},
 ): Promise<{ status: number; answer: Record<string, unknown> }> {
   const response = await fetch(`${base}${path}`, {
-    method: body ? 'POST' : 'GET',
+    method,
     headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
     signal: patience(),
     ...(body && { body: JSON.stringify(body) }),
   });
-  return { status: response.status, answer: JSON.parse(await response.text()) };
+  return { status: response.status, answer: JSON.parse((await response.text()) || '{}') };
 }
