@@ -165,17 +165,20 @@ describe('sessions', () => {
     expect((await gateway.get(`/agent/sessions/${id}`)).json()).toMatchObject({ status: 'RUNNING', result: null });
   });
 
-  it('do not show a credential that an object has in its address', async () => {
-    const id = 'made-with-kubectl';
-    await gateway.kube.create<AgentSession>(RESOURCES.sessions, {
+  it('are refused with a credential in their address also when they are made as objects, and it is not repeated', async () => {
+    const made = gateway.kube.create<AgentSession>(RESOURCES.sessions, {
       apiVersion: API_VERSION,
       kind: 'AgentSession',
-      metadata: { name: id, namespace: NAMESPACE },
+      metadata: { name: 'made-with-kubectl', namespace: NAMESPACE },
       spec: { goal: 'g', repository: { url: 'https://ada:hunter2@example.com/r.git' } },
     });
-    const { text } = await gateway.get(`/agent/sessions/${id}`);
-    expect(text).toContain('example.com/r.git');
-    expect(text).not.toContain('hunter2');
+    const refusal = await made.then(
+      () => 'it was made',
+      (error: unknown) => String(error),
+    );
+    expect(refusal).toContain('repository.url has a credential in it; remove it');
+    expect(refusal).not.toContain('hunter2');
+    expect((await gateway.get('/agent/sessions/made-with-kubectl')).status).toBe(404);
   });
 
   it('are started once for one Idempotency-Key', async () => {
