@@ -1,18 +1,32 @@
 /** What needs a person now: a plan to approve, a question, a pause; and why it waits when it waits for something else. */
-import { Ban, CircleAlert, CirclePause, CirclePlay, CircleX, Clock, Gauge, MessageCircleQuestionMark } from 'lucide-react';
+import {
+  Ban,
+  CircleAlert,
+  CircleCheck,
+  CirclePause,
+  CirclePlay,
+  CircleX,
+  Clock,
+  FileDiff,
+  FileDown,
+  Gauge,
+  MessageCircleQuestionMark,
+} from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'react-router';
 import { Button } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
+import { counted } from '../design/time.ts';
 import type { Timeline } from '../timeline/model.ts';
 import { visible } from '../timeline/visible-text.ts';
 import { useAct } from './act.ts';
 import styles from './attention.module.css';
+import { Counts } from './edit-diff.tsx';
 import { LimitsDialog } from './limits-dialog.tsx';
 import { PlanReview } from './plan-review.tsx';
 import { Prose } from './prose.tsx';
 import { useSession } from './session-context.ts';
-import type { SessionView } from './session-view.ts';
+import { type SessionView, sessionPath } from './session-view.ts';
 
 type Props = { session: SessionView; timeline: Timeline; phase: string };
 
@@ -39,6 +53,7 @@ export function Attention({ session, timeline, phase }: Props) {
       </Notice>
     );
   }
+  if (phase === 'Completed') return <Completed session={session} timeline={timeline} />;
   if (phase === 'Queued') return <Queued session={session} />;
   return null;
 }
@@ -96,6 +111,38 @@ function Pause({ session, timeline }: { session: SessionView; timeline: Timeline
   );
 }
 
+function Completed({ session, timeline }: { session: SessionView; timeline: Timeline }) {
+  const { id } = useSession();
+  const { result } = session;
+  const { published, now } = timeline;
+  if (!result || !published) return null;
+  return (
+    <Notice
+      icon={<CircleCheck size={18} aria-hidden="true" />}
+      tone={result.verified ? 'ok' : 'idle'}
+      title={result.verified ? 'Done, and verified' : 'Done, but unverified'}
+      aside={published.pushed ? 'pushed' : 'not pushed'}
+      actions={
+        <>
+          <Link className={styles.action} to="?tab=changes" replace preventScrollReset>
+            <FileDiff size={15} aria-hidden="true" /> {counted(published.filesChanged, 'file')}
+            <Counts additions={published.additions} deletions={published.deletions} />
+          </Link>
+          <a className={styles.action} href={sessionPath(id, 'diff')} download={`${id}.patch`}>
+            <FileDown size={15} aria-hidden="true" /> Patch
+          </a>
+        </>
+      }
+    >
+      {published.summary === '' ? null : <Prose text={published.summary} />}
+      <p className={styles.hint}>
+        {now.kind === 'finished' ? visible(now.message) : ''}
+        {published.pushed || published.message === '' ? '' : ` ${visible(published.message)}`}
+      </p>
+    </Notice>
+  );
+}
+
 function Queued({ session }: { session: SessionView }) {
   const profile = session.conditions.find(({ type, status }) => type === 'ProfileResolved' && status === 'False');
   return (
@@ -116,7 +163,7 @@ function Queued({ session }: { session: SessionView }) {
 
 export function Notice(props: {
   icon: ReactNode;
-  tone: 'idle' | 'warn' | 'bad';
+  tone: 'idle' | 'ok' | 'warn' | 'bad';
   title: string;
   aside?: string;
   actions?: ReactNode;

@@ -25,6 +25,7 @@ export function CallEntryView({ entry, open, toggle }: Props) {
       tone={running ? 'accent' : failed ? 'bad' : 'idle'}
       open={open}
       toggle={toggle}
+      short={hiddenCommand(entry) !== undefined}
       title={<Title entry={entry} edit={single} />}
       aside={
         <>
@@ -67,10 +68,11 @@ function Ending({ entry }: { entry: CallEntry }) {
 
 function Opened({ entry, edits }: { entry: CallEntry; edits: readonly FileEdit[] }) {
   const { family, running, result, outcome } = entry;
+  const command = hiddenCommand(entry);
   if (family === 'command') {
     return (
       <>
-        <Command args={entry.args} summary={entry.summary} />
+        {command === undefined ? null : <pre className={styles.script}>{visible(command)}</pre>}
         {running ? (
           <LiveOutput entry={entry} />
         ) : result === undefined ? null : (
@@ -118,10 +120,10 @@ function Edits({ edits }: { edits: readonly FileEdit[] }) {
 }
 
 /** The whole command, where its one line does not show it. */
-function Command({ args, summary }: { args: TextOrBlob | undefined; summary: string }) {
+function hiddenCommand({ family, args, summary }: CallEntry): string | undefined {
+  if (family !== 'command') return undefined;
   const command = argumentsOf(args)?.command;
-  if (typeof command !== 'string' || `$ ${command}` === summary) return null;
-  return <pre className={styles.script}>{visible(command)}</pre>;
+  return typeof command === 'string' && `$ ${command}` !== summary ? command : undefined;
 }
 
 function LiveOutput({ entry }: { entry: CallEntry }) {

@@ -28,9 +28,11 @@ export function Folded(props: {
   toggle: () => void;
   title: ReactNode;
   aside?: ReactNode;
+  /** The title stays on one line, because what is below it says all of it. */
+  short?: boolean;
   children: ReactNode;
 }) {
-  const { icon: Icon, tone = 'idle', open, toggle, title, aside, children } = props;
+  const { icon: Icon, tone = 'idle', open, toggle, title, aside, short = false, children } = props;
   return (
     <>
       <span className={classes(styles.icon, styles[tone])}>
@@ -38,7 +40,7 @@ export function Folded(props: {
       </span>
       <div className={styles.body}>
         <button type="button" className={styles.fold} aria-expanded={open} onClick={toggle}>
-          <span className={styles.title}>{title}</span>
+          <span className={classes(styles.title, short && styles.short)}>{title}</span>
           {aside === undefined ? null : <span className={styles.aside}>{aside}</span>}
         </button>
         {open ? <div className={styles.content}>{children}</div> : null}

@@ -29,6 +29,7 @@ import {
   UserCheck,
 } from 'lucide-react';
 import { memo } from 'react';
+import { Button } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
 import { duration } from '../design/time.ts';
 import { isProblem } from '../timeline/kinds.ts';
@@ -76,7 +77,7 @@ export const EntryView = memo(function EntryView({ entry, open, marked, selected
 function Body({ entry, open, toggle }: { entry: Entry; open: boolean; toggle: () => void }) {
   switch (entry.kind) {
     case 'said':
-      return <Said entry={entry} />;
+      return <Said entry={entry} open={open} toggle={toggle} />;
     case 'call':
       return <CallEntryView entry={entry} open={open} toggle={toggle} />;
     case 'check':
@@ -194,12 +195,27 @@ function Body({ entry, open, toggle }: { entry: Entry; open: boolean; toggle: ()
   }
 }
 
-function Said({ entry }: { entry: Extract<Entry, { kind: 'said' }> }) {
+/** Characters of what a model says that are shown until more is asked for. */
+const SAID = 1_600;
+
+function Said({ entry, open, toggle }: { entry: Extract<Entry, { kind: 'said' }>; open: boolean; toggle: () => void }) {
+  const shown = (text: string) => (open || entry.streaming || text.length <= SAID * 1.25 ? text : text.slice(0, SAID));
   return (
     <Plain icon={Sparkles} tone={entry.stop === 'refusal' ? 'bad' : 'accent'}>
       <div className={styles.said}>
         <span className="visually-hidden">{roleName(entry.role)}: </span>
-        <StoredText value={entry.text}>{(text) => <Prose text={text} />}</StoredText>
+        <StoredText value={entry.text}>
+          {(text) => (
+            <>
+              <Prose text={shown(text)} />
+              {text.length > SAID * 1.25 && !entry.streaming ? (
+                <Button size="small" variant="ghost" aria-expanded={open} onClick={toggle}>
+                  {open ? 'Show less' : `Show all ${text.length.toLocaleString('en')} characters`}
+                </Button>
+              ) : null}
+            </>
+          )}
+        </StoredText>
         {entry.streaming ? <span className={styles.caret} aria-hidden="true" /> : null}
         {entry.broken ? <p className={styles.quiet}>Broken off here.</p> : null}
         {entry.stop === 'length' ? <p className={styles.quiet}>Cut off by the limit of the answer's length.</p> : null}
@@ -241,6 +257,14 @@ function PlanCard({ entry }: { entry: Extract<Entry, { kind: 'plan' }> }) {
 
 function MessageCard({ entry }: { entry: Extract<Entry, { kind: 'message' }> }) {
   const waiting = entry.applied === undefined;
+  // The question before it shows the answer.
+  if (entry.applied === 'answer') {
+    return (
+      <Plain icon={MessageSquare} tone="accent">
+        <span className={styles.quiet}>{visibleLine(entry.author)} answered:</span> {visible(entry.text)}
+      </Plain>
+    );
+  }
   return (
     <Card
       icon={MessageSquare}

@@ -1,5 +1,6 @@
 /** What a session is about and how it stands, and what can be done to it. */
 import {
+  ArrowUp,
   Ban,
   CirclePause,
   CirclePlay,
@@ -37,11 +38,11 @@ import { type SessionView, sessionPath } from './session-view.ts';
 
 type Props = { session: SessionView; timeline: Timeline; phase: string };
 
-export function SessionBar({ session, timeline, phase }: Props) {
+export function SessionBar({ session, timeline, phase, titled }: Props & { titled: boolean }) {
   return (
     <div className={styles.bar}>
       <StatusPill session={{ ...session, phase }} />
-      <p className={classes(styles.barGoal, 'truncate')}>{visibleLine(firstLine(session.goal))}</p>
+      {titled ? <p className={classes(styles.barGoal, 'truncate')}>{visibleLine(firstLine(session.goal))}</p> : null}
       <NowLine timeline={timeline} session={session} phase={phase} />
       <Actions session={session} phase={phase} />
     </div>
@@ -65,6 +66,12 @@ function NowLine({ timeline, session, phase }: Props) {
       {more}
     </a>
   );
+  const toTop = (text: string) => (
+    <button type="button" className={classes(styles.now, styles.toTop)} onClick={() => scrollTo({ top: 0, behavior: 'smooth' })}>
+      <span className="truncate">{text}</span>
+      <ArrowUp size={14} aria-hidden="true" />
+    </button>
+  );
   if (phase === 'Queued')
     return <span className={classes(styles.now, 'truncate')}>{session.message ?? 'Waits for its turn'}</span>;
   switch (now.kind) {
@@ -76,6 +83,12 @@ function NowLine({ timeline, session, phase }: Props) {
       return link(now.seq, `Checks: ${visibleLine(now.command)}`, <Elapsed since={now.since} />);
     case 'retry':
       return link(now.seq, 'Asks the model again', <Remaining until={now.until} />);
+    case 'approval':
+      return toTop(`Plan ${now.revision} waits for you`);
+    case 'question':
+      return toTop('It asks you something');
+    case 'paused':
+      return toTop(visibleLine(now.message));
     case 'busy':
       return <span className={classes(styles.now, 'truncate')}>{visibleLine(now.text)}</span>;
     default:
@@ -83,7 +96,7 @@ function NowLine({ timeline, session, phase }: Props) {
   }
 }
 
-export function SessionHead({ session, timeline }: Omit<Props, 'phase'>) {
+export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> & { place: React.Ref<HTMLHeadingElement> }) {
   const [whole, setWhole] = useState(false);
   const { goal, repo_url, ref, result, author, created_at, usage, limits, mode } = session;
   const title = firstLine(goal);
@@ -96,7 +109,9 @@ export function SessionHead({ session, timeline }: Omit<Props, 'phase'>) {
   const branch = timeline.published?.branch ?? result?.branch ?? null;
   return (
     <header className={styles.head}>
-      <h1 className={styles.goal}>{visible(title)}</h1>
+      <h1 className={styles.goal} ref={place}>
+        {visible(title)}
+      </h1>
       {rest === '' ? null : (
         <div className={classes(styles.rest, !whole && styles.cut)}>
           <p>{visible(rest)}</p>

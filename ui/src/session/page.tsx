@@ -24,6 +24,7 @@ import { SessionContext } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { type TimelineHandle, TimelineTab } from './timeline-tab.tsx';
 import { UsageTab } from './usage-tab.tsx';
+import { useInSight } from './use-seen.ts';
 import { type FollowedLog, useSessionLog, useSessionView } from './use-session.ts';
 
 const TABS = ['timeline', 'plan', 'changes', 'evidence', 'usage', 'events'] as const;
@@ -82,6 +83,7 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
     },
     [setTab],
   );
+  const [title, titleSeen] = useInSight<HTMLHeadingElement>();
   const may = me.data?.may;
   const place = useMemo(() => (may ? { id: session.id, may, goTo } : undefined), [session.id, may, goTo]);
   if (!place) return <Loading />;
@@ -113,9 +115,9 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
   return (
     <SessionContext value={place}>
       <div className={styles.page}>
-        <SessionBar session={session} timeline={timeline} phase={phase} />
+        <SessionBar session={session} timeline={timeline} phase={phase} titled={!titleSeen} />
         <div className={styles.body}>
-          <SessionHead session={session} timeline={timeline} />
+          <SessionHead session={session} timeline={timeline} place={title} />
           {log.ready || !readable ? <Attention session={session} timeline={timeline} phase={phase} /> : null}
           <div className={styles.columns}>
             <div className={styles.main}>

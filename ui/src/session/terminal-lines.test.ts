@@ -29,6 +29,6 @@ describe('output of a command', () => {
   });
 
   it('shows escapes that it does not know', () => {
-    expect(terminalPieces('a\u001bcb')[0]?.text).toBe('a␛cb');
+    expect(terminalPieces('a\u001bcb')[0]?.text).toBe('a⟨ESC⟩cb');
   });
 });

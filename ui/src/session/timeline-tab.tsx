@@ -48,7 +48,7 @@ export function TimelineTab({ timeline, live, handle }: Props) {
     scrollPaddingEnd: 160,
   });
   const addressed = ADDRESS.exec(location.hash) !== null;
-  const end = useFollowEnd({ begin: live && !addressed, size: virtual.getTotalSize() });
+  const end = useFollowEnd({ begin: live && !addressed && waitsForNobody(timeline), size: virtual.getTotalSize() });
 
   const toggle = useCallback((id: number) => {
     setFolds((before) => new Map(before).set(id, !(before.get(id) ?? opened.current(id))));
@@ -185,6 +185,11 @@ const RowView = memo(function RowView({ row, fold, marked, selected, onToggle, o
       );
   }
 });
+
+/** Who opens a session that waits for somebody looks at what it waits for first. */
+function waitsForNobody({ now }: Timeline): boolean {
+  return !['approval', 'question', 'paused', 'finished', 'nothing'].includes(now.kind);
+}
 
 function isHiddenBy(filter: TimelineFilter, entry: Entry): boolean {
   const quiet = entry.kind === 'line' && entry.quiet && !filter.quiet;

@@ -98,10 +98,10 @@ function Limit(props: {
 function Table({ title, rows }: { title: string; rows: readonly { name: string; spent: Spent }[] }) {
   if (rows.length === 0) return null;
   return (
-    <section>
+    <div>
       <h2>{title}</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <div className={styles.scroll} tabIndex={0} role="group" aria-label={title}>
+      <section className={styles.scroll} tabIndex={0} aria-label={title}>
         <table className={styles.table}>
           <thead>
             <tr>
@@ -130,7 +130,7 @@ function Table({ title, rows }: { title: string; rows: readonly { name: string; 
             ))}
           </tbody>
         </table>
-      </div>
-    </section>
+      </section>
+    </div>
   );
 }

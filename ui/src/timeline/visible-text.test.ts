@@ -4,8 +4,8 @@ import { visible, visibleLine } from './visible-text.ts';
 describe('visible', () => {
   it.each([
     ['plain text\n\twith a tab', 'plain text\n\twith a tab'],
-    ['\u001b[31mred', '␛[31mred'],
-    ['a\u0000b\u007f', 'a␀b␡'],
+    ['\u001b[31mred', '⟨ESC⟩[31mred'],
+    ['a\u0000b\u007f', 'a⟨NUL⟩b⟨DEL⟩'],
     ['admin\u202etxt.exe', 'admin⟨U+202E⟩txt.exe'],
     ['zero\u200bwidth\ufeff', 'zero⟨U+200B⟩width⟨U+FEFF⟩'],
     ['a\u200db', 'a⟨U+200D⟩b'],
@@ -18,7 +18,7 @@ describe('visible', () => {
 });
 
 describe('visibleLine', () => {
-  it('shows line breaks and tabs as well', () => {
-    expect(visibleLine('a\nb\tc\r')).toBe('a␊b␉c␍');
+  it('stays on one line', () => {
+    expect(visibleLine('a\nb\tc\r')).toBe('a↵b c⟨CR⟩');
   });
 });

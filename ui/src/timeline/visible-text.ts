@@ -11,19 +11,21 @@ const HIDDEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]|[\u{e0000}-\u{e0fff}]|(?<!\p{Extended_Pictographic}\ufe0f?)\u200d|\u200d(?!\p{Extended_Pictographic})/gu;
 
-/** The text with hidden characters as visible ones: a control as its picture (␛), others as ⟨U+202E⟩. */
+/** The text with hidden characters by their names: ⟨ESC⟩, ⟨U+202E⟩. */
 export function visible(text: string): string {
-  return text.replace(HIDDEN, picture);
+  return text.replace(HIDDEN, name);
 }
 
-/** The same in one line: line breaks and tabs become pictures as well. */
+/** The same in one line. */
 export function visibleLine(text: string): string {
-  return visible(text).replaceAll('\n', '␊').replaceAll('\t', '␉');
+  return visible(text).replaceAll('\n', '↵').replaceAll('\t', ' ');
 }
 
-function picture(character: string): string {
+const CONTROLS =
+  'NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(' ');
+
+function name(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return '␡';
-  return `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+  const known = code === 0x7f ? 'DEL' : CONTROLS[code];
+  return `⟨${known ?? `U+${code.toString(16).toUpperCase().padStart(4, '0')}`}⟩`;
 }
