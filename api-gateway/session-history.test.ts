@@ -78,6 +78,25 @@ describe('the history of a session', () => {
     expect([items.length, last_seq, next]).toEqual([200, 200, null]);
   });
 
+  it('is read in small pieces, so that others have their turn', async () => {
+    const id = await gateway.started();
+    await gateway.happen(id, ...lines(1_000));
+    const sizes: number[] = [];
+    const { log } = gateway;
+    const read = log.read.bind(log);
+    log.read = async (uid, after, limit) => {
+      const events = await read(uid, after, limit);
+      sizes.push(events.length);
+      return events;
+    };
+    const answer = await history(id).finally(() => {
+      log.read = read;
+    });
+    expect(Object(answer.json()).items).toHaveLength(1_000);
+    expect(sizes.length).toBe(8);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(128);
+  });
+
   it('is compressed for who takes that, text beyond ASCII included', async () => {
     const id = await gateway.started();
     await gateway.happen(id, ...lines(500), line('größer 🦊'));

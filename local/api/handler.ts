@@ -1,9 +1,10 @@
 /** Answers one authenticated request. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { invalidObject, methodNotAllowed, notServed } from './api-status.ts';
 import { type Discovery, listEnvelope, type ReviewResource } from './discovery.ts';
 import { sendDocument } from './documents.ts';
-import { type ApiObject, isApiObject, type JsonObject } from './json.ts';
+import { type ApiObject, isApiObject, type JsonObject, parseStored } from './json.ts';
 import { apiVersionOf, type Kind, type Verb } from './kind.ts';
 import {
   flag,
@@ -41,6 +42,8 @@ export type HandlerParts = {
 };
 
 const defaultWatchMs = 30 * 60 * 1000;
+/** Objects that are looked through before other work gets its turn. */
+const turn = 100;
 
 export class Handler {
   readonly #parts: HandlerParts;
@@ -128,10 +131,26 @@ export class Handler {
     } else throw methodNotAllowed();
   }
 
-  #matching(kind: Kind, namespace: string | undefined, { matches }: ListQuery, at: number | undefined): ApiObject[] {
+  /** What a query selects, of the moment in which it is asked for; others have their turn while it is looked through. */
+  async #matching(
+    kind: Kind,
+    namespace: string | undefined,
+    { matches }: ListQuery,
+    at: number | undefined,
+  ): Promise<ApiObject[]> {
     const { store } = this.#parts;
-    const stored = at === undefined ? store.list(kind.bucket, namespace) : store.listAt(at, kind.bucket, namespace);
-    return stored.map((object) => served(kind, object)).filter(matches);
+    if (at !== undefined)
+      return store
+        .listAt(at, kind.bucket, namespace)
+        .map((object) => served(kind, object))
+        .filter(matches);
+    const found: ApiObject[] = [];
+    for (const [index, text] of store.texts(kind.bucket, namespace).entries()) {
+      if (index % turn === turn - 1) await nextTurn();
+      const object = served(kind, parseStored(text));
+      if (matches(object)) found.push(object);
+    }
+    return found;
   }
 
   /** The same as `pageOf` all of them, where nothing is selected: the others need not be read. */
@@ -151,7 +170,7 @@ export class Handler {
     const { items, token, remaining } =
       namespace !== undefined && options.limit > 0 && !options.selects
         ? this.#storedPage(kind, namespace, options, revision)
-        : pageOf(this.#matching(kind, namespace, options, at), options, revision);
+        : pageOf(await this.#matching(kind, namespace, options, at), options, revision);
     const metadata = {
       resourceVersion: String(revision),
       ...(token && { continue: token }),

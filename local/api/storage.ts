@@ -81,8 +81,13 @@ export class ObjectStore {
 
   /** All objects of a bucket, or of one namespace of it, in the order of `namespace/name`, as etcd has them. */
   list(bucket: string, namespace?: string): ApiObject[] {
+    return this.texts(bucket, namespace).map(parseStored);
+  }
+
+  /** The same as they are stored, for who has to take them apart in pieces: `parseStored`. */
+  texts(bucket: string, namespace?: string): string[] {
     const rows = namespace === undefined ? this.#statements.list.all(bucket) : this.#statements.listIn.all(bucket, namespace);
-    return rows.map((row) => parseStored(string(row.body)));
+    return rows.map((row) => string(row.body));
   }
 
   /** What `list` was at an earlier revision, which must not be older than `compacted`. */
