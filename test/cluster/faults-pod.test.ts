@@ -8,6 +8,8 @@ import { WITH_GIT_IMAGE } from './pod-images.ts';
 import { type SessionView, SessionViews } from './session-view.ts';
 
 const LONG_MS = 4 * SESSION_MS;
+/** A node looks at the size of volumes about once a minute. */
+const NODE_LOOKS_MS = 200_000;
 /** From a Pod that is ready to work that goes on in it. */
 const GO_ON_MS = 5_000;
 /** The time at which a Pod was ready is told in whole seconds. */
@@ -66,7 +68,6 @@ describeOnCluster('a session whose Pod is lost', (cluster) => {
       const session = await begin('between', async ({ turn }) => {
         if (turn === 0) return bash('mkdir deep && echo kept >deep/file && ln -s file deep/link && chmod +x deep/file');
         if (turn === 1) await thinking.pass();
-        // The first one finds that the sandbox is gone.
         const look = bash('cat deep/link; ls -l deep/file; git status --porcelain');
         return [look, look, write('greeting.txt', 'hello\n'), finish()][turn - 1] ?? {};
       });
@@ -74,6 +75,9 @@ describeOnCluster('a session whose Pod is lost', (cluster) => {
       const before = await session.podUid();
       const first = await takenIntoUse(session, 'sandbox.ready');
       await installation.must('delete', 'pod', session.pod, '--wait=true');
+      // Told before anything is done in it.
+      const [lost] = await session.have('sandbox.lost');
+      expect(lost?.message).toMatch(/deleted/);
       thinking.open();
       await goesOn(session, first);
       expect(await session.podUid()).not.toBe(before);
@@ -84,6 +88,10 @@ describeOnCluster('a session whose Pod is lost', (cluster) => {
       expect(restored?.message).not.toContain('differ');
       await session.have('session.finished');
       expect(told('between')).toMatch(/The sandbox was lost and made anew from checkpoint/);
+      // No command of the model's was in it, and none is said to be lost.
+      const outcomes = (await session.have('tool.finished')).map(({ outcome }) => outcome);
+      expect(outcomes).not.toContain('lost');
+      expect(await session.have('sandbox.lost')).toHaveLength(1);
       expect(installation.model.results(goal('between')).join('\n')).toMatch(/kept\n-rwx\S+ .* deep\/file\n\?\? deep\/\n/);
       await completed(session);
     },
@@ -119,6 +127,42 @@ describeOnCluster('a session whose Pod is lost', (cluster) => {
         expect(await session.inPod('cat /workspace/home/runs || echo none')).toBe('none\n');
         await completed(session);
       }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'for having written more than it may says so, and goes on in one with the files of before',
+    async () => {
+      const thinking = new Gate();
+      const spec = { sandbox: { workspaceSize: '40Mi' } };
+      const session = await begin(
+        'disk',
+        async ({ turn }) => {
+          if (turn === 0) return bash('echo kept >kept');
+          if (turn === 1) await thinking.pass();
+          const fill = bash('echo run >>$HOME/runs; head -c 80000000 /dev/zero >big; sleep 1000');
+          return [fill, bash('cat kept; ls'), write('greeting.txt', 'hello\n'), finish()][turn - 1] ?? {};
+        },
+        spec,
+      );
+      await session.have('checkpoint.saved');
+      thinking.open();
+      await session.home('runs', 'run\n');
+      const lost = await eventually(
+        'the node to look at the size of its volumes',
+        async () => (await session.events()).find((event) => event.type === 'sandbox.lost'),
+        NODE_LOOKS_MS,
+      );
+      expect(lost).toMatchObject({ message: expect.stringMatching(/Evicted.*exceeds the limit "40Mi"/) });
+      await session.have('session.finished');
+      const [, filled, looked] = (await session.have('tool.finished')).filter(({ name }) => name === 'bash');
+      expect(filled).toMatchObject({
+        outcome: 'lost',
+        result: expect.stringContaining('whether it came to an end is not known'),
+      });
+      expect(looked).toMatchObject({ outcome: 'ok', result: expect.stringMatching(/^kept\n(?!.*big)/s) });
+      await completed(session);
     },
     LONG_MS,
   );

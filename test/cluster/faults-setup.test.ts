@@ -90,6 +90,7 @@ describeOnCluster('a session', (cluster) => {
     async () => {
       const session = await begin('image', { sandbox: { image: 'registry.invalid/nobody/nothing:1' } });
       expect(await session.waitsFor(/^(ErrImagePull|ImagePullBackOff)$/)).toContain('registry.invalid/nobody/nothing:1');
+      expect((await session.condition('SandboxReady'))?.reason).toMatch(/^(ErrImagePull|ImagePullBackOff)$/);
       await installation.must('patch', 'agentsession', 'image', '--type=merge', '-p', '{"spec":{"cancelled":true}}');
       await installation.finished('image');
       expect(await session.phase()).toBe('Cancelled');
