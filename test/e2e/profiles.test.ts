@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
+import type { Fault } from '../support/model-server/reply.ts';
 import { PROFILE_KEY, profileManifest } from '../support/profile-manifest.ts';
 import { itWithKubectl } from '../support/requirements.ts';
 import { bash, finish, Gate, plan, write } from '../support/scripted-sessions.ts';
@@ -101,24 +102,20 @@ describe('the profile of a session', () => {
     expect(await models('Greet by the default profile')).toEqual(['standard-model']);
   });
 
-  it('falls back to another when it is exhausted', async () => {
+  it.each<[why: string, cls: string, fault: Fault]>([
+    ['its account is used up', 'quota', { status: 429, error: { message: 'Used up.', code: 'insufficient_quota' } }],
+    ['it stays away for longer than is waited', 'transient', { status: 503, headers: { 'retry-after': '7200' } }],
+  ])('gives way to its fallback while %s, and is asked first again by the next role', async (why, cls, fault) => {
     await system.kubectl(['apply', '-f', '-'], {
       input: profile('first', { model: 'first-model', default: true, fallbackRef: { name: 'second' } }),
     });
     await system.kubectl(['apply', '-f', '-'], { input: profile('second', { model: 'second-model' }) });
     await system.profilesChecked();
-    const quota = {
-      fault: { status: 429, body: { error: { message: 'You exceeded your current quota.', code: 'insufficient_quota' } } },
-    };
-    const goal = system.model.on('Greet by whoever can', { first: [quota] });
+    const goal = system.model.on(`Greet although ${why}`, { first: [{ fault }] });
     const done = await system.completed(await system.session(goal, await system.repository('greeter')));
-    expect(system.model.requests(goal).map(({ model }) => model)[1]).toBe('second-model');
-    expect(done.logs.join('\n')).toContain('(quota)');
+    expect(done.logs.join('\n')).toContain(`(${cls})`);
     expect(done.logs).toContain('PLANNER: Going on with AIProfile second (second-model) in the place of first.');
-    await system.described(
-      done.id,
-      /Warning +FallbackUsed .*AIProfile second \(second-model\) takes the place of first: .*quota/,
-    );
+    await system.described(done.id, /Warning +FallbackUsed .*AIProfile second \(second-model\) takes the place of first: /);
     // Each role begins with the first one again.
     expect(system.model.requests(goal).map(({ model }) => model)).toEqual([
       'first-model',
