@@ -46,7 +46,7 @@ export function Layout() {
           <Logo />
           SWE Agent
         </Link>
-        {may.sessions.create ? (
+        {may.sessions.create || me.isPending ? (
           <ButtonLink to="/sessions/new" variant="primary" className={styles.new} icon={<Plus size={16} aria-hidden="true" />}>
             New session
           </ButtonLink>

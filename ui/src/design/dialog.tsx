@@ -1,6 +1,6 @@
 /** A dialog over the page. Focus goes in and comes back to where it was. */
 import { Dialog as Base } from '@base-ui/react/dialog';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { Button } from './button.tsx';
 import { classes } from './classes.ts';
 import styles from './popup.module.css';
@@ -17,6 +17,7 @@ type DialogProps = {
 };
 
 export function Dialog({ open, onClose, title, description, wide = false, children, actions }: DialogProps) {
+  const before = useRef<Element | null>(null);
   return (
     <Base.Root
       open={open}
@@ -26,7 +27,19 @@ export function Dialog({ open, onClose, title, description, wide = false, childr
     >
       <Base.Portal>
         <Base.Backdrop className={styles.veil} />
-        <Base.Popup className={classes(styles.dialog, wide && styles.wide)}>
+        <Base.Popup
+          className={classes(styles.dialog, wide && styles.wide)}
+          initialFocus={() => {
+            before.current = document.activeElement;
+            return true;
+          }}
+          // Left to itself it would go to the first control of a view that had the focus as a whole.
+          finalFocus={() => {
+            if (!(before.current instanceof HTMLElement) || !before.current.isConnected) return true;
+            before.current.focus({ preventScroll: true });
+            return false;
+          }}
+        >
           <div>
             <Base.Title>{title}</Base.Title>
             {description === undefined ? null : <Base.Description className={styles.description}>{description}</Base.Description>}

@@ -23,6 +23,7 @@ export default function SessionsPage() {
   const authors = useMemo(() => choices(all.map((one) => one.author)), [all]);
   const { text, repository, author, order, view } = query;
   const found = useMemo(() => matching(all, { text, repository, author }), [all, text, repository, author]);
+  const counts = useMemo(() => countViews(found), [found]);
   const shown = useMemo(
     () =>
       sorted(
@@ -42,7 +43,7 @@ export default function SessionsPage() {
     <div className={styles.page}>
       <Toolbar
         query={query}
-        counts={sessions ? countViews(found) : null}
+        counts={sessions || problem ? counts : null}
         repositories={repositories}
         authors={authors}
         search={search}

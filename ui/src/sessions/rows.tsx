@@ -1,7 +1,7 @@
 /** The rows of the list. Only those near the view are in the document, so thousands cost no more than a few. */
 import { defaultRangeExtractor, useWindowVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { Link } from 'react-router';
+import { type MouseEvent, memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useNavigate } from 'react-router';
 import type { SessionSummary } from '../api/session-summary.ts';
 import { useShortcuts } from '../app/shortcuts.ts';
 import { Money, Time } from '../design/amounts.tsx';
@@ -27,6 +27,7 @@ type RowsProps = {
 
 export function SessionRows({ sessions, queryKey }: RowsProps) {
   const height = useMedia(NARROW_VIEW) ? NARROW : WIDE;
+  const navigate = useNavigate();
   const box = useRef<HTMLUListElement>(null);
   const [top, setTop] = useState(0);
   const [current, setCurrent] = useState<string | null>(null);
@@ -56,6 +57,13 @@ export function SessionRows({ sessions, queryKey }: RowsProps) {
   useLayoutEffect(() => virtual.measure(), [height]);
   useSteadyRows(sessions, queryKey, top, height);
 
+  // One listener for all rows: the router's own links cost more than all else in a row, and rows come and go while scrolling.
+  const open = (event: MouseEvent) => {
+    const row = event.target instanceof Element ? event.target.closest('a') : null;
+    if (!row || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    void navigate(row.pathname);
+  };
   const goTo = (index: number) => {
     const session = sessions[Math.max(0, Math.min(index, sessions.length - 1))];
     if (!session) return;
@@ -70,11 +78,13 @@ export function SessionRows({ sessions, queryKey }: RowsProps) {
   ]);
 
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Enter on a link is a click
     <ul
       ref={box}
       className={styles.list}
       aria-label="Sessions"
       style={{ height: virtual.getTotalSize() }}
+      onClick={open}
       onFocus={(event) => setCurrent(event.target.dataset.session ?? null)}
     >
       {virtual.getVirtualItems().map(({ index, key, start }) => {
@@ -122,7 +132,7 @@ function useSteadyRows(sessions: readonly SessionSummary[], queryKey: string, to
 const Row = memo(function Row({ session }: { session: SessionSummary }) {
   const look = statusLook(session);
   return (
-    <Link to={`/sessions/${encodeURIComponent(session.id)}`} className={styles.row} data-session={session.id}>
+    <a href={`/sessions/${encodeURIComponent(session.id)}`} className={styles.row} data-session={session.id}>
       <StatusMark look={look} size={18} />
       <span className={styles.what}>
         <span className={styles.goal}>{firstLine(session.goal)}</span>
@@ -141,7 +151,7 @@ const Row = memo(function Row({ session }: { session: SessionSummary }) {
       <span className={classes(styles.number, styles.age)}>
         <Time value={session.created_at} short />
       </span>
-    </Link>
+    </a>
   );
 });
 

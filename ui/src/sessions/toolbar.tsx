@@ -82,7 +82,7 @@ export function Toolbar({ query, counts, repositories, authors, search, onChange
           </search>
         </div>
       </div>
-      <nav className={styles.views} aria-label="By status">
+      <nav className={styles.views} aria-label="By status" data-unknown={counts === null || undefined}>
         {VIEWS.map((view) => (
           <Link
             key={view}
@@ -93,7 +93,7 @@ export function Toolbar({ query, counts, repositories, authors, search, onChange
           >
             {VIEW_NAMES[view]}
             <span className={classes(styles.count, view === 'attention' && (counts?.attention ?? 0) > 0 && styles.urgent)}>
-              {counts?.[view].toLocaleString('en') ?? '–'}
+              {counts?.[view].toLocaleString('en')}
             </span>
           </Link>
         ))}
