@@ -128,24 +128,36 @@ describe('a repository that cannot be had fails the session with a reason and a 
 });
 
 describe('a URL that git must never see', () => {
-  withKubectl.each([
-    ['ext::sh -c "touch /tmp/pwned"', 'transport helper "ext::"'],
-    ['--upload-pack=touch /tmp/pwned', 'begins with a dash'],
-    ['fd::17', 'transport helper "fd::"'],
-    ['http://example.com/repository.git', 'use https'],
-    ['https://ada:hunter2-secret@example.com/r.git', 'has a credential in it'],
-  ])('%s is refused at both doors', async (url, words) => {
+  const refusedByRest = async (url: string, words: string) => {
     const refused = await system.request<RestProblem>('POST', '/agent/sessions', { goal: 'Break out', repo_url: url });
     expect(refused.status).toBe(422);
     expect(refused.body.errors?.[0]).toMatchObject({ field: 'repo_url', message: expect.stringContaining(words) });
     expect(refused.text).not.toContain('hunter2');
-
-    const goal = system.model.on(`Break out by ${words}`);
+  };
+  const apply = async (goal: string, url: string) => {
     const manifest = { apiVersion: 'sweagent.dev/v1alpha1', kind: 'AgentSession', metadata: { name: 'break-out' } };
-    await system.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ ...manifest, spec: { goal, repository: { url } } }) });
+    return system.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ ...manifest, spec: { goal, repository: { url } } }) });
+  };
+
+  withKubectl.each([
+    ['ext::sh -c "touch /tmp/pwned"', 'transport helper "ext::"', 'must be https://host/path'],
+    ['--upload-pack=touch /tmp/pwned', 'begins with a dash', 'must be https://host/path'],
+    ['fd::17', 'transport helper "fd::"', 'must be https://host/path'],
+    ['https://ada:hunter2-secret@example.com/r.git', 'has a credential in it', 'has a credential in it'],
+  ])('%s is refused at both doors', async (url, words, ofObject) => {
+    await refusedByRest(url, words);
+    const { code, err } = await apply('Break out', url);
+    expect(code).not.toBe(0);
+    expect(err).toContain(`spec.repository.url: Invalid value: repository.url ${ofObject}`);
+    expect(err).not.toContain('hunter2');
+  });
+
+  withKubectl('http to another machine is refused by REST, and fails the session of an object', async () => {
+    const url = 'http://example.com/repository.git';
+    await refusedByRest(url, 'use https');
+    await apply(system.model.on('Break out by http'), url);
     const session = await system.until('break-out', 'the failure', ({ status }) => status === 'FAILED');
-    expect(session.message).toContain(words);
-    expect(JSON.stringify(session)).not.toContain('hunter2');
+    expect(session.message).toContain('use https');
   });
 });
 
