@@ -136,7 +136,7 @@ function Completed({ session, timeline }: { session: SessionView; timeline: Time
     >
       {published.summary === '' ? null : <Prose text={published.summary} />}
       <p className={styles.hint}>
-        {now.kind === 'finished' ? visible(now.message) : ''}
+        {now.kind === 'finished' && published.summary === '' ? visible(now.message) : ''}
         {published.pushed || published.message === '' ? '' : ` ${visible(published.message)}`}
       </p>
     </Notice>

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Button } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
 import type { FileEdit } from '../timeline/edits.ts';
-import { visible } from '../timeline/visible-text.ts';
+import { shortened, visible } from '../timeline/visible-text.ts';
 import styles from './diff.module.css';
 
 /** Lines that are drawn until more is asked for. */
@@ -31,7 +31,7 @@ export function EditDiff({ edit }: { edit: FileEdit }) {
               // biome-ignore lint/suspicious/noArrayIndexKey: lines have nothing else that tells them apart
               <div key={at} className={classes(styles.line, styles[MARKS[mark]])}>
                 <span className={styles.mark}>{mark === '-' ? '−' : mark}</span>
-                <span className={styles.code}>{visible(text)}</span>
+                <span className={styles.code}>{visible(shortened(text))}</span>
               </div>
             ))}
           </div>

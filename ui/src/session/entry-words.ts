@@ -1,5 +1,16 @@
 /** Words for what the timeline shows. */
-import type { CheckChange, CheckEntry, Entry, EventOf, MessageEntry, PlanStep, Section, SectionKind } from '../timeline/model.ts';
+import { editsOf } from '../timeline/edits.ts';
+import type {
+  CallEntry,
+  CheckChange,
+  CheckEntry,
+  Entry,
+  EventOf,
+  MessageEntry,
+  PlanStep,
+  Section,
+  SectionKind,
+} from '../timeline/model.ts';
 
 const SECTION_TITLES: Readonly<Record<SectionKind, string>> = {
   setup: 'Preparing',
@@ -67,14 +78,24 @@ export function exitWords(code: number | undefined): string {
   return code === -1 ? 'end not seen' : `exit ${code}`;
 }
 
+/** Lines of an edit that is short enough to be seen at once. */
+const SHORT_EDIT = 14;
+
 /** Whether an entry is shown unfolded until somebody folds it. */
 export function opensItself(entry: Entry): boolean {
   switch (entry.kind) {
     case 'call':
-      return entry.running && entry.family === 'command';
+      return entry.family === 'edit' ? isShortEdit(entry) : entry.running && entry.family === 'command';
     case 'check':
       return entry.running;
     default:
       return false;
   }
+}
+
+function isShortEdit(entry: CallEntry): boolean {
+  if (entry.outcome !== 'ok') return false;
+  const edits = editsOf(entry, entry.args);
+  const lines = edits.reduce((sum, { hunks }) => sum + hunks.reduce((n, hunk) => n + hunk.lines.length, 0), 0);
+  return lines > 0 && lines <= SHORT_EDIT;
 }

@@ -4,7 +4,7 @@ import { Decoration, Diff, type FileData, Hunk, parseDiff } from 'react-diff-vie
 import 'react-diff-view/style/index.css';
 import './patch-diff.css';
 import type { PatchFile } from '../timeline/patch-files.ts';
-import { visible, visibleLine } from '../timeline/visible-text.ts';
+import { shortened, visible, visibleLine } from '../timeline/visible-text.ts';
 
 export default function PatchDiff({ file, look }: { file: PatchFile; look: 'split' | 'unified' }) {
   const parsed = useMemo(() => readable(file.text), [file.text]);
@@ -29,7 +29,7 @@ function readable(text: string): FileData | undefined {
   if (!file) return undefined;
   const hunks = file.hunks.map((hunk) => ({
     ...hunk,
-    changes: hunk.changes.map((change) => ({ ...change, content: visible(change.content.replaceAll('\n', '')) })),
+    changes: hunk.changes.map((change) => ({ ...change, content: visible(shortened(change.content.replaceAll('\n', ''))) })),
   }));
   return { ...file, hunks };
 }

@@ -89,7 +89,11 @@ export function TimelineTab({ timeline, live, handle }: Props) {
   // What is gone to may have to be unfolded first, so it is scrolled to when it is a row.
   useEffect(() => {
     if (wanted.current === undefined) return;
-    const index = rows.findIndex((row) => row.kind === 'entry' && row.entry.id === wanted.current);
+    const index = rows.findIndex(
+      (row) =>
+        (row.kind === 'entry' && row.entry.id === wanted.current) ||
+        (row.kind === 'step' && row.group.entries[0]?.id === wanted.current),
+    );
     if (index < 0) return;
     wanted.current = undefined;
     virtual.scrollToIndex(index, { align: 'center' });
@@ -146,7 +150,7 @@ export function TimelineTab({ timeline, live, handle }: Props) {
           </Button>
         </p>
       ) : null}
-      {end.away && live ? (
+      {end.away && live && waitsForNobody(timeline) ? (
         <div className={styles.newest}>
           <Button variant="primary" size="small" icon={<ArrowDownToLine size={14} aria-hidden="true" />} onClick={end.go}>
             Jump to newest

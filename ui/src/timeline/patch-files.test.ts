@@ -60,6 +60,13 @@ describe('patchFiles', () => {
     ).toBe(patch);
   });
 
+  it('does not take the signature below a patch for a part of it', () => {
+    const mail = `From 1234 Mon Sep 17 00:00:00 2001\nSubject: [PATCH] x\n\n${patch}-- \n2.47.0\n\n`;
+    const files = patchFiles(mail);
+    expect(files.map(({ text }) => text).join('')).toBe(patch);
+    expect(files.map(({ deletions }) => deletions)).toEqual(patchFiles(patch).map(({ deletions }) => deletions));
+  });
+
   it('finds no file in what is no patch', () => {
     expect(patchFiles('')).toEqual([]);
     expect(patchFiles('hello\n')).toEqual([]);

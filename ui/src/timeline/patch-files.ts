@@ -43,13 +43,7 @@ function fileOf(text: string): PatchFile {
   const named = said(START) ?? '';
   const added = said('new file mode') !== undefined || old === null;
   const deleted = said('deleted file mode') !== undefined || now === null;
-  let [additions, deletions] = [0, 0];
-  if (hunks >= 0) {
-    for (const line of lines.slice(hunks)) {
-      if (line.startsWith('+')) additions++;
-      else if (line.startsWith('-')) deletions++;
-    }
-  }
+  const { additions, deletions, end } = changesIn(lines, hunks);
   return {
     path: movedTo !== undefined ? unquoted(movedTo) : (now ?? old ?? secondHalf(named)),
     from: movedFrom === undefined ? undefined : unquoted(movedFrom),
@@ -57,9 +51,34 @@ function fileOf(text: string): PatchFile {
     binary: head.some((line) => line.startsWith('Binary files ') || line === 'GIT binary patch'),
     additions,
     deletions,
-    lines: lines.length,
-    text,
+    lines: end,
+    text: end < lines.length ? `${lines.slice(0, end).join('\n')}\n` : text,
   };
+}
+
+/** Counts what comes and goes, and finds where the hunks end: a signature of who made the patch may follow. */
+function changesIn(lines: readonly string[], from: number): { additions: number; deletions: number; end: number } {
+  let [additions, deletions, before, after] = [0, 0, 0, 0];
+  if (from < 0) return { additions, deletions, end: lines.length };
+  for (let at = from; at < lines.length; at++) {
+    const line = lines[at] ?? '';
+    if (before <= 0 && after <= 0) {
+      if (line.startsWith('\\')) continue;
+      const counts = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/.exec(line);
+      if (!counts) return { additions, deletions, end: at };
+      [before, after] = [Number(counts[1] ?? 1), Number(counts[2] ?? 1)];
+    } else if (line.startsWith('+')) {
+      additions++;
+      after--;
+    } else if (line.startsWith('-')) {
+      deletions++;
+      before--;
+    } else if (!line.startsWith('\\')) {
+      before--;
+      after--;
+    }
+  }
+  return { additions, deletions, end: lines.length };
 }
 
 /** The path of one side; null where there is no file on it. */

@@ -72,7 +72,7 @@ export class Rows {
   #rowsOf(group: Group, view: View): readonly Row[] {
     const kept = this.#kept.get(group);
     if (kept) return kept;
-    const entries = group.entries.filter((entry) => isShown(entry, view));
+    const entries = group.entries.filter((entry) => isShown(entry, view) && !(saidByHeader(entry, group) && !view.quiet));
     const open = !view.closed.has(groupKey(group));
     const nested = group.step !== undefined;
     const rows: Row[] = [];
@@ -107,6 +107,13 @@ const ALL = 9;
 
 function filters(view: View): boolean {
   return view.problems || view.search !== '' || view.shown.size < ALL;
+}
+
+/** That its step was begun is what the header of a group says. */
+function saidByHeader(entry: Entry, { step }: Group): boolean {
+  if (entry.kind !== 'steps' || !step || entry.changes.length !== 1) return false;
+  const [change] = entry.changes;
+  return change?.id === step.id && change.to === 'in_progress';
 }
 
 function isShown(entry: Entry, view: View): boolean {

@@ -21,6 +21,14 @@ export function visibleLine(text: string): string {
   return visible(text).replaceAll('\n', '↵').replaceAll('\t', ' ');
 }
 
+/** Characters of one line of a file that are shown. */
+const LINE = 2_000;
+
+/** A line of a file, cut where nobody reads on. */
+export function shortened(line: string): string {
+  return line.length <= LINE ? line : `${line.slice(0, LINE)}… (${(line.length - LINE).toLocaleString('en')} more characters)`;
+}
+
 const CONTROLS =
   'NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(' ');
 
