@@ -433,6 +433,31 @@ describe('sessions beyond the limit', () => {
   });
 });
 
+describe('sessions of other operators', () => {
+  it('take no place, and are taken up with one when their operator lets go of them', async () => {
+    await createProfile('main');
+    const { tasks, controllers } = await startOperator({ maxRunning: 1 });
+    const theirs = await createSession('theirs');
+    await inPhase('theirs', 'Provisioning');
+    tasks.elsewhere(theirs, true);
+    await eventually('the place to be free', () => controllers.load.slots.held === 0);
+    expect(controllers.load.slots.waiting).toBe(0);
+    const own = await createSession('own');
+    await inPhase('own', 'Provisioning');
+    const before = (await get('theirs')).status;
+    expect(conditionOf(await get('theirs'), 'Progressing')?.status).toBe('True');
+
+    tasks.elsewhere(theirs, false);
+    await eventually('the reason', async () => conditionOf(await get('theirs'), 'Progressing')?.reason === 'WaitingForSlot');
+    expect((await get('theirs')).status?.phase).toBe(before?.phase);
+    expect(tasks.running).toEqual([own]);
+    expect(controllers.load.slots).toEqual({ max: 1, held: 1, waiting: 1 });
+    tasks.until(own, 'Completed');
+    await eventually('its turn', () => tasks.running.includes(theirs));
+    expect(controllers.load.slots).toEqual({ max: 1, held: 1, waiting: 0 });
+  });
+});
+
 describe('a session that is deleted', () => {
   it('leaves nothing behind, whether it runs or rests', async () => {
     await createProfile('main');

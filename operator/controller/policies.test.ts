@@ -67,7 +67,27 @@ const TABLE: [string, Partial<Snapshot>, unknown][] = [
     { profiles: unresolved, view: view('Planning'), handed },
     { do: 'run', slot: true },
   ],
-  ['without a place it waits for one', { slotOpen: false }, { ...hold('WaitingForSlot'), waitsForSlot: true }],
+  ['without a place it waits for one', { slotOpen: false }, { ...hold('WaitingForSlot'), do: 'run', slot: false }],
+  [
+    'what runs here goes on without a place, and hears of what is new when it has one',
+    { slotOpen: false, view: view('Planning'), handed: { ...handed, generation: 0 } },
+    { ...hold('WaitingForSlot'), waitsForSlot: true },
+  ],
+  [
+    'what another operator has takes no place here, whether there is one or not',
+    { slotOpen: true, view: view('Queued', { unclaimed: true, waiting: { reason: 'Claimed', message: 'm' } }), handed },
+    { ...hold('WaitingForSlot'), do: 'run', slot: false },
+  ],
+  [
+    'what another operator has let go of is taken up with a place',
+    { view: view('Queued', { unclaimed: true }), handed },
+    { do: 'run', slot: true },
+  ],
+  [
+    'and is not taken up without one',
+    { slotOpen: false, view: view('Queued', { unclaimed: true }), handed },
+    { ...hold('WaitingForSlot'), do: 'run', slot: false },
+  ],
   ['it waits for a profile before it waits for a place', { slotOpen: false, profiles: unresolved }, hold('NoProfile')],
 
   // the user's controls need neither

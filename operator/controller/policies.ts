@@ -34,8 +34,11 @@ export type Hold = { reason: string; message: string };
 
 export type Decision =
   | { do: 'add-finalizer' }
-  /** Give the newest object to the engine. `slot`: it takes a place among the running sessions. */
-  | { do: 'run'; slot: boolean }
+  /**
+   * Give the newest object to the engine. `slot`: it takes a place among the running sessions. `hold`: it has none, and the
+   * engine is not to take the session before it has.
+   */
+  | { do: 'run'; slot: boolean; hold?: Hold }
   /** Start, or start again, to remove what belongs to the session. */
   | { do: 'clean-up' }
   /** `incomplete`: what could not be removed. */
@@ -67,6 +70,7 @@ const POLICIES: Policy[] = [
   expired,
   settled,
   atWork,
+  elsewhere,
   endedInTrouble,
   controlled,
   withoutProfile,
@@ -143,7 +147,16 @@ function nextRelease({ release: { at }, handed }: Snapshot): number | undefined 
 /** The engine has it, and knows all that there is to know. */
 function atWork({ session, view, handed, profiles }: Snapshot): Decision | undefined {
   const current = handed?.generation === (session.metadata.generation ?? 0) && handed.profiles === profiles.fingerprint;
-  return view?.running && current ? { do: 'rest' } : undefined;
+  return view?.running && !view.unclaimed && current ? { do: 'rest' } : undefined;
+}
+
+/** Another operator has it: it takes no place here, and is followed only in case that one dies. */
+function elsewhere({ view, maxRunning }: Snapshot): Decision | undefined {
+  return view && isElsewhere(view) ? { do: 'run', slot: false, hold: noPlace(maxRunning) } : undefined;
+}
+
+export function isElsewhere({ running, unclaimed, waiting }: SessionView): boolean {
+  return running && unclaimed === true && waiting?.reason === 'Claimed';
 }
 
 /** Its task ended and left work: tried again, but not without pause. */
@@ -171,10 +184,17 @@ function withoutProfile({ view, profiles }: Snapshot): Decision | undefined {
   return { do: 'rest', hold: { reason: profiles.reason, message: profiles.message } };
 }
 
-function withoutSlot({ slotOpen, maxRunning }: Snapshot): Decision | undefined {
+function withoutSlot({ slotOpen, maxRunning, view }: Snapshot): Decision | undefined {
   if (slotOpen) return undefined;
+  const hold = noPlace(maxRunning);
+  // What is ours goes on with what it knows; the news wait for a place.
+  if (view?.running && !view.unclaimed) return { do: 'rest', waitsForSlot: true, hold };
+  return { do: 'run', slot: false, hold };
+}
+
+function noPlace(maxRunning: number): Hold {
   const message = `${maxRunning} ${maxRunning === 1 ? 'session runs' : 'sessions run'} already, which is the operator's limit; this one starts when it is its turn.`;
-  return { do: 'rest', waitsForSlot: true, hold: { reason: 'WaitingForSlot', message } };
+  return { reason: 'WaitingForSlot', message };
 }
 
 /** Phases in which only a change of the object leads on. */

@@ -17,7 +17,7 @@ import { sessionFields } from '../session-log.ts';
 import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
 import { countersDueAt } from './counters-due.ts';
-import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, MAX_RELEASES, type Snapshot } from './policies.ts';
+import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, isElsewhere, MAX_RELEASES, type Snapshot } from './policies.ts';
 import { resolveSession } from './profile-resolution.ts';
 import { contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
 import { type ReleaseSettings, releaseDueAt } from './session-release.ts';
@@ -96,7 +96,7 @@ export class SessionReconciler {
       case 'delete':
         return this.#delete(session, decision.reason, signal);
       case 'run':
-        this.#run(session, record, snapshot, decision.slot);
+        this.#run(session, key, record, snapshot, decision);
         return this.#report(session, record, snapshot, undefined, undefined, signal);
       case 'release':
         this.#releases.add(uidOf(session));
@@ -136,15 +136,24 @@ export class SessionReconciler {
     return at + late * Math.min(SPREAD_MS, finishedMs || waitingMs, waitingMs || finishedMs);
   }
 
-  #run(session: AgentSession, record: SessionRecord, snapshot: Snapshot, slot: boolean): void {
-    this.#releases.delete(uidOf(session));
-    if (slot) this.#slots.take(uidOf(session));
-    this.#hand(session, record, snapshot);
+  #run(
+    session: AgentSession,
+    key: string,
+    record: SessionRecord,
+    snapshot: Snapshot,
+    { slot, hold }: Decision & { do: 'run' },
+  ): void {
+    const uid = uidOf(session);
+    this.#releases.delete(uid);
+    if (slot) this.#slots.take(uid);
+    else if (hold && snapshot.view && isElsewhere(snapshot.view)) this.#slots.leave(uid);
+    else if (hold) this.#slots.wait(uid, rankOf(session), () => this.#options.enqueue(key));
+    this.#hand(session, record, snapshot, hold);
   }
 
-  #hand(session: AgentSession, record: SessionRecord, { profiles, now }: Snapshot): void {
+  #hand(session: AgentSession, record: SessionRecord, { profiles, now }: Snapshot, hold?: Hold): void {
     record.handed = { generation: session.metadata.generation ?? 0, profiles: profiles.fingerprint, at: now };
-    this.#options.tasks.ensure(session);
+    this.#options.tasks.ensure(session, hold);
   }
 
   #rest(session: AgentSession, key: string, decision: Decision & { do: 'rest' }): void {

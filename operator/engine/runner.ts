@@ -2,12 +2,19 @@
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
 import { sessionFields } from '../session-log.ts';
+import type { Waiting } from './owning.ts';
 import type { EngineDeps } from './ports.ts';
 import type { SessionKey, SessionTasks, SessionView } from './session-tasks.ts';
 import { INITIAL_STATE } from './state.ts';
 import { SessionTask } from './task.ts';
 
-type Entry = { task: SessionTask; running: boolean; key: SessionKey; pending: AgentSession | undefined };
+type Entry = {
+  task: SessionTask;
+  running: boolean;
+  key: SessionKey;
+  pending: AgentSession | undefined;
+  hold: Waiting | undefined;
+};
 
 /** How many ended sessions stay readable in memory. */
 const KEPT = 500;
@@ -29,26 +36,27 @@ export class SessionRunner implements SessionTasks {
     if (!entry) return undefined;
     const { task, running } = entry;
     if (task.state === INITIAL_STATE && !task.waiting && !running) return undefined;
-    const { state, waiting, waitsForSandbox, observedGeneration } = task;
-    return { state, running, waiting, waitsForSandbox, observedGeneration };
+    const { state, waiting, waitsForSandbox, observedGeneration, owned } = task;
+    return { state, running, unclaimed: !owned, waiting, waitsForSandbox, observedGeneration };
   }
 
-  ensure(session: AgentSession): void {
+  ensure(session: AgentSession, hold?: Waiting): void {
     const uid = session.metadata.uid ?? '';
     const entry = this.#entries.get(uid);
     if (this.#stopping) return;
     if (entry?.running) {
       entry.pending = session;
-      entry.task.update(session);
+      entry.hold = hold;
+      entry.task.update(session, hold);
       return;
     }
-    this.#start(session, uid);
+    this.#start(session, uid, hold);
   }
 
-  #start(session: AgentSession, uid: string): void {
+  #start(session: AgentSession, uid: string, hold: Waiting | undefined): void {
     const key = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
-    const task = new SessionTask(session, this.#deps, (urgent) => this.#changed(key, urgent));
-    const entry: Entry = { task, running: true, key, pending: undefined };
+    const task = new SessionTask(session, this.#deps, (urgent) => this.#changed(key, urgent), hold);
+    const entry: Entry = { task, running: true, key, pending: undefined, hold };
     this.#entries.delete(uid);
     this.#entries.set(uid, entry);
     task.ended
@@ -57,7 +65,7 @@ export class SessionRunner implements SessionTasks {
         // A change that came while the task was ending was not seen by it.
         const missed = entry.pending;
         const seen = missed === undefined || (missed.metadata.generation ?? 0) <= task.observedGeneration;
-        if (!seen && end === 'idle' && !this.#stopping) this.#start(missed, uid);
+        if (!seen && end === 'idle' && !this.#stopping) this.#start(missed, uid, entry.hold);
         else this.#changed(key, true);
         this.#forgetOld();
       })
@@ -126,7 +134,7 @@ export class SessionRunner implements SessionTasks {
   /** Sessions that a task works on now. */
   get running(): number {
     let count = 0;
-    for (const entry of this.#entries.values()) if (entry.running) count++;
+    for (const { running, task } of this.#entries.values()) if (running && task.owned) count++;
     return count;
   }
 

@@ -10,6 +10,8 @@ export type SessionView = {
   state: SessionState;
   /** Whether a task works on it here now. */
   running: boolean;
+  /** Whether the session is somebody else's, or nobody's, as far as this process knows. */
+  unclaimed?: boolean;
   /** Why nothing happens just now, when something outside is waited for. `retryAt` in ms since 1970. */
   waiting?: { reason: string; message: string; retryAt?: number } | undefined;
   /** Whether that is the sandbox. */
@@ -21,8 +23,11 @@ export type SessionView = {
 export interface SessionTasks {
   /** What is known here of a session; undefined when this process never ran it. */
   view(uid: string): SessionView | undefined;
-  /** Starts the session's task, or gives a running one the newest object. Returns at once. */
-  ensure(session: AgentSession): void;
+  /**
+   * Starts the session's task, or gives a running one the newest object. Returns at once.
+   * @param hold why the session must not be taken before the next call; shown when nobody else has it
+   */
+  ensure(session: AgentSession, hold?: { reason: string; message: string }): void;
   /** Stops the task, ends running commands or leaves them to be attached to later, and gives the claim back. */
   stop(uid: string, how: 'end-commands' | 'leave-commands', signal: AbortSignal): Promise<void>;
   /** Removes everything of a deleted session that Kubernetes does not: sandbox, log, blobs, claim. */

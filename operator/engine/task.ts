@@ -46,6 +46,9 @@ export class SessionTask {
   readonly #texts: TextStore;
   readonly #stop = new AbortController();
   #session: AgentSession;
+  #hold: Waiting | undefined;
+  /** Whether it was ever ours. */
+  #owned = false;
   #state: SessionState = INITIAL_STATE;
   #observed = 0;
   /** When this owner began, in ms since 1970. */
@@ -66,8 +69,10 @@ export class SessionTask {
   #limitChanged: () => void = () => undefined;
   readonly ended: Promise<TaskEnd>;
 
-  constructor(session: AgentSession, deps: EngineDeps, onChange: (urgent: boolean) => void) {
+  /** @param hold why it must not be claimed before `update` says otherwise */
+  constructor(session: AgentSession, deps: EngineDeps, onChange: (urgent: boolean) => void, hold?: Waiting) {
     this.#session = session;
+    this.#hold = hold;
     this.#deps = { ...deps, logger: withFields(deps.logger, sessionFields(session.metadata)) };
     this.#onChange = onChange;
     const trace = traceOf(session.metadata);
@@ -96,6 +101,11 @@ export class SessionTask {
     return this.#waits.shown;
   }
 
+  /** Whether the session is, or was, this task's own, and not somebody else's. */
+  get owned(): boolean {
+    return this.#owned;
+  }
+
   /** Whether it is the sandbox that is waited for. */
   get waitsForSandbox(): boolean {
     return this.#waits.about === 'sandbox';
@@ -106,10 +116,11 @@ export class SessionTask {
     return this.#observed;
   }
 
-  /** Gives the task the newest object; what it asks for may interrupt what runs. */
-  update(session: AgentSession): void {
+  /** Gives the task the newest object; what it asks for may interrupt what runs. `hold`: as for the constructor. */
+  update(session: AgentSession, hold?: Waiting): void {
     const before = this.#session;
     this.#session = session;
+    this.#hold = hold;
     this.#waits.changed();
     this.#limitChanged();
     const kind = interruptedBy(before, session, this.#doing);
@@ -126,12 +137,19 @@ export class SessionTask {
   async #run(): Promise<TaskEnd> {
     const { log, logger } = this.#deps;
     try {
-      const claim = await claimSession(
-        this.#deps,
-        () => this.#session,
-        (waiting) => this.#waits.show(waiting),
-        this.#stop.signal,
-      );
+      const claim = await claimSession(this.#deps, {
+        session: () => this.#session,
+        hold: () => this.#hold,
+        watch: () => this.#waits.watch(),
+        during: (ms) => this.#waits.during(ms),
+        tell: (waiting) => this.#waits.show(waiting),
+        signal: this.#stop.signal,
+      });
+      if (!claim) {
+        this.#observed = this.#session.metadata.generation ?? 0;
+        return 'idle';
+      }
+      this.#owned = true;
       this.#since = this.#deps.now();
       const renewing = keepClaim(claim, this.#deps, () => {
         this.#stop.abort(new Interrupt('fenced'));

@@ -3,10 +3,18 @@ import type { AgentSession, Phase } from '../../operator/api/resources.ts';
 import { intentOf } from '../../operator/engine/intent.ts';
 import { NEVER, type ReleaseTimes } from '../../operator/engine/release.ts';
 import type { SessionKey, SessionTasks, SessionView } from '../../operator/engine/session-tasks.ts';
+import { INITIAL_STATE } from '../../operator/engine/state.ts';
 import type { SandboxType } from '../../operator/sandbox/transport.ts';
 import { SessionScript } from './session-script.ts';
 
-type Task = { key: SessionKey; script: SessionScript; running: boolean; waiting: SessionView['waiting']; generation: number };
+type Task = {
+  key: SessionKey;
+  script: SessionScript;
+  running: boolean;
+  unclaimed: boolean;
+  waiting: SessionView['waiting'];
+  generation: number;
+};
 
 const PROFILES = { planner: ['main'], programmer: ['main'], reviewer: ['main'] };
 
@@ -33,16 +41,21 @@ export class ScriptedTasks implements SessionTasks {
   view(uid: string): SessionView | undefined {
     const task = this.#tasks.get(uid);
     if (!task) return undefined;
-    return { state: task.script.state, running: task.running, waiting: task.waiting, observedGeneration: task.generation };
+    const { script, running, unclaimed, waiting, generation } = task;
+    return { state: unclaimed ? INITIAL_STATE : script.state, running, unclaimed, waiting, observedGeneration: generation };
   }
 
-  ensure(session: AgentSession): void {
-    this.ensured.push(session);
+  ensure(session: AgentSession, hold?: { reason: string; message: string }): void {
     const { uid = '', name, namespace = '', generation = 0 } = session.metadata;
+    if (hold) {
+      this.#follow({ uid, name, namespace }, hold);
+      return;
+    }
+    this.ensured.push(session);
     const script = this.#logs.get(uid) ?? new SessionScript();
     this.#logs.set(uid, script);
     script.sandboxType = this.sandboxType;
-    const task = { key: { uid, name, namespace }, script, running: true, waiting: undefined, generation };
+    const task = { key: { uid, name, namespace }, script, running: true, unclaimed: false, waiting: undefined, generation };
     this.#tasks.set(uid, task);
     queueMicrotask(() => {
       // Whoever hands in a session at rest has looked at the time.
@@ -51,6 +64,25 @@ export class ScriptedTasks implements SessionTasks {
       script.wants(intentOf(session, PROFILES, now + rested, since, this.release));
       this.#settle(task);
     });
+  }
+
+  /** Has a session taken by another operator, or given back by it. */
+  elsewhere(uid: string, taken: boolean): void {
+    const task = this.#task(uid);
+    task.unclaimed = true;
+    task.waiting = taken ? { reason: 'Claimed', message: 'another operator has it' } : undefined;
+    this.#tell(task, true);
+  }
+
+  /** Of a session that must not be taken only whether somebody else has it is known. */
+  #follow(key: SessionKey, hold: { reason: string; message: string }): void {
+    const { uid } = key;
+    const known = this.#tasks.get(uid);
+    if (known?.waiting?.reason === 'Claimed' || known?.waiting?.reason === hold.reason) return;
+    const script = this.#logs.get(uid) ?? new SessionScript();
+    const task = { key, script, running: true, unclaimed: true, waiting: hold, generation: 0 };
+    this.#tasks.set(uid, task);
+    queueMicrotask(() => this.#tell(task, true));
   }
 
   async stop(uid: string): Promise<void> {
@@ -73,7 +105,7 @@ export class ScriptedTasks implements SessionTasks {
 
   /** UIDs of the sessions that are at work. */
   get running(): string[] {
-    return [...this.#tasks].filter(([, { running }]) => running).map(([uid]) => uid);
+    return [...this.#tasks].filter(([, { running, unclaimed }]) => running && !unclaimed).map(([uid]) => uid);
   }
 
   /** Lets a session work until it comes to a phase. */
