@@ -1,5 +1,5 @@
 /** Real controllers over the embedded API, real providers over HTTP, a scripted model; several operators where it says so. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -32,26 +32,33 @@ import { ProfileProbes } from './profile-probes.ts';
 const KEY = 'sk-test-0123456789abcdef';
 const HOUR = 3_600_000;
 
+const crdOf = (name: string) => join(import.meta.dirname, '../../crds', `${name}.yaml`);
+
 let folder: string;
 let api: EmbeddedApi;
 let client: HttpKubeClient;
 const closing = new AbortController();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'probes-'));
-  const crds = ['agentsession', 'aiprofile'].map((name) => join(import.meta.dirname, '../../crds', `${name}.yaml`));
-  api = await startEmbeddedApi({
-    stateDir: join(folder, 'state'),
-    kubeconfigPath: join(folder, 'kubeconfig'),
-    crds,
+  api = await startApi('state', crdOf('aiprofile'));
+  client = clientOf(api);
+});
+
+function startApi(name: string, profiles: string): Promise<EmbeddedApi> {
+  const stateDir = join(folder, name);
+  return startEmbeddedApi({
+    stateDir,
+    kubeconfigPath: join(folder, `${name}.kubeconfig`),
+    crds: [crdOf('agentsession'), profiles],
     user: 'ada',
   });
-  client = new HttpKubeClient({
-    baseUrl: api.url,
-    ca: api.caPem,
-    headers: async () => ({ authorization: `Bearer ${api.token}` }),
-    signal: closing.signal,
-  });
-});
+}
+
+function clientOf({ url, caPem, token }: EmbeddedApi): HttpKubeClient {
+  const headers = async () => ({ authorization: `Bearer ${token}` });
+  return new HttpKubeClient({ baseUrl: url, ca: caPem, headers, signal: closing.signal });
+}
+
 afterAll(async () => {
   closing.abort();
   await api.close();
@@ -180,6 +187,29 @@ describe('a new profile', () => {
     expect(server.probes).toEqual([]);
     probes.open();
     await ready('True Answered');
+  });
+
+  it('is not tried where its definition is too old to say who does, which the log tells once', async () => {
+    const definition = await readFile(crdOf('aiprofile'), 'utf8');
+    const old = join(folder, 'old.yaml');
+    await writeFile(old, definition.slice(0, definition.indexOf('\n                probe:\n') + 1));
+    const usual = client;
+    const other = await startApi('old', old);
+    ending.push(async () => {
+      client = usual;
+      await other.close();
+    });
+    client = clientOf(other);
+    await client.create(RESOURCES.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    const server = await modelServer();
+    const { logger } = await startOperator();
+    await createProfile(server);
+    await createProfile(server, { default: false }, 'next');
+    const told = () => logger.lines.filter((line) => line.includes('models are not tried: the AIProfile definition'));
+    await eventually('the log to say so', () => told().length > 0);
+    await ready('Unknown NotProbed', 'next');
+    expect(told()).toHaveLength(1);
+    expect(server.probes).toEqual([]);
   });
 
   it('is tried by one of several operators', async () => {

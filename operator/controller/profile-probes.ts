@@ -62,6 +62,12 @@ export class ProfileProbes {
     for (const listener of this.#listeners) listener(undefined);
   }
 
+  /** No more probes begin in this process. `why` is for the log. */
+  close(why: string): void {
+    if (this.#isOpen) this.#options.logger.warn(`models are not tried: ${why}`);
+    this.#isOpen = false;
+  }
+
   /** Whether one may begin now. */
   get hasRoom(): boolean {
     return this.#isOpen && !this.#stop.signal.aborted && this.#running.size < MOST_AT_ONCE;

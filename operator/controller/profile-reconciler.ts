@@ -81,11 +81,15 @@ export class ProfileReconciler {
         : step?.do === 'tell'
           ? projectProfileStatus(profile, { ...known, probe: { ended: step.ended } }, now)
           : plain;
-    const { outcome } = await patchStatus(client, RESOURCES.profiles, profile, status, signal);
+    const { outcome, object } = await patchStatus(client, RESOURCES.profiles, profile, status, signal);
     if (outcome === 'conflict') return { requeueAfterMs: CONFLICT_MS };
     if (outcome === 'written') {
       this.#announce(profile, status.conditions ?? []);
-      if (step?.do === 'begin') probes?.start(key, profile, step.probe);
+      if (step?.do === 'begin') {
+        if (object.status?.probe) probes?.start(key, profile, step.probe);
+        else
+          probes?.close('the AIProfile definition of this cluster is older than the operator; apply the newer one and restart');
+      }
       if (step?.do === 'tell') probes?.forget(key);
     }
     const again = [secret && secret.state !== 'found' ? RECHECK_MS : undefined, step?.do === 'wait' ? step.ms : undefined];
