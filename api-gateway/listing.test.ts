@@ -51,16 +51,24 @@ describe('a list', () => {
     expect((await list('/agent/tasks')).ids).toEqual([ids.Task]);
   });
 
-  it('comes in pages', async () => {
+  it.each([
+    ['limit=4', [4, 4, 2], () => Object.values(ids)],
+    ['limit=5', [5, 5], () => Object.values(ids)],
+    ['limit=1&status=QUEUED', [1, 1, 1], () => [ids.Queued, ids.New, ids.Task]],
+    ['limit=2&status=QUEUED', [2, 1], () => [ids.Queued, ids.New, ids.Task]],
+    ['limit=3&status=QUEUED', [3], () => [ids.Queued, ids.New, ids.Task]],
+  ])('with %s comes in pages of %j', async (query, sizes, expected) => {
     const seen: string[] = [];
-    for (let path = '/agent/sessions?limit=4'; ; ) {
+    const counts: number[] = [];
+    for (let path = `/agent/sessions?${query}`; ; ) {
       const page = await list(path);
-      expect(page.ids.length).toBeLessThanOrEqual(4);
+      counts.push(page.ids.length);
       seen.push(...page.ids);
       if (page.next === null) break;
-      path = `/agent/sessions?limit=4&continue=${encodeURIComponent(page.next)}`;
+      path = `/agent/sessions?${query}&continue=${encodeURIComponent(page.next)}`;
     }
-    expect(seen.sort()).toEqual(Object.values(ids).sort());
+    expect(counts).toEqual(sizes);
+    expect(seen.sort()).toEqual(expected().sort());
   });
 
   it('does not go on from a place that is none', async () => {

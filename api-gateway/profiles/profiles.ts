@@ -26,7 +26,7 @@ const MAX_TRIES = 10;
 const MAX_NAMES = 20;
 /** How long taking back what was half made may take, in milliseconds; whoever asked for it may have gone. */
 const UNDO_MS = 5_000;
-const PAGE = 500;
+const PAGE = 100;
 
 export class Profiles {
   readonly #caller: Caller;

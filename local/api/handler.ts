@@ -1,7 +1,7 @@
 /** Answers one authenticated request. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { invalidObject, methodNotAllowed, notServed } from './api-status.ts';
+import { expired, invalidObject, methodNotAllowed, notServed } from './api-status.ts';
 import { type Discovery, listEnvelope, type ReviewResource } from './discovery.ts';
 import { sendDocument } from './documents.ts';
 import { type ApiObject, isApiObject, type JsonObject, parseStored } from './json.ts';
@@ -153,14 +153,23 @@ export class Handler {
     return found;
   }
 
-  /** The same as `pageOf` all of them, where nothing is selected: the others need not be read. */
-  #storedPage(kind: Kind, namespace: string, { limit, continueFrom }: ListQuery, revision: number): ListPage {
-    const after = nameAfter(continueFrom?.after, namespace);
-    const { objects, remaining } = this.#parts.store.page(kind.bucket, namespace, { after, limit, revision });
-    const items = objects.map((object) => served(kind, object));
-    const last = items.at(-1);
-    if (remaining === 0 || !last) return { items, token: undefined, remaining: undefined };
-    return { items, token: tokenAfter(last, revision), remaining };
+  /** The same as `pageOf` all that match, read no further than the page goes; others have their turn meanwhile. */
+  async #storedPage(kind: Kind, namespace: string, query: ListQuery, revision: number): Promise<ListPage> {
+    const { store } = this.#parts;
+    const { limit, matches, selects } = query;
+    const items: ApiObject[] = [];
+    for (let after = nameAfter(query.continueFrom?.after, namespace); ; await nextTurn()) {
+      if (revision < store.compacted) throw expired('The revision of this list is no longer known. Start the list over.');
+      const { objects, remaining } = store.page(kind.bucket, namespace, { after, limit: selects ? turn : limit, revision });
+      items.push(...objects.map((object) => served(kind, object)).filter(matches));
+      after = objects.at(-1)?.metadata.name ?? after;
+      // One more than fits says that there is more; without a selection that was counted.
+      const more = selects ? items.length > limit : remaining > 0;
+      if (!more && selects && remaining > 0) continue;
+      const last = items[limit - 1];
+      if (!more || !last) return { items, token: undefined, remaining: undefined };
+      return { items: items.slice(0, limit), token: tokenAfter(last, revision), remaining: selects ? undefined : remaining };
+    }
   }
 
   async #list(exchange: Exchange, kind: Kind, namespace: string | undefined, options: ListQuery): Promise<void> {
@@ -168,8 +177,8 @@ export class Handler {
     const at = revisionToRead(options, store.revision, store.compacted);
     const revision = at ?? store.revision;
     const { items, token, remaining } =
-      namespace !== undefined && options.limit > 0 && !options.selects
-        ? this.#storedPage(kind, namespace, options, revision)
+      namespace !== undefined && options.limit > 0
+        ? await this.#storedPage(kind, namespace, options, revision)
         : pageOf(await this.#matching(kind, namespace, options, at), options, revision);
     const metadata = {
       resourceVersion: String(revision),
