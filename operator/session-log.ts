@@ -57,6 +57,9 @@ export function logTurns(logger: Logger, { metadata }: AgentSession, events: rea
       case 'sandbox.lost':
         logger.warn('sandbox lost', { ...fields, detail: event.message });
         break;
+      case 'sandbox.released':
+        logger.info('sandbox released', fields);
+        break;
       case 'publish.finished':
         logger.info('result published', { ...fields, branch: event.branch, commit: event.commit, pushed: event.pushed });
         break;
