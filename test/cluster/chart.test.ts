@@ -1,6 +1,6 @@
 /** The chart as helm renders it; no cluster is needed. Values of the cases are in test/cluster/chart. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, parse as parsePath, relative } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { parse as parseYaml, stringify } from 'yaml';
@@ -53,6 +53,26 @@ describeWithHelm('the chart', (helm) => {
     if (changed.length === 0) return;
     const what = `${changed.join(', ')} changed since ${previous.version} was released: raise version in Chart.yaml`;
     expect({ what, newer: compareVersions(version, previous.version) > 0 }).toEqual({ what, newer: true });
+  });
+
+  it('is packed with charts/package, the same bytes each time, as helm takes it', async () => {
+    await using folder = await temporaryFolder();
+    // A clone may belong to somebody else.
+    const trusted = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' };
+    const packages = ['one', 'other'].map((name) => {
+      mkdirSync(join(folder.path, name));
+      const args = [join(root, 'charts/package'), join(folder.path, name)];
+      return execFileSync('sh', args, { encoding: 'utf8', env: { ...process.env, ...trusted } }).trim();
+    });
+    const [one = '', other = ''] = packages;
+    expect(readFileSync(one).equals(readFileSync(other))).toBe(true);
+    const shown = parseYaml(execFileSync(helm, ['show', 'chart', one], { encoding: 'utf8' }));
+    expect(parsePath(one).base).toBe(`swe-agent-${shown.version}.tgz`);
+    // Those that are kept say which commit they are of.
+    const { path } = previousChart();
+    expect(readFileSync(join(path, '../README.md'), 'utf8')).toMatch(
+      new RegExp(`\`${parsePath(path).base}\` \\| \`[0-9a-f]{40}\``),
+    );
   });
 
   it('renders its own values as it did', () => {
