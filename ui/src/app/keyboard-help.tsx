@@ -33,7 +33,7 @@ export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => 
 function Keys({ keys }: { keys: string }) {
   return keys.split(' ').map((key, index) => (
     <span key={key}>
-      {index > 0 ? <span className={styles.then}>then</span> : null}
+      {index > 0 ? <span className={styles.then}> then </span> : null}
       <kbd>{SHOWN[key] ?? key}</kbd>
     </span>
   ));

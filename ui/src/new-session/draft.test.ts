@@ -71,7 +71,9 @@ describe('the form for a new session', () => {
       role_profiles: { reviewer: 'r' },
       verify: ['a', 'b'],
       ttl_seconds_after_finished: 86400,
+      // As it is when nobody says anything.
       depth: 1,
+      priority: 0,
     });
     expect(draft).toEqual({
       ...EMPTY,
@@ -87,8 +89,13 @@ describe('the form for a new session', () => {
       reviewer: 'r',
       verify: 'a\nb',
       delete_after_days: '1',
-      depth: '1',
     });
+  });
+
+  it('keeps a time to the second on its way through other units', () => {
+    const draft = draftOf({ goal: 'g', repo_url: 'u', ttl_seconds_after_finished: 3600, limits: { timeout_seconds: 100 } });
+    expect(draft).toMatchObject({ delete_after_days: '0.0416667', timeout_minutes: '1.66667' });
+    expect(requestOf(draft)).toMatchObject({ ttl_seconds_after_finished: 3600, limits: { timeout_seconds: 100 } });
   });
 
   it('takes only what fits from a form that was kept', () => {

@@ -1,5 +1,6 @@
 /** What is in the form, and the request that it makes. Pure. */
 import { type Fields, fields, flag, number, oneOf, text, texts } from '../api/read.ts';
+import { REQUEST_FIELDS } from './request-fields.gen.ts';
 
 /** Every field as it is typed. Empty means: as the server has it. */
 export type Draft = {
@@ -79,7 +80,7 @@ const MINUTE = 60;
 const DAY = 24 * 60 * MINUTE;
 
 /** Where each field goes in a request, and in which unit: the number typed times `times`. */
-type NumberPlace = { path: string; times: number };
+type NumberPlace = { path: keyof typeof REQUEST_FIELDS; times: number };
 type NumberKey =
   | 'max_cost_usd'
   | 'max_steps'
@@ -215,7 +216,10 @@ function numbersOf(given: Fields): Partial<Record<NumberKey, string>> {
   for (const key of keys().filter(isNumberKey)) {
     const { path, times } = NUMBERS[key];
     const value = number(given[path]);
-    if (value !== null) out[key] = String(value / times);
+    // What is usual anyway is left to the server.
+    const bounds = REQUEST_FIELDS[path];
+    const usual = 'default' in bounds ? bounds.default : undefined;
+    if (value !== null && value !== usual) out[key] = String(Number((value / times).toPrecision(6)));
   }
   return out;
 }

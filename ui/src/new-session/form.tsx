@@ -193,7 +193,7 @@ function Modes({ state: { draft, change } }: { state: FormState }) {
         <label className={styles.mode}>
           <input type="radio" name="mode" checked={draft.mode === 'review'} onChange={() => change({ mode: 'review' })} />
           <span className={styles.modeName}>With my approval</span>
-          <span className={styles.modeHint}>Stops after planning until you approve the plan.</span>
+          <span className={styles.modeHint}>Plans, then waits for you to approve it.</span>
         </label>
       </div>
     </fieldset>

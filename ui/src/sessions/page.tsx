@@ -42,6 +42,7 @@ export default function SessionsPage() {
   return (
     <div className={styles.page}>
       <Toolbar
+        bare={sessions !== null && all.length === 0}
         query={query}
         counts={sessions || problem ? counts : null}
         repositories={repositories}

@@ -146,9 +146,15 @@ const Row = memo(function Row({ session }: { session: SessionSummary }) {
       </span>
       <Plan session={session} />
       <span className={classes(styles.number, styles.cost)}>
-        {session.usage.cost_usd > 0 ? <Money usd={session.usage.cost_usd} /> : null}
+        {session.usage.cost_usd > 0 ? (
+          <>
+            <span className="visually-hidden">Cost: </span>
+            <Money usd={session.usage.cost_usd} />
+          </>
+        ) : null}
       </span>
       <span className={classes(styles.number, styles.age)}>
+        <span className="visually-hidden">Age: </span>
         <Time value={session.created_at} short />
       </span>
     </a>

@@ -25,6 +25,8 @@ const ORDER_NAMES: Readonly<Record<Order, string>> = {
 };
 
 type ToolbarProps = {
+  /** There is nothing to search and to choose from. */
+  bare: boolean;
   query: ListQuery;
   /** Null until they are known. */
   counts: Readonly<Record<View, number>> | null;
@@ -34,9 +36,18 @@ type ToolbarProps = {
   onChange: (part: Partial<ListQuery>) => void;
 };
 
-export function Toolbar({ query, counts, repositories, authors, search, onChange }: ToolbarProps) {
+export function Toolbar({ bare, query, counts, repositories, authors, search, onChange }: ToolbarProps) {
   const [open, setOpen] = useState(false);
   const set = [query.repository !== '', query.author !== '', query.order !== EVERYTHING.order].filter(Boolean).length;
+  if (bare) {
+    return (
+      <header className={styles.head}>
+        <div className={styles.title}>
+          <h1>Sessions</h1>
+        </div>
+      </header>
+    );
+  }
   return (
     <header className={styles.head}>
       <div className={styles.title}>
