@@ -71,12 +71,13 @@ function alive(pid: number): boolean {
 sweep();
 const made = join(ui, `.dist-${process.pid}`);
 try {
-  const before = sum(dist);
+  // Of the sources alone: what is built may be replaced meanwhile by another build.
+  const before = sum(ui);
   mkdirSync(made);
   await build({ configFile: join(ui, 'vite.config.ts'), logLevel: 'warn', build: { outDir: made, emptyOutDir: true } });
   compress(made);
   // Without a stamp the next call builds again, so a change that came meanwhile is not missed.
-  if (sum(dist) === before) writeFileSync(join(made, '.stamp'), `${sum(made)}\n`);
+  if (sum(ui) === before) writeFileSync(join(made, '.stamp'), `${sum(made)}\n`);
   replace(made, `${made}-old`);
 } finally {
   rmSync(made, { recursive: true, force: true });

@@ -105,23 +105,23 @@ describe('the form for a new session', () => {
 });
 
 describe('the check of the form', () => {
-  it.each<[keyof Draft, Partial<Draft>, RegExp]>([
-    ['goal', { goal: ' ' }, /what should be achieved/],
-    ['repo_url', { repo_url: '' }, /which repository/],
-    ['ref', { ref: 'x'.repeat(256) }, /255/],
-    ['max_steps', { max_steps: '0' }, /at least 1\./],
-    ['max_steps', { max_steps: 'many' }, /whole number/],
-    ['max_steps', { max_steps: '1.5' }, /whole number/],
-    ['max_cost_usd', { max_cost_usd: '-1' }, /at least 0/],
-    ['timeout_minutes', { timeout_minutes: '99999999' }, /at most 43,200\./],
-    ['timeout_minutes', { timeout_minutes: 'long' }, /a number/],
-    ['delete_after_days', { delete_after_days: '1000' }, /at most 365\./],
-    ['branch', { branch: 'a b' }, /characters/],
-    ['branch', { branch: 'a..b' }, /branch name/],
-    ['verify', { verify: Array.from({ length: 17 }, () => 'true').join('\n') }, /16/],
-    ['verify', { verify: `npm test\n${'x'.repeat(1025)}` }, /command is too long.*: xxx/],
-    ['priority', { priority: '1001' }, /at most 1,000/],
-  ])('says what is wrong with %s when it is %o', (field, part, said) => {
+  it.each<[keyof Draft, string, Partial<Draft>, RegExp]>([
+    ['goal', 'is blank', { goal: ' ' }, /what should be achieved/],
+    ['repo_url', 'is missing', { repo_url: '' }, /which repository/],
+    ['ref', 'is too long', { ref: 'x'.repeat(256) }, /255/],
+    ['max_steps', 'is nought', { max_steps: '0' }, /at least 1\./],
+    ['max_steps', 'is no number', { max_steps: 'many' }, /whole number/],
+    ['max_steps', 'is no whole number', { max_steps: '1.5' }, /whole number/],
+    ['max_cost_usd', 'is below nought', { max_cost_usd: '-1' }, /at least 0/],
+    ['timeout_minutes', 'is too long', { timeout_minutes: '99999999' }, /at most 43,200\./],
+    ['timeout_minutes', 'is no number', { timeout_minutes: 'long' }, /a number/],
+    ['delete_after_days', 'is too long', { delete_after_days: '1000' }, /at most 365\./],
+    ['branch', 'has a blank', { branch: 'a b' }, /characters/],
+    ['branch', 'is none for git', { branch: 'a..b' }, /branch name/],
+    ['verify', 'has too many lines', { verify: Array.from({ length: 17 }, () => 'true').join('\n') }, /16/],
+    ['verify', 'has a line too long', { verify: `npm test\n${'x'.repeat(1025)}` }, /command is too long.*: xxx/],
+    ['priority', 'is too high', { priority: '1001' }, /at most 1,000/],
+  ])('says so by the field when %s %s', (field, _how, part, said) => {
     const wrong = check({ ...filled, ...part });
     expect(Object.keys(wrong)).toEqual([field]);
     expect(wrong[field]).toMatch(said);
