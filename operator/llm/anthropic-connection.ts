@@ -24,9 +24,9 @@ export class AnthropicConnection extends ModelConnection<Anthropic> {
   card(model: string, signal: AbortSignal): Promise<ModelCard> {
     const attempt = async (client: Anthropic): Promise<ModelCard> => {
       const { max_input_tokens: window } = await client.models.retrieve(model, undefined, { signal });
-      return { listed: true, ...windowOf(window) };
+      return windowOf(window);
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
+    return this.run({ model, signal, optional: [] }, attempt, () => ({}));
   }
 }
 

@@ -25,9 +25,9 @@ export class GeminiConnection extends ModelConnection<GeminiClient> {
   card(model: string, signal: AbortSignal): Promise<ModelCard> {
     const attempt = async (client: GeminiClient): Promise<ModelCard> => {
       const { inputTokenLimit } = await client.models.get({ model, config: { abortSignal: signal } });
-      return { listed: true, ...windowOf(inputTokenLimit) };
+      return windowOf(inputTokenLimit);
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
+    return this.run({ model, signal, optional: [] }, attempt, () => ({}));
   }
 }
 

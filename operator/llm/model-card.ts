@@ -1,8 +1,6 @@
 /** What a server tells of a model without having it say anything. */
 
 export type ModelCard = {
-  /** Whether the server said that it has the model; not every server keeps a list. */
-  listed: boolean;
   /** Whether the model calls tools, where the server tells. */
   toolCalling?: boolean;
   /** Tokens that the model takes in one call, where the server tells. */
@@ -18,11 +16,11 @@ const MOST_TOKENS = 100_000_000;
 export function cardOfEntry(entry: unknown): ModelCard {
   const meta = field(entry, 'meta');
   const found = [entry, field(entry, 'top_provider'), meta].flatMap((place) => WINDOWS.map((name) => tokens(field(place, name))));
-  return { listed: true, ...windowOf(found.find((one) => one !== undefined)) };
+  return windowOf(found.find((one) => one !== undefined));
 }
 
 /** A card's window, when the number is one. */
-export function windowOf(value: unknown): Pick<ModelCard, 'contextWindow'> {
+export function windowOf(value: unknown): ModelCard {
   const contextWindow = tokens(value);
   return contextWindow === undefined ? {} : { contextWindow };
 }

@@ -34,9 +34,9 @@ export class OllamaConnection extends ModelConnection<OllamaClient> {
       const info = field(shown, 'model_info');
       // The key is that of the model's architecture: llama.context_length, qwen3.context_length.
       const window = field(info, `${String(field(info, 'general.architecture'))}.context_length`);
-      return { listed: true, ...(told && { toolCalling: true }), ...windowOf(window) };
+      return { ...(told && { toolCalling: true }), ...windowOf(window) };
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
+    return this.run({ model, signal, optional: [] }, attempt, () => ({}));
   }
 }
 

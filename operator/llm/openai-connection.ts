@@ -44,15 +44,12 @@ export class OpenAIConnection extends ModelConnection<OpenAI> {
 
   /**
    * What the server tells of the model, without spending tokens. Azure lists models rather than deployments, so that only a
-   * call can tell there; the list still tells whether address and key are right.
+   * call can tell there.
    * @throws ModelError, or the signal's reason
    */
-  card(model: string, signal: AbortSignal): Promise<ModelCard> {
+  async card(model: string, signal: AbortSignal): Promise<ModelCard> {
+    if (this.#azure) return {};
     const attempt = async (client: OpenAI): Promise<ModelCard> => {
-      if (this.#azure) {
-        await client.models.list({ signal });
-        return { listed: false };
-      }
       try {
         return cardOfEntry(await client.models.retrieve(model, { signal }));
       } catch (error) {
@@ -61,17 +58,17 @@ export class OpenAIConnection extends ModelConnection<OpenAI> {
         return this.#listed(client, model, signal);
       }
     };
-    return this.run({ model, signal, optional: [] }, attempt, () => ({ listed: true }));
+    return this.run({ model, signal, optional: [] }, attempt, () => ({}));
   }
 
   async #listed(client: OpenAI, model: string, signal: AbortSignal): Promise<ModelCard> {
     try {
       const { data } = await client.models.list({ signal });
       const entry = Array.isArray(data) ? data.find(({ id }) => id === model) : undefined;
-      return entry ? cardOfEntry(entry) : { listed: false };
+      return entry ? cardOfEntry(entry) : {};
     } catch (error) {
       if (!isWithoutRoute(error)) throw error;
-      return { listed: false };
+      return {};
     }
   }
 }

@@ -73,6 +73,14 @@ describe('the probe of a model', () => {
     expect(await unlisted()).toEqual({ toolCalling: true, contextWindow: undefined });
   });
 
+  it('takes the word of the call when the list is closed to the key, or out of order', async () => {
+    for (const listStatus of [403, 500]) {
+      const { server, probe } = await start({ provider: 'openai' }, { listStatus });
+      expect(await probe()).toEqual({ toolCalling: true, contextWindow: undefined });
+      expect(server.probes).toHaveLength(1);
+    }
+  });
+
   it('passes on how much the model shall think', async () => {
     const { server, probe } = await start({ parameters: { reasoningEffort: 'low', maxOutputTokens: 100_000 } });
     await probe();

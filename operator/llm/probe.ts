@@ -51,8 +51,15 @@ export async function probeModel(probed: Probed, signal: AbortSignal, deadlineMs
   }
 }
 
+/** A key may be good for calls and for nothing else, and a list may be out of order while calls work: the call will tell. */
+function withoutCard(error: unknown): ModelCard {
+  const answered = error instanceof ModelError && error.status !== undefined;
+  if (answered && (error.status === 403 || error.class === 'transient' || error.class === 'invalid')) return {};
+  throw error;
+}
+
 async function probe({ provider, request, card }: Probed, signal: AbortSignal): Promise<ProbeFacts> {
-  const { toolCalling, contextWindow } = await card(signal);
+  const { toolCalling, contextWindow } = await card(signal).catch(withoutCard);
   if (toolCalling !== undefined) return { toolCalling, contextWindow };
   const ask = (messages: Message[]): Promise<ModelAnswer> =>
     provider.call(

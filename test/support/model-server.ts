@@ -73,6 +73,7 @@ export async function startModelServer(script: ModelScript, options: ModelServer
       const wire = wireOfList(path, incoming.headers);
       const refusal = keyRefusal(incoming.headers, options, wire);
       if (refusal) return refuse(outgoing, wire, refusal);
+      if (options.listStatus) return refuse(outgoing, wire, { status: options.listStatus, error: { message: 'Not this.' } });
       return listModels(outgoing, models, options, wire);
     }
     if (path === '/api/show') return showModel(outgoing, raw, options);

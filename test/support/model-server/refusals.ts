@@ -14,6 +14,8 @@ export type ServerRules = {
   contextWindow?: number;
   /** Tokens that the server's list says its models take; absent, it says nothing of that. */
   toldWindow?: number;
+  /** What the list of models is answered with instead. */
+  listStatus?: number;
   /** Whether the server lists its models without having an address for each. */
   withoutPages?: boolean;
   /** Names of parameters that this server does not know. */
