@@ -31,7 +31,8 @@ function welcome({ url, kubeconfigPath, hasModel, problems }: LocalSystem, isola
   if (isolation?.isolated === false) lines.push(`WARNING:  ${isolation.message}`);
   for (const problem of problems) lines.push(`Note:     ${problem}`);
   if (!hasModel) {
-    lines.push('No model is configured: set OPENAI_API_KEY (in the environment or .env) and start again, or apply an AIProfile.');
+    lines.push(`No model is configured: make an AI profile on ${url}/settings/profiles, or set OPENAI_API_KEY (in the`);
+    lines.push('          environment or .env) and start again.');
     lines.push('          Sessions wait until there is one, and then start by themselves.');
   }
   lines.push(

@@ -8,7 +8,8 @@ import type { Settings } from './settings.ts';
 const TRIES = 5;
 
 /**
- * Makes, mends and removes them. What a user made under the same name without the label is left alone.
+ * Makes, mends and removes them. What a user made under the same name without the label is left alone, and where a user's
+ * own profile is the default, none of these is.
  * @returns what of the settings cannot be a profile, in words for people
  */
 export async function applyEnvironmentProfiles(
@@ -32,12 +33,19 @@ export async function applyEnvironmentProfiles(
     },
     { namespace, today: new Date().toISOString().slice(0, 10) },
   );
+  if (await usersChose(client, namespace, signal)) for (const { spec } of objects.profiles) spec.default = false;
   // A profile is checked against its Secret, so the Secret comes first and goes last.
   await apply<Secret>(client, RESOURCES.secrets, objects.secrets, signal);
   await apply<AIProfile>(client, RESOURCES.profiles, objects.profiles, signal);
   await removeOthers(client, RESOURCES.profiles, namespace, objects.profiles, signal);
   await removeOthers(client, RESOURCES.secrets, namespace, objects.secrets, signal);
   return objects.problems;
+}
+
+/** Whether somebody made a profile of their own the default: that holds, whatever is set. */
+async function usersChose(client: KubeClient, namespace: string, signal?: AbortSignal): Promise<boolean> {
+  const { items } = await client.list<AIProfile>(RESOURCES.profiles, { namespace }, signal);
+  return items.some(({ metadata, spec }) => spec.default && metadata.labels?.[ENVIRONMENT_LABEL] === undefined);
 }
 
 async function apply<T extends KubeObject>(

@@ -20,7 +20,9 @@ const profile = (name: string, spec: object) => profileManifest(name, system.mod
 
 describe('without a model', () => {
   it('everything starts and says what to do, and a session waits with a plain reason until a profile appears', async () => {
-    expect(system.output).toContain('No model is configured: set OPENAI_API_KEY');
+    expect(system.output).toMatch(
+      /No model is configured: make an AI profile on http\S+\/settings\/profiles, or set OPENAI_API_KEY/,
+    );
     const goal = system.model.on('Greet when there is a model');
     const id = await system.session(goal, await system.repository('greeter'));
     const waiting = await system.until(id, 'the reason', ({ reason }) => reason !== null);
