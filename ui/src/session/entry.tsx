@@ -88,7 +88,8 @@ function Body({ entry, open, toggle }: { entry: Entry; open: boolean; toggle: ()
           <span className={styles.changes}>
             {entry.changes.map(({ id, title, to }) => (
               <span key={id} className={styles.change}>
-                <StepMark status={to} size={14} /> <span className={styles.quiet}>{STEP_WORDS[to]}:</span> {visibleLine(title)}
+                <StepMark status={to} size={14} still /> <span className={styles.quiet}>{STEP_WORDS[to]}:</span>{' '}
+                {visibleLine(title)}
               </span>
             ))}
           </span>

@@ -39,7 +39,8 @@ export default function SessionPage() {
 function OneSession({ id }: { id: string }) {
   const me = useMe();
   const view = useSessionView(id);
-  const readable = me.data?.may.sessions.read_log ?? false;
+  // Until it is known the server is asked, which refuses by itself.
+  const readable = me.data?.may.sessions.read_log ?? true;
   const log = useSessionLog(id, readable && id !== '');
   const missing = view.error instanceof Problem && view.error.status === 404;
   const session = view.data;
@@ -69,14 +70,13 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
   const me = useMe();
   const [tab, setTab] = useTab();
   const handle = useRef<TimelineHandle>(null);
-  const pending = useRef<number | undefined>(undefined);
+  const above = useRef<HTMLDivElement>(null);
   const phase = phaseOf(session, timeline);
   const wide = useMedia('(min-width: 80rem)');
   const goTo = useCallback(
     (seq: number) => {
       if (handle.current) handle.current.goTo(seq);
       else {
-        pending.current = seq;
         history.replaceState(history.state, '', `#e${seq}`);
         setTab('timeline', `#e${seq}`);
       }
@@ -92,7 +92,7 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
     {
       value: 'timeline' as const,
       label: 'Timeline',
-      content: <TimelineView session={session} log={log} readable={readable} live={!over} handle={handle} />,
+      content: <TimelineView session={session} log={log} readable={readable} live={!over} handle={handle} above={above} />,
     },
     {
       value: 'plan' as const,
@@ -117,8 +117,10 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
       <div className={styles.page}>
         <SessionBar session={session} timeline={timeline} phase={phase} titled={!titleSeen} />
         <div className={styles.body}>
-          <SessionHead session={session} timeline={timeline} place={title} />
-          {log.ready || !readable ? <Attention session={session} timeline={timeline} phase={phase} /> : null}
+          <div ref={above}>
+            <SessionHead session={session} timeline={timeline} place={title} />
+            {log.ready || !readable ? <Attention session={session} timeline={timeline} phase={phase} /> : null}
+          </div>
           <div className={styles.columns}>
             <div className={styles.main}>
               <Tabs<Tab> label="Views of the session" value={tab} onChange={setTab} views={views} />
@@ -142,9 +144,10 @@ type TimelineViewProps = {
   readable: boolean;
   live: boolean;
   handle: React.Ref<TimelineHandle>;
+  above: React.RefObject<HTMLElement | null>;
 };
 
-function TimelineView({ session, log, readable, live, handle }: TimelineViewProps) {
+function TimelineView({ session, log, readable, live, handle, above }: TimelineViewProps) {
   if (!readable) return <EmptyState title="You may not read this log">Its phase and its result are shown above.</EmptyState>;
   if (log.refused !== undefined && log.timeline.lastSeq === 0)
     return <ErrorState title="The log cannot be read" error={new Error(log.refused)} />;
@@ -156,7 +159,7 @@ function TimelineView({ session, log, readable, live, handle }: TimelineViewProp
       </EmptyState>
     );
   }
-  return <TimelineTab timeline={log.timeline} live={live} handle={handle} />;
+  return <TimelineTab timeline={log.timeline} live={live} handle={handle} above={above} />;
 }
 
 function Counted({ label, count }: { label: string; count: number }) {

@@ -13,6 +13,7 @@ export function PlanPanel({ timeline }: { timeline: Timeline }) {
   const now = useNow();
   const { goTo } = useSession();
   if (!plan) return <p className={styles.none}>There is no plan yet.</p>;
+  const resting = timeline.now.kind === 'finished' || timeline.now.kind === 'paused';
   const done = timeline.steps.filter(({ status }) => status === 'completed' || status === 'skipped').length;
   return (
     <section aria-label="Plan">
@@ -26,13 +27,13 @@ export function PlanPanel({ timeline }: { timeline: Timeline }) {
       <ol className={styles.steps}>
         {timeline.steps.map((step) => {
           const spent = Object.hasOwn(timeline.spent.step, step.id) ? timeline.spent.step[step.id] : undefined;
-          const until = step.endedAt === undefined ? now : Date.parse(step.endedAt);
+          const until = step.endedAt === undefined ? (resting ? Date.parse(timeline.lastTime) : now) : Date.parse(step.endedAt);
           const running = step.status === 'in_progress';
           const took = step.startedAt && (step.endedAt || running) ? duration(until - Date.parse(step.startedAt)) : '';
           const { seq } = step;
           return (
             <li key={step.id} className={classes(styles.step, running && styles.current)}>
-              <StepMark status={step.status} />
+              <StepMark status={step.status} still={resting} />
               <div className={styles.stepText}>
                 {seq === undefined ? (
                   <span className={classes(step.status === 'skipped' && styles.struck)}>{visibleLine(step.title)}</span>

@@ -25,9 +25,11 @@ type Props = {
   /** Whether more is to be expected. */
   live: boolean;
   handle: React.Ref<TimelineHandle>;
+  /** What stands above the timeline. */
+  above: React.RefObject<HTMLElement | null>;
 };
 
-export function TimelineTab({ timeline, live, handle }: Props) {
+export function TimelineTab({ timeline, live, handle, above }: Props) {
   const [filter, setFilter] = useState<TimelineFilter>(INITIAL_FILTER);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [folds, setFolds] = useState<ReadonlyMap<number, boolean>>(new Map());
@@ -37,7 +39,7 @@ export function TimelineTab({ timeline, live, handle }: Props) {
   const view: View = useMemo(() => ({ ...filter, search: filter.search.trim().toLowerCase(), closed }), [filter, closed]);
   const rows = useMemo(() => rowsOf.of(timeline, view), [rowsOf, timeline, view]);
   const list = useRef<HTMLDivElement>(null);
-  const margin = useOffset(list);
+  const margin = useOffset(list, above);
   const virtual = useWindowVirtualizer({
     count: rows.length,
     estimateSize: (index) => HEIGHTS[rows[index]?.kind ?? 'entry'],
@@ -218,8 +220,8 @@ function useAddress(goTo: (seq: number) => void, ready: boolean): void {
   }, [ready]);
 }
 
-/** How far the list is from the top of the page, in pixels. */
-function useOffset(element: React.RefObject<HTMLDivElement | null>): number {
+/** How far the list is from the top of the page, in pixels; `above` is what grows and shrinks above it. */
+function useOffset(element: React.RefObject<HTMLDivElement | null>, above: React.RefObject<HTMLElement | null>): number {
   const [offset, setOffset] = useState(0);
   useLayoutEffect(() => {
     const measure = () => {
@@ -228,11 +230,11 @@ function useOffset(element: React.RefObject<HTMLDivElement | null>): number {
     };
     measure();
     const observer = new ResizeObserver(measure);
-    observer.observe(document.body);
-    const before = element.current?.parentElement;
-    if (before?.parentElement) for (const sibling of before.parentElement.children) observer.observe(sibling);
+    if (above.current) observer.observe(above.current);
+    const toolbar = element.current?.previousElementSibling;
+    if (toolbar) observer.observe(toolbar);
     return () => observer.disconnect();
-  }, [element]);
+  }, [element, above]);
   return offset;
 }
 

@@ -28,8 +28,14 @@ export function useFollowEnd({ begin, size }: { begin: boolean; size: number }):
   }, [size, toEnd]);
   useEffect(() => {
     let last = scrollY;
+    // Asking for the height while scrolling would have the browser lay out everything at once.
+    let height = document.documentElement.scrollHeight;
+    const observer = new ResizeObserver((entries) => {
+      height = entries.at(-1)?.contentRect.height ?? height;
+    });
+    observer.observe(document.body);
     const onScroll = () => {
-      const left = document.documentElement.scrollHeight - innerHeight - scrollY;
+      const left = height - innerHeight - scrollY;
       const up = scrollY < last - 2;
       last = scrollY;
       if (left <= NEAR) {
@@ -47,6 +53,7 @@ export function useFollowEnd({ begin, size }: { begin: boolean; size: number }):
     addEventListener('scroll', onScroll, { passive: true });
     addEventListener('wheel', onWheel, { passive: true });
     return () => {
+      observer.disconnect();
       removeEventListener('scroll', onScroll);
       removeEventListener('wheel', onWheel);
     };
