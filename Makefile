@@ -1,6 +1,6 @@
 # `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install run ui ui-dev demo test e2e crash check generate bench bench-cluster clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
+.PHONY: help install run ui ui-dev demo test browser-test e2e crash check generate bench bench-cluster clean cluster-build cluster-up cluster-down cluster-test images-test docker-up docker-down
 
 install = sh scripts/install
 # What a cluster can show at all: the chart, which needs an engine to build its image, and faults of the cluster itself.
@@ -24,8 +24,11 @@ ui-dev: ## Serve the web page as it is being written, for the server on port 800
 demo: ## Show the whole main job with a scripted model, without any key
 	@$(install) && exec sh scripts/node scripts/demo.ts
 
-test: ## Run all tests but those of `make crash`; ARGS="operator/engine" runs some of them
-	@$(install) && exec sh scripts/jest $(if $(ARGS),$(ARGS),--testPathIgnorePatterns /node_modules/ '/test/(integration|e2e)/crash\.test\.ts$$')
+test: ## Run all tests but those of `make crash` and `make browser-test`; ARGS="operator/engine" runs some of them
+	@$(install) && exec sh scripts/jest $(if $(ARGS),$(ARGS),--testPathIgnorePatterns /node_modules/ '/test/(integration|e2e)/crash\.test\.ts$$' '/test/browser/')
+
+browser-test: ## Run the tests through the page in Chromium, if it is installed; ARGS names some of them
+	@$(install) && scripts/build-ui && exec sh scripts/jest $(if $(ARGS),$(ARGS),test/browser/)
 
 e2e: ## Run the tests through the doors of the whole system: on this machine, crashes included, and on a cluster
 	@$(install) && exec $(on_cluster) sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'

@@ -29,7 +29,10 @@ export function ModelField({ provider, value, error, onChange, onBlur }: ModelFi
         openOnInputClick
       >
         <Autocomplete.Input
-          render={<Input placeholder={placeholder} spellCheck={false} autoCapitalize="off" autoComplete="off" monospaced />}
+          render={({ id: _, 'aria-describedby': __, 'aria-invalid': ___, ...props }) => (
+            // The label, the hint and the fault are the field's.
+            <Input {...props} placeholder={placeholder} spellCheck={false} autoCapitalize="off" autoComplete="off" monospaced />
+          )}
           onBlur={onBlur}
         />
         {models.length > 0 ? (
