@@ -45,7 +45,6 @@ export const URGENT: ReadonlySet<EventType> = new Set([
   'phase.entered',
   'sandbox.ready',
   'sandbox.lost',
-  'sandbox.releasing',
   'sandbox.released',
   'plan.submitted',
   'plan.approved',

@@ -56,6 +56,12 @@ export class SessionView {
     throw new Error(`${this.name} has no ${count} events ${type}\n${told.join('\n')}`);
   }
 
+  /** How often an operator took the session. */
+  async claims(): Promise<number> {
+    this.#uid ||= await this.#installation.read('agentsession', this.name, '.metadata.uid');
+    return (await this.#log.head(this.#uid)).epoch;
+  }
+
   get pod(): string {
     return `${this.name}-sandbox`;
   }
