@@ -2,7 +2,6 @@
 import './design/fonts.css';
 import './design/tokens.css';
 import './design/base.css';
-import { Tooltip } from '@base-ui/react/tooltip';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -12,6 +11,7 @@ import { reloadAfterUpdate } from './app/reload-after-update.ts';
 import { newRouter } from './app/router.tsx';
 import { listenForShortcuts } from './app/shortcuts.ts';
 import { followTheme } from './app/theme.ts';
+import { TooltipLayer } from './design/tooltip.tsx';
 
 followTheme();
 listenForShortcuts();
@@ -22,9 +22,8 @@ if (!root) throw new Error('the page has no #root');
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={newQueryClient()}>
-      <Tooltip.Provider delay={500}>
-        <RouterProvider router={newRouter()} />
-      </Tooltip.Provider>
+      <RouterProvider router={newRouter()} />
+      <TooltipLayer />
     </QueryClientProvider>
   </StrictMode>,
 );

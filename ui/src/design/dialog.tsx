@@ -1,11 +1,8 @@
 /** A dialog over the page. Focus goes in and comes back to where it was. */
-import { Dialog as Base } from '@base-ui/react/dialog';
-import { type ReactNode, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Button } from './button.tsx';
-import { classes } from './classes.ts';
-import styles from './popup.module.css';
 
-type DialogProps = {
+export type DialogProps = {
   open: boolean;
   onClose: () => void;
   title: string;
@@ -16,39 +13,16 @@ type DialogProps = {
   actions?: ReactNode;
 };
 
-export function Dialog({ open, onClose, title, description, wide = false, children, actions }: DialogProps) {
-  const before = useRef<Element | null>(null);
+const DialogBox = lazy(() => import('./dialog-box.tsx'));
+
+export function Dialog(props: DialogProps) {
+  const [needed, setNeeded] = useState(props.open);
+  if (props.open && !needed) setNeeded(true);
+  if (!needed) return null;
   return (
-    <Base.Root
-      open={open}
-      onOpenChange={(next) => {
-        if (!next) onClose();
-      }}
-    >
-      <Base.Portal>
-        <Base.Backdrop className={styles.veil} />
-        <Base.Popup
-          className={classes(styles.dialog, wide && styles.wide)}
-          initialFocus={() => {
-            before.current = document.activeElement;
-            return true;
-          }}
-          // Left to itself it would go to the first control of a view that had the focus as a whole.
-          finalFocus={() => {
-            if (!(before.current instanceof HTMLElement) || !before.current.isConnected) return true;
-            before.current.focus({ preventScroll: true });
-            return false;
-          }}
-        >
-          <div>
-            <Base.Title>{title}</Base.Title>
-            {description === undefined ? null : <Base.Description className={styles.description}>{description}</Base.Description>}
-          </div>
-          {children}
-          {actions === undefined ? null : <div className={styles.actions}>{actions}</div>}
-        </Base.Popup>
-      </Base.Portal>
-    </Base.Root>
+    <Suspense>
+      <DialogBox {...props} />
+    </Suspense>
   );
 }
 

@@ -1,9 +1,22 @@
-/** A button that opens a list of actions. */
-import { Menu as Base } from '@base-ui/react/menu';
-import type { ReactElement, ReactNode } from 'react';
+/** A button that opens a list of actions. What the list is made of is loaded when the first one opens. */
+import type { Menu as Base } from '@base-ui/react/menu';
+import { cloneElement, createContext, type ReactElement, type ReactNode, use, useState } from 'react';
 import { Link } from 'react-router';
+import { explain } from '../api/problem.ts';
 import { classes } from './classes.ts';
 import styles from './popup.module.css';
+import { notify } from './toast.tsx';
+
+type Parts = typeof Base;
+
+let loaded: Parts | undefined;
+
+async function load(): Promise<Parts> {
+  loaded ??= (await import('./menu-parts.ts')).Menu;
+  return loaded;
+}
+
+const PartsContext = createContext<Parts | null>(null);
 
 type MenuProps = {
   /** The button, mostly a Button or an IconButton. */
@@ -15,35 +28,61 @@ type MenuProps = {
 };
 
 export function Menu({ trigger, align = 'end', side = 'bottom', children }: MenuProps) {
+  // Kept as it was at first: a button that is put in the place of another one would lose the focus.
+  const [parts, setParts] = useState(() => loaded);
+  const [opened, setOpened] = useState(false);
+  if (!parts) {
+    const begin = () => void load().catch(() => {});
+    const open = () => {
+      load().then(
+        (all) => {
+          setOpened(true);
+          setParts(() => all);
+        },
+        (error: unknown) => notify(explain(error), 'bad'),
+      );
+    };
+    return cloneElement(trigger, { 'aria-haspopup': 'menu', 'aria-expanded': false, onMouseEnter: begin, onClick: open });
+  }
   return (
-    <Base.Root modal={false}>
-      <Base.Trigger render={trigger} />
-      <Base.Portal>
-        <Base.Positioner className={styles.positioner} sideOffset={4} align={align} side={side}>
-          <Base.Popup className={styles.menu}>{children}</Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
+    <PartsContext value={parts}>
+      <parts.Root modal={false} defaultOpen={opened}>
+        <parts.Trigger render={trigger} />
+        <parts.Portal>
+          <parts.Positioner className={styles.positioner} sideOffset={4} align={align} side={side}>
+            <parts.Popup className={styles.menu}>{children}</parts.Popup>
+          </parts.Positioner>
+        </parts.Portal>
+      </parts.Root>
+    </PartsContext>
   );
+}
+
+function useParts(): Parts {
+  const parts = use(PartsContext);
+  if (!parts) throw new Error('an item of a menu stands outside of any menu');
+  return parts;
 }
 
 type ItemProps = { icon?: ReactNode; danger?: boolean; disabled?: boolean; children: ReactNode };
 
 export function MenuItem({ icon, danger = false, disabled = false, onSelect, children }: ItemProps & { onSelect: () => void }) {
+  const parts = useParts();
   return (
-    <Base.Item className={classes(styles.item, danger && styles.dangerous)} disabled={disabled} onClick={onSelect}>
+    <parts.Item className={classes(styles.item, danger && styles.dangerous)} disabled={disabled} onClick={onSelect}>
       <span className={styles.itemIcon}>{icon}</span>
       {children}
-    </Base.Item>
+    </parts.Item>
   );
 }
 
 export function MenuLink({ icon, to, children }: Pick<ItemProps, 'icon' | 'children'> & { to: string }) {
+  const parts = useParts();
   return (
-    <Base.Item className={styles.item} render={<Link to={to} />}>
+    <parts.Item className={styles.item} render={<Link to={to} />}>
       <span className={styles.itemIcon}>{icon}</span>
       {children}
-    </Base.Item>
+    </parts.Item>
   );
 }
 
@@ -55,22 +94,24 @@ export function MenuChoice<T extends string>(props: {
   onChange: (value: T) => void;
 }) {
   const { label, value, options, onChange } = props;
+  const parts = useParts();
   return (
-    <Base.Group>
-      <Base.GroupLabel className={styles.groupLabel}>{label}</Base.GroupLabel>
-      <Base.RadioGroup value={value}>
+    <parts.Group>
+      <parts.GroupLabel className={styles.groupLabel}>{label}</parts.GroupLabel>
+      <parts.RadioGroup value={value}>
         {options.map((option) => (
-          <Base.RadioItem key={option.value} className={styles.item} value={option.value} onClick={() => onChange(option.value)}>
+          <parts.RadioItem key={option.value} className={styles.item} value={option.value} onClick={() => onChange(option.value)}>
             <span className={styles.itemIcon}>{option.icon}</span>
             {option.label}
-            <Base.RadioItemIndicator>✓</Base.RadioItemIndicator>
-          </Base.RadioItem>
+            <parts.RadioItemIndicator className={styles.chosen}>✓</parts.RadioItemIndicator>
+          </parts.RadioItem>
         ))}
-      </Base.RadioGroup>
-    </Base.Group>
+      </parts.RadioGroup>
+    </parts.Group>
   );
 }
 
 export function MenuSeparator() {
-  return <Base.Separator className={styles.separator} />;
+  const parts = useParts();
+  return <parts.Separator className={styles.separator} />;
 }
