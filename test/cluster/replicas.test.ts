@@ -112,6 +112,50 @@ describeOnCluster('several operators', (cluster) => {
   );
 
   it(
+    'each work on as many as they may, and leave what finds no place with them to the others',
+    async () => {
+      await Promise.all(['full-1', 'full-2'].map((name) => start(name, { SWE_AGENT_MAX_RUNNING: '1' })));
+      const [working, names] = [new Gate(), ['place-1', 'place-2', 'place-3']];
+      const work: Turns = async ({ turn }) => {
+        if (turn === 0) await working.pass();
+        return [write('greeting.txt', 'hello\n'), finish()][turn] ?? {};
+      };
+      for (const name of names) {
+        const { url } = await installation.repository(name);
+        await installation.session(name, installation.model.on(`Take ${name}`, { work }), url);
+      }
+      const claims = async () => {
+        const held = await Promise.all(names.map(async (name) => [name, await holderOf(await uidOf(name))] as const));
+        return new Map(held.filter(([, holder]) => holder !== ''));
+      };
+      const progress = (name: string, field: string) =>
+        installation.read('agentsession', name, `.status.conditions[?(@.type=="Progressing")].${field}`);
+      const waiting = await eventually(
+        'one to wait for a place',
+        async () => {
+          const taken = await claims();
+          const [left] = names.filter((name) => !taken.has(name));
+          return taken.size === 2 && left && (await progress(left, 'reason')) === 'WaitingForSlot' && left;
+        },
+        SESSION_MS,
+      );
+      const running = names.filter((name) => name !== waiting);
+      const held = await claims();
+      expect([...held.keys()].toSorted()).toEqual(running);
+      // One each.
+      expect(new Set(held.values())).toEqual(new Set(operators.keys()));
+      expect(await installation.read('agentsession', waiting, '.status.phase')).toBe('Queued');
+      for (const name of running)
+        await eventually(`${name} to work`, async () => (await progress(name, 'status')) === 'True', SESSION_MS);
+      working.open();
+      for (const name of names) await installation.finished(name);
+      for (const name of names) expect(await installation.read('agentsession', name, '.status.phase')).toBe('Completed');
+      await installation.must('delete', 'agentsessions', ...names);
+    },
+    LONG_MS,
+  );
+
+  it(
     'of which one has another log by mistake: it leaves alone what the first works on, says why, and they do not quarrel',
     async () => {
       await start('with-the-log');
