@@ -4,13 +4,16 @@ import { useMe } from '../api/me.ts';
 import { CopyButton } from '../design/copy-button.tsx';
 import { Dialog } from '../design/dialog.tsx';
 import { Tabs } from '../design/tabs.tsx';
+import type { Timeline } from '../timeline/model.ts';
 import { commandLines } from './commands.ts';
 import styles from './dialogs.module.css';
 import type { SessionView } from './session-view.ts';
 
 type Door = 'kubectl' | 'curl';
 
-export function CommandsDialog({ session, open, onClose }: { session: SessionView; open: boolean; onClose: () => void }) {
+type Props = { session: SessionView; timeline: Timeline; open: boolean; onClose: () => void };
+
+export function CommandsDialog({ session, timeline, open, onClose }: Props) {
   const me = useMe().data;
   const [door, setDoor] = useState<Door>('kubectl');
   const lines = commandLines(session, {
@@ -18,6 +21,7 @@ export function CommandsDialog({ session, open, onClose }: { session: SessionVie
     token: me !== undefined && me.auth !== 'none',
     namespace: me?.namespace ?? null,
     kubeconfig: me?.kubeconfig_hint ?? null,
+    resume: resumeOf(timeline),
   });
   const list = (of: Door) => (
     <ul className={styles.commands}>
@@ -49,4 +53,10 @@ export function CommandsDialog({ session, open, onClose }: { session: SessionVie
       />
     </Dialog>
   );
+}
+
+/** What `spec.resume` has to be to resume a session that the platform paused. */
+function resumeOf({ groups, threads }: Timeline): number | null {
+  const pause = threads.pause && groups[threads.pause.group]?.entries[threads.pause.entry];
+  return pause?.kind === 'pause' && pause.reason !== 'Suspended' ? pause.resumeCounter + 1 : null;
 }

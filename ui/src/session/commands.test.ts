@@ -4,7 +4,7 @@ import { commandLines, quote } from './commands.ts';
 import { readSessionView } from './session-view.ts';
 
 const session = (more: object = {}) => readSessionView({ id: 'it', phase: 'Programming', ...more });
-const door = { origin: 'http://localhost:8000', token: false, namespace: null, kubeconfig: null };
+const door = { origin: 'http://localhost:8000', token: false, namespace: null, kubeconfig: null, resume: null };
 
 /** The words that a shell makes of a line. */
 const words = (line: string) =>
@@ -38,6 +38,12 @@ describe('commandLines', () => {
       '-p',
       '{"spec":{"approvedPlan":2}}',
     ]);
+  });
+
+  it('resumes what the user suspended, and what the platform paused', () => {
+    const resume = (of: number | null) => words(line('Resume', session(), { ...door, resume: of }).kubectl ?? '').at(-1);
+    expect(resume(null)).toBe('{"spec":{"suspend":false}}');
+    expect(resume(3)).toBe('{"spec":{"resume":3}}');
   });
 
   it('adds to the messages that there are, and begins the list where there are none', () => {

@@ -11,6 +11,8 @@ export type Door = {
   namespace: string | null;
   /** What stands before kubectl so that it reaches this server. */
   kubeconfig: string | null;
+  /** What `spec.resume` has to be, when the platform paused the session. */
+  resume: number | null;
 };
 
 /** Everything that can be done to the session from a terminal, in the order of its life. */
@@ -58,7 +60,11 @@ export function commandLines(session: SessionView, door: Door): CommandLine[] {
         ]
       : []),
     { title: 'Suspend', curl: post('/suspend', {}), kubectl: patch({ suspend: true }) },
-    { title: 'Resume', curl: post('/resume', {}), kubectl: patch({ suspend: false }) },
+    {
+      title: 'Resume',
+      curl: post('/resume', {}),
+      kubectl: patch(door.resume === null ? { suspend: false } : { resume: door.resume }),
+    },
     {
       title: 'Change a limit',
       curl: post('/limits', { max_steps: (limits.max_steps ?? 200) * 2 }, 'PATCH'),

@@ -58,7 +58,7 @@ export function Composer({ session, timeline, phase }: Props) {
         send();
       }}
     >
-      <Waiting session={session} />
+      <Waiting session={session} phase={phase} />
       <div className={styles.row}>
         <label className="visually-hidden" htmlFor={fieldId}>
           {answers ? 'Answer' : 'Message'}
@@ -126,7 +126,7 @@ export function Composer({ session, timeline, phase }: Props) {
 }
 
 /** Messages that were sent and that nothing has become of yet. */
-function Waiting({ session }: { session: SessionView }) {
+function Waiting({ session, phase }: { session: SessionView; phase: string }) {
   const waiting = session.inputs.filter(({ applied }) => applied === null);
   if (waiting.length === 0) return null;
   return (
@@ -135,7 +135,11 @@ function Waiting({ session }: { session: SessionView }) {
         <li key={input.id}>
           <Clock size={13} aria-hidden="true" />
           <span className={classes(styles.waitingText, 'truncate')}>{visibleLine(input.message)}</span>
-          <span className={styles.became}>{appliedWords({ applied: undefined, when: input.when, answerTo: undefined })}</span>
+          <span className={styles.became}>
+            {phase === 'Paused'
+              ? 'Kept until it is resumed'
+              : appliedWords({ applied: undefined, when: input.when, answerTo: undefined })}
+          </span>
         </li>
       ))}
     </ul>

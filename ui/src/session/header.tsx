@@ -16,7 +16,7 @@ import {
 } from 'lucide-react';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
-import { Money, Time } from '../design/amounts.tsx';
+import { Time } from '../design/amounts.tsx';
 import { StatusPill } from '../design/badge.tsx';
 import { Button, IconButton } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
@@ -30,6 +30,7 @@ import type { Timeline } from '../timeline/model.ts';
 import { visible, visibleLine } from '../timeline/visible-text.ts';
 import { useAct } from './act.ts';
 import { CommandsDialog } from './commands-dialog.tsx';
+import { Cost } from './cost.tsx';
 import { Elapsed, Remaining } from './elapsed.tsx';
 import styles from './header.module.css';
 import { LimitsDialog } from './limits-dialog.tsx';
@@ -44,7 +45,7 @@ export function SessionBar({ session, timeline, phase, titled }: Props & { title
       <StatusPill session={{ ...session, phase }} />
       {titled ? <p className={classes(styles.barGoal, 'truncate')}>{visibleLine(firstLine(session.goal))}</p> : null}
       <NowLine timeline={timeline} session={session} phase={phase} />
-      <Actions session={session} phase={phase} />
+      <Actions session={session} timeline={timeline} phase={phase} />
     </div>
   );
 }
@@ -101,7 +102,7 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
   const { goal, repo_url, ref, result, author, created_at, usage, limits, mode } = session;
   const title = firstLine(goal);
   const rest = goal.slice(title.length).trim();
-  const spent = timeline.lastSeq > 0 ? timeline.spent.total.costUSD : usage.cost_usd;
+  const spent = timeline.lastSeq > 0 ? timeline.spent.total : { costUSD: usage.cost_usd ?? 0, unpriced: 0 };
   const tokens =
     timeline.lastSeq > 0
       ? timeline.spent.total.inputTokens + timeline.spent.total.outputTokens
@@ -141,11 +142,11 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
           <Time value={created_at} />
         </Fact>
         <Fact name="Cost">
-          <Money usd={spent} />
+          <Cost spent={spent} />
           {limits.max_cost_usd === null ? null : (
             <>
               <span className={styles.of}>of ${limits.max_cost_usd}</span>
-              <Meter label="Cost against its limit" value={spent} limit={limits.max_cost_usd} />
+              <Meter label="Cost against its limit" value={spent.costUSD} limit={limits.max_cost_usd} />
             </>
           )}
         </Fact>
@@ -183,7 +184,7 @@ export function Meter({ label, value, limit }: { label: string; value: number; l
 
 type Asked = 'cancel' | 'delete' | 'limits' | 'commands';
 
-function Actions({ session, phase }: { session: SessionView; phase: string }) {
+function Actions({ session, timeline, phase }: Props) {
   const { id, may } = useSession();
   const act = useAct(id);
   const navigate = useNavigate();
@@ -209,7 +210,6 @@ function Actions({ session, phase }: { session: SessionView; phase: string }) {
       {update && !over && paused ? (
         <Button
           size="small"
-          variant="primary"
           icon={<CirclePlay size={15} aria-hidden="true" />}
           busy={act.isPending}
           onClick={() => perform('resume')}
@@ -294,7 +294,7 @@ function Actions({ session, phase }: { session: SessionView; phase: string }) {
         onConfirm={() => act.mutate({ do: 'delete' }, { onSuccess: close })}
       />
       <LimitsDialog session={session} open={asked === 'limits'} onClose={close} />
-      <CommandsDialog session={session} open={asked === 'commands'} onClose={close} />
+      <CommandsDialog session={session} timeline={timeline} open={asked === 'commands'} onClose={close} />
     </div>
   );
 }

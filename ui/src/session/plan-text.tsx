@@ -2,6 +2,7 @@
 import { FlaskConical, Minus, Pencil, Plus } from 'lucide-react';
 import { Fragment, type ReactNode } from 'react';
 import { classes } from '../design/classes.ts';
+import { lineDiff } from '../timeline/edits.ts';
 import type { PlanRevision, PlanStep, StepProgress } from '../timeline/model.ts';
 import { diffPlans, type StepDifference } from '../timeline/plan-diff.ts';
 import { visible, visibleLine } from '../timeline/visible-text.ts';
@@ -88,16 +89,27 @@ function Step({ difference, below }: { difference: StepDifference; below: ((step
           <span className={styles.changeLabel}>{change === 'kept' ? '' : CHANGE_LABELS[change]}</span>
         </p>
         {change === 'changed' && (before?.details ?? '') !== (after?.details ?? '') ? (
-          <div className={styles.detailDiff}>
-            {before?.details ? <del>{visible(before.details)}</del> : null}
-            {after?.details ? <ins>{visible(after.details)}</ins> : null}
-          </div>
+          <DetailChanges before={before?.details ?? ''} after={after?.details ?? ''} />
         ) : step.details && change !== 'removed' ? (
           <Prose text={step.details} />
         ) : null}
         {after ? below?.(after) : null}
       </div>
     </li>
+  );
+}
+
+/** What differs in the details of a step, line by line. */
+function DetailChanges({ before, after }: { before: string; after: string }) {
+  const lines = lineDiff(before === '' ? [] : before.split('\n'), after === '' ? [] : after.split('\n'));
+  return (
+    <div className={styles.detailDiff}>
+      {lines.map(({ mark, text }, index) => {
+        const Line = mark === '-' ? 'del' : mark === '+' ? 'ins' : 'span';
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have nothing else that tells them apart
+        return <Line key={index}>{visible(text) || ' '}</Line>;
+      })}
+    </div>
   );
 }
 

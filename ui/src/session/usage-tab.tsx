@@ -1,12 +1,12 @@
 /** What the session used, of what it may use, and for what. */
 import { Gauge } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
-import { Money } from '../design/amounts.tsx';
 import { Button } from '../design/button.tsx';
 import { compact, duration } from '../design/time.ts';
 import type { Spent, Timeline } from '../timeline/model.ts';
 import { roleName } from '../timeline/role-name.ts';
 import { visibleLine } from '../timeline/visible-text.ts';
+import { Cost } from './cost.tsx';
 import { Meter } from './header.tsx';
 import { LimitsDialog } from './limits-dialog.tsx';
 import { useSession } from './session-context.ts';
@@ -34,7 +34,7 @@ export function UsageTab({ session, timeline }: { session: SessionView; timeline
         <dl className={styles.limits}>
           <Limit
             name="Cost"
-            used={<Money usd={total.costUSD} />}
+            used={<Cost spent={total} />}
             value={total.costUSD}
             limit={limits.max_cost_usd}
             shown={(max) => `$${max}`}
@@ -124,7 +124,7 @@ function Table({ title, rows }: { title: string; rows: readonly { name: string; 
                 <td>{compact(spent.outputTokens)}</td>
                 <td>{duration(spent.durationMs)}</td>
                 <td>
-                  <Money usd={spent.costUSD} />
+                  <Cost spent={spent} />
                 </td>
               </tr>
             ))}

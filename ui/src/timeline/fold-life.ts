@@ -38,8 +38,8 @@ export function foldLife(draft: Draft, event: LifeEvent): void {
       phaseEntered(draft, event);
       return;
     case 'session.paused': {
-      const { reason, message } = event;
-      const entry = { kind: 'pause', ...entryBase(draft), reason, message, resumedAt: undefined } as const;
+      const { reason, message, resumeCounter } = event;
+      const entry = { kind: 'pause', ...entryBase(draft), reason, message, resumeCounter, resumedAt: undefined } as const;
       const place = draft.add(entry);
       draft.at.threads.pause = place;
       if (reason !== 'Suspended') draft.problem(place);

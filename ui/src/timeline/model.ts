@@ -38,6 +38,8 @@ export type Spent = {
   readonly outputTokens: number;
   readonly reasoningTokens: number;
   readonly costUSD: number;
+  /** Calls of models whose price nobody knows, which are not part of the cost. */
+  readonly unpriced: number;
   readonly calls: number;
   readonly durationMs: number;
 };
@@ -138,6 +140,8 @@ export type PauseEntry = EntryBase & {
   readonly kind: 'pause';
   readonly reason: string;
   readonly message: string;
+  /** `spec.resume` at that moment; a higher one resumes. */
+  readonly resumeCounter: number;
   readonly resumedAt: string | undefined;
 };
 

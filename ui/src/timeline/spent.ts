@@ -7,6 +7,7 @@ export const NOTHING_SPENT: Spent = {
   outputTokens: 0,
   reasoningTokens: 0,
   costUSD: 0,
+  unpriced: 0,
   calls: 0,
   durationMs: 0,
 };
@@ -19,6 +20,7 @@ export function spentOn(answer: EventOf<'model.answered'>): Spent {
     outputTokens,
     reasoningTokens,
     costUSD: answer.costUSD,
+    unpriced: answer.unpriced === true ? 1 : 0,
     calls: 1,
     durationMs: answer.durationMs,
   };
@@ -31,6 +33,7 @@ export function plus(a: Spent, b: Spent): Spent {
     outputTokens: a.outputTokens + b.outputTokens,
     reasoningTokens: a.reasoningTokens + b.reasoningTokens,
     costUSD: a.costUSD + b.costUSD,
+    unpriced: a.unpriced + b.unpriced,
     calls: a.calls + b.calls,
     durationMs: a.durationMs + b.durationMs,
   };
