@@ -117,12 +117,15 @@ const NODE_LOOKS_MS = 150_000;
   it('costs no exec more than its one link, however many commands and files', async () => {
     const { handle, sandbox } = await open();
     await sandbox.query('true', { signal: patience() });
-    const links = () => pods.inPod(handle, "grep -lc 'IFS= read -r l' /proc/[0-9]*/cmdline 2>/dev/null | wc -l");
+    const links = async () =>
+      Number(await pods.inPod(handle, "grep -lc 'IFS= read -r l' /proc/[0-9]*/cmdline 2>/dev/null | wc -l"));
     const before = await links();
     for (let index = 0; index < 20; index++) {
       await sandbox.run(`op-${index}`, { command: 'true', timeoutSeconds: 60 }, { signal: patience() });
       await sandbox.upload(`file-${index}`, Buffer.alloc(1000), patience());
     }
-    expect(await links()).toBe(before);
+    expect(before).toBeGreaterThan(0);
+    // A try of the beginning that was not needed may have ended meanwhile.
+    expect(await links()).toBeLessThanOrEqual(before);
   });
 });
