@@ -137,7 +137,8 @@ const Row = memo(function Row({ session }: { session: SessionSummary }) {
       <span className={styles.what}>
         <span className={styles.goal}>{firstLine(session.goal)}</span>
         <span className={styles.about}>
-          <span className="visually-hidden">{look.label}</span>
+          <span className={classes(styles.phase, saysWhy(session) && styles.unsaid)}>{look.label}</span>
+          {saysWhy(session) ? null : <Dot className={styles.phaseDot} />}
           <About session={session} />
         </span>
       </span>
@@ -163,14 +164,14 @@ const Row = memo(function Row({ session }: { session: SessionSummary }) {
 
 function About({ session }: { session: SessionSummary }) {
   const { phase, message, repo_url, ref, author, mode } = session;
-  const says = message !== null && SAYS_WHY.has(phase);
+  const says = saysWhy(session);
   return (
     <>
       <span>{visibleLine(repositoryName(repo_url))}</span>
       {ref === null || says ? null : (
         <>
           <Dot />
-          <span className="mono">{ref}</span>
+          <span className={classes('mono', styles.ref)}>{visibleLine(ref)}</span>
         </>
       )}
       {says ? (
@@ -178,9 +179,9 @@ function About({ session }: { session: SessionSummary }) {
           <Dot />
           <span
             className={classes(styles.why, phase === 'Failed' ? styles.bad : phase === 'Queued' ? undefined : styles.warn)}
-            title={message}
+            title={message ?? undefined}
           >
-            {visibleLine(message)}
+            {visibleLine(message ?? '')}
           </span>
         </>
       ) : (
@@ -206,9 +207,14 @@ function About({ session }: { session: SessionSummary }) {
 /** Phases in which the reason matters more than who asked for it. */
 const SAYS_WHY: ReadonlySet<string> = new Set(['Queued', 'WaitingForUser', 'Paused', 'Failed']);
 
-function Dot() {
+/** Whether the row tells why the session is where it is. */
+function saysWhy({ message, phase }: SessionSummary): boolean {
+  return message !== null && SAYS_WHY.has(phase);
+}
+
+function Dot({ className }: { className?: string | undefined }) {
   return (
-    <span className={styles.dot} aria-hidden="true">
+    <span className={classes(styles.dot, className)} aria-hidden="true">
       ·
     </span>
   );
