@@ -1,5 +1,4 @@
 /** What is around every view: where one can go, who is looking, whether the server is there. */
-import { useQueryClient } from '@tanstack/react-query';
 import { Bot, CircleUser, Keyboard, List, LogOut, Monitor, Moon, Plus, SquarePen, Sun } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, Navigate, NavLink, Outlet, ScrollRestoration, useLocation, useNavigate, useNavigation } from 'react-router';
@@ -84,9 +83,11 @@ export function Layout() {
         <BarLink to="/sessions" end icon={<List size={20} aria-hidden="true" />}>
           Sessions
         </BarLink>
-        <BarLink to="/sessions/new" icon={<SquarePen size={20} aria-hidden="true" />}>
-          New
-        </BarLink>
+        {may.sessions.create || me.isPending ? (
+          <BarLink to="/sessions/new" icon={<SquarePen size={20} aria-hidden="true" />}>
+            New
+          </BarLink>
+        ) : null}
         <BarLink to="/settings/profiles" icon={<Bot size={20} aria-hidden="true" />}>
           Profiles
         </BarLink>
@@ -142,10 +143,10 @@ function UserMenu({
 }) {
   const me = useMe().data;
   const [theme, setTheme] = useTheme();
-  const client = useQueryClient();
   const leave = () => {
     logOut().then(
-      () => client.invalidateQueries(),
+      // Loaded anew, so that nothing is left for whoever is next.
+      () => location.assign('/login'),
       (error: unknown) => notify(explain(error), 'bad'),
     );
   };

@@ -1,9 +1,9 @@
 /** Where somebody proves who they are: with a token, once; a cookie that no script can read keeps it. */
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { LogIn } from 'lucide-react';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { Navigate, useNavigate, useSearchParams } from 'react-router';
-import { logIn, meQuery, useMe } from '../api/me.ts';
+import { Navigate, useSearchParams } from 'react-router';
+import { logIn, useMe } from '../api/me.ts';
 import { explain, Problem } from '../api/problem.ts';
 import { ConnectionBanner } from '../app/connection-banner.tsx';
 import { Logo } from '../app/logo.tsx';
@@ -17,8 +17,6 @@ const TIMEOUT = 20_000;
 
 export default function LoginPage() {
   const me = useMe();
-  const client = useQueryClient();
-  const navigate = useNavigate();
   const [address] = useSearchParams();
   const [token, setToken] = useState('');
   const [missing, setMissing] = useState(false);
@@ -27,21 +25,17 @@ export default function LoginPage() {
   useTitle('Log in');
   const login = useMutation({
     mutationFn: () => logIn(token.trim(), AbortSignal.timeout(TIMEOUT)),
-    onSuccess: async () => {
-      // Nothing of whoever was here before.
-      client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'me' });
-      await client.fetchQuery({ ...meQuery, staleTime: 0 });
-      await navigate(next, { replace: true });
-    },
+    // Loaded anew, so that nothing is left of whoever was here before.
+    onSuccess: () => location.assign(next),
     onError: () => field.current?.select(),
   });
   useEffect(() => field.current?.focus(), []);
-  if (me.isSuccess && !login.isPending && !me.isFetching) return <Navigate to={next} replace />;
+  if (me.isSuccess && login.isIdle) return <Navigate to={next} replace />;
   const cluster = me.error instanceof Problem && me.error.challenge === 'kubernetes';
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setMissing(token.trim() === '');
-    if (token.trim() !== '' && !login.isPending) login.mutate();
+    if (token.trim() !== '' && !login.isPending && !login.isSuccess) login.mutate();
     else field.current?.focus();
   };
   const error = missing ? 'Enter the token.' : login.isError ? explain(login.error) : undefined;
@@ -86,7 +80,12 @@ export default function LoginPage() {
               }}
             />
           </Field>
-          <Button type="submit" variant="primary" busy={login.isPending} icon={<LogIn size={15} aria-hidden="true" />}>
+          <Button
+            type="submit"
+            variant="primary"
+            busy={login.isPending || login.isSuccess}
+            icon={<LogIn size={15} aria-hidden="true" />}
+          >
             Log in
           </Button>
         </form>
