@@ -4,7 +4,8 @@ import { type Fields, fields, flag, list, maybe, number, oneOf, text } from './r
 export const STATUSES = ['QUEUED', 'RUNNING', 'WAITING_FOR_USER', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 export type SessionStatus = (typeof STATUSES)[number];
 
-export type Usage = { input_tokens: number; output_tokens: number; cost_usd: number };
+/** `cost_usd` is null when no price of what was used is known. */
+export type Usage = { input_tokens: number; output_tokens: number; cost_usd: number | null };
 export type SandboxPicture = { type: string | null; name: string | null; image: string | null };
 
 export type SessionResult = {
@@ -89,7 +90,7 @@ export function readUsage(given: Fields): Usage {
   return {
     input_tokens: number(given.input_tokens, 0),
     output_tokens: number(given.output_tokens, 0),
-    cost_usd: number(given.cost_usd, 0),
+    cost_usd: given.cost_usd === null ? null : number(given.cost_usd, 0),
   };
 }
 

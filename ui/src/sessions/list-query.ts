@@ -81,7 +81,7 @@ export function matching(sessions: Iterable<SessionSummary>, query: Omit<ListQue
 const COMPARE: Readonly<Record<Order, (a: SessionSummary, b: SessionSummary) => number>> = {
   newest: (a, b) => compareTexts(b.created_at, a.created_at),
   oldest: (a, b) => compareTexts(a.created_at, b.created_at),
-  cost: (a, b) => b.usage.cost_usd - a.usage.cost_usd,
+  cost: (a, b) => (b.usage.cost_usd ?? 0) - (a.usage.cost_usd ?? 0),
   steps: (a, b) => b.steps - a.steps,
 };
 

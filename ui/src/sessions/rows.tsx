@@ -147,12 +147,7 @@ const Row = memo(function Row({ session }: { session: SessionSummary }) {
       </span>
       <Plan session={session} />
       <span className={classes(styles.number, styles.cost)}>
-        {session.usage.cost_usd > 0 ? (
-          <>
-            <span className="visually-hidden">Cost: </span>
-            <Money usd={session.usage.cost_usd} />
-          </>
-        ) : null}
+        <Cost usd={session.usage.cost_usd} />
       </span>
       <span className={classes(styles.number, styles.age)}>
         <span className="visually-hidden">Age: </span>
@@ -161,6 +156,16 @@ const Row = memo(function Row({ session }: { session: SessionSummary }) {
     </a>
   );
 });
+
+function Cost({ usd }: { usd: number | null }) {
+  if (usd === 0) return null;
+  return (
+    <>
+      <span className="visually-hidden">Cost: </span>
+      {usd === null ? <span title="The price of its model is not known">unknown</span> : <Money usd={usd} />}
+    </>
+  );
+}
 
 function About({ session }: { session: SessionSummary }) {
   const { phase, message, repo_url, ref, author, mode } = session;
