@@ -14,7 +14,7 @@ import {
   SquareTerminal,
   Trash2,
 } from 'lucide-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { Time } from '../design/amounts.tsx';
 import { StatusPill } from '../design/badge.tsx';
@@ -29,13 +29,14 @@ import { notify } from '../design/toast.tsx';
 import type { Timeline } from '../timeline/model.ts';
 import { visible, visibleLine } from '../timeline/visible-text.ts';
 import { useAct } from './act.ts';
-import { CommandsDialog } from './commands-dialog.tsx';
 import { Cost } from './cost.tsx';
 import { Elapsed, Remaining } from './elapsed.tsx';
 import styles from './header.module.css';
 import { LimitsDialog } from './limits-dialog.tsx';
 import { useSession } from './session-context.ts';
 import { type SessionView, sessionPath } from './session-view.ts';
+
+const CommandsDialog = lazy(async () => ({ default: (await import('./commands-dialog.tsx')).CommandsDialog }));
 
 type Props = { session: SessionView; timeline: Timeline; phase: string };
 
@@ -138,6 +139,12 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
         ) : null}
         <Fact name="Author">{visibleLine(author ?? 'nobody')}</Fact>
         <Fact name="Mode">{mode === 'review' ? 'Review: plans wait for approval' : 'Auto'}</Fact>
+        {timeline.steps.length === 0 ? null : (
+          <Fact name="Plan">
+            {timeline.steps.filter(({ status }) => status === 'completed' || status === 'skipped').length} of{' '}
+            {timeline.steps.length} done
+          </Fact>
+        )}
         <Fact name="Started">
           <Time value={created_at} />
         </Fact>
@@ -294,7 +301,11 @@ function Actions({ session, timeline, phase }: Props) {
         onConfirm={() => act.mutate({ do: 'delete' }, { onSuccess: close })}
       />
       <LimitsDialog session={session} open={asked === 'limits'} onClose={close} />
-      <CommandsDialog session={session} timeline={timeline} open={asked === 'commands'} onClose={close} />
+      {asked === 'commands' ? (
+        <Suspense>
+          <CommandsDialog session={session} timeline={timeline} open onClose={close} />
+        </Suspense>
+      ) : null}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 /** The page of one session. */
 import { SearchX, Trash2 } from 'lucide-react';
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 import { useMe } from '../api/me.ts';
 import { Problem } from '../api/problem.ts';
@@ -12,20 +12,22 @@ import { Tabs } from '../design/tabs.tsx';
 import { useMedia } from '../design/use-media.ts';
 import type { Timeline } from '../timeline/model.ts';
 import { Attention } from './attention.tsx';
-import { ChangesTab } from './changes-tab.tsx';
 import { Composer } from './composer.tsx';
-import { EventsTab } from './events-tab.tsx';
-import { EvidenceTab } from './evidence-tab.tsx';
 import { SessionBar, SessionHead } from './header.tsx';
 import styles from './page.module.css';
 import { PlanPanel } from './plan-panel.tsx';
-import { PlanTab } from './plan-tab.tsx';
 import { SessionContext } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { type TimelineHandle, TimelineTab } from './timeline-tab.tsx';
-import { UsageTab } from './usage-tab.tsx';
 import { useInSight } from './use-seen.ts';
 import { type FollowedLog, useSessionLog, useSessionView } from './use-session.ts';
+
+/** Views that few look at first are loaded when somebody does. */
+const ChangesTab = lazy(async () => ({ default: (await import('./changes-tab.tsx')).ChangesTab }));
+const EvidenceTab = lazy(async () => ({ default: (await import('./evidence-tab.tsx')).EvidenceTab }));
+const EventsTab = lazy(async () => ({ default: (await import('./events-tab.tsx')).EventsTab }));
+const PlanTab = lazy(async () => ({ default: (await import('./plan-tab.tsx')).PlanTab }));
+const UsageTab = lazy(async () => ({ default: (await import('./usage-tab.tsx')).UsageTab }));
 
 const TABS = ['timeline', 'plan', 'changes', 'evidence', 'usage', 'events'] as const;
 type Tab = (typeof TABS)[number];
@@ -92,7 +94,7 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
     {
       value: 'timeline' as const,
       label: 'Timeline',
-      content: <TimelineView session={session} log={log} readable={readable} live={!over} handle={handle} above={above} />,
+      content: <TimelineView log={log} readable={readable} live={!over} handle={handle} above={above} />,
     },
     {
       value: 'plan' as const,
@@ -123,7 +125,12 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
           </div>
           <div className={styles.columns}>
             <div className={styles.main}>
-              <Tabs<Tab> label="Views of the session" value={tab} onChange={setTab} views={views} />
+              <Tabs<Tab>
+                label="Views of the session"
+                value={tab}
+                onChange={setTab}
+                views={views.map((one) => ({ ...one, content: <Suspense fallback={<LoadingRows />}>{one.content}</Suspense> }))}
+              />
             </div>
             {wide && tab === 'timeline' ? (
               <aside className={styles.aside}>
@@ -139,7 +146,6 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
 }
 
 type TimelineViewProps = {
-  session: SessionView;
   log: FollowedLog;
   readable: boolean;
   live: boolean;
@@ -147,17 +153,13 @@ type TimelineViewProps = {
   above: React.RefObject<HTMLElement | null>;
 };
 
-function TimelineView({ session, log, readable, live, handle, above }: TimelineViewProps) {
+function TimelineView({ log, readable, live, handle, above }: TimelineViewProps) {
   if (!readable) return <EmptyState title="You may not read this log">Its phase and its result are shown above.</EmptyState>;
   if (log.refused !== undefined && log.timeline.lastSeq === 0)
     return <ErrorState title="The log cannot be read" error={new Error(log.refused)} />;
   if (!log.ready) return <LoadingRows />;
   if (log.timeline.lastSeq === 0) {
-    return (
-      <EmptyState title="Nothing has happened yet">
-        {session.message ?? 'What the session does is shown here as it happens.'}
-      </EmptyState>
-    );
+    return <EmptyState title="Nothing has happened yet">What the session does is shown here as it happens.</EmptyState>;
   }
   return <TimelineTab timeline={log.timeline} live={live} handle={handle} above={above} />;
 }

@@ -8,6 +8,7 @@ import type { Entry, Timeline } from '../timeline/model.ts';
 import { entryOf, groupKey, type Row, Rows, sectionKey, type View } from '../timeline/rows.ts';
 import { EntryView } from './entry.tsx';
 import { opensItself } from './entry-words.ts';
+import { RowBoundary } from './row-boundary.tsx';
 import { SectionHeader, StepHeader } from './section-header.tsx';
 import styles from './timeline.module.css';
 import { INITIAL_FILTER, type TimelineFilter, TimelineToolbar } from './timeline-toolbar.tsx';
@@ -132,14 +133,16 @@ export function TimelineTab({ timeline, live, handle, above }: Props) {
               aria-setsize={rows.length}
               style={{ transform: `translateY(${item.start - margin}px)` }}
             >
-              <RowView
-                row={row}
-                fold={row.kind === 'entry' ? folds.get(row.entry.id) : undefined}
-                marked={row.kind === 'entry' && row.entry.id === marked}
-                selected={row.key === selected}
-                onToggle={toggle}
-                onClose={toggleClosed}
-              />
+              <RowBoundary name={row.key}>
+                <RowView
+                  row={row}
+                  fold={row.kind === 'entry' ? folds.get(row.entry.id) : undefined}
+                  marked={row.kind === 'entry' && row.entry.id === marked}
+                  selected={row.key === selected}
+                  onToggle={toggle}
+                  onClose={toggleClosed}
+                />
+              </RowBoundary>
             </article>
           );
         })}
