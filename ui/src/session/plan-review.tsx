@@ -5,7 +5,7 @@ import { Button } from '../design/button.tsx';
 import { Field, TextArea } from '../design/field.tsx';
 import { counted } from '../design/time.ts';
 import type { PlanRevision, PlanStep } from '../timeline/model.ts';
-import { visible } from '../timeline/visible-text.ts';
+import { visible, visibleLine } from '../timeline/visible-text.ts';
 import { type NewMessage, useAct } from './act.ts';
 import styles from './attention.module.css';
 import { PlanChanges, PlanText } from './plan-text.tsx';
@@ -36,7 +36,7 @@ export function PlanReview(props: { session: SessionView; plan: PlanRevision; pr
   const acting = act.isPending || (act.isSuccess && session.status === 'RUNNING');
   const commentOn = (step: PlanStep) =>
     may.sessions.update ? (
-      <StepComment text={comments[step.id] ?? ''} title={step.title} onChange={(text) => write(step.id, text)} />
+      <StepComment text={comments[step.id] ?? ''} title={visibleLine(step.title)} onChange={(text) => write(step.id, text)} />
     ) : null;
   return (
     <section className={styles.review} aria-label={`Plan ${plan.revision} waits for approval`}>
