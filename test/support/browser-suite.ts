@@ -14,7 +14,7 @@ const failures = join(root, '.cache/browser-failures');
 
 export type AtThePage = {
   system: System;
-  /** A window at a path of the page, of another user each time, or beside one of the same. */
+  /** A window at a path of the page, or at a whole address; of another user each time, or beside one of the same. */
   open: (path: string, options?: WindowOptions, beside?: BrowserWindow) => Promise<BrowserWindow>;
 };
 
@@ -50,7 +50,7 @@ export function browserSuite(options: SystemOptions = {}): BrowserSuite {
         const folder = join(failures, slug(expect.getState().currentTestName ?? name));
         rmSync(folder, { recursive: true, force: true });
         try {
-          await body({ system, open: (path, how, beside) => browser.open(`${system.url}${path}`, how, beside) });
+          await body({ system, open: (path, how, beside) => browser.open(new URL(path, system.url).href, how, beside) });
           const problems = browser.windows.flatMap((window) => window.problems);
           if (problems.length > 0) throw new Error(`in the browser:\n${problems.join('\n')}`);
         } catch (error) {

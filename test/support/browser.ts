@@ -104,6 +104,10 @@ export class BrowserWindow {
       if (message.type() === 'error') this.#problem(`the console shows: ${message.text()} (${message.location().url})`);
     });
     page.on('pageerror', (error) => this.#problem(`an error was not caught: ${error.stack ?? error.message}`));
+    page.on('dialog', (dialog) => {
+      this.#problem(`a dialog opened: ${dialog.message()}`);
+      void dialog.dismiss().catch(() => undefined);
+    });
     page.on('crash', () => this.#problem('the page crashed'));
     page.on('request', (request) => {
       const url = new URL(request.url());

@@ -3,7 +3,7 @@ import { ChevronRight } from 'lucide-react';
 import { Field, Input, Select } from '../design/field.tsx';
 import styles from './form.module.css';
 import { knownModel } from './known-models.ts';
-import type { Profile } from './profile.ts';
+import { type Profile, shownName } from './profile.ts';
 import { objectName, type ProfileErrors, type ProfileField, type ProfileValues } from './profile-values.ts';
 import { FACTS } from './providers.ts';
 
@@ -63,7 +63,7 @@ export function AdvancedFields({ values, errors, others, isNew, onChange, onBlur
               <option value="">None</option>
               {others.map((one) => (
                 <option key={one.name} value={one.name}>
-                  {one.display_name}
+                  {shownName(one)}
                 </option>
               ))}
               {values.fallback !== '' && !others.some(({ name }) => name === values.fallback) ? (

@@ -3,9 +3,8 @@ import { ChevronRight, SquareTerminal } from 'lucide-react';
 import { useState } from 'react';
 import { useMe } from '../api/me.ts';
 import { CopyButton } from '../design/copy-button.tsx';
-import type { Door } from '../session/commands.ts';
 import styles from './commands.module.css';
-import type { ProfileCommand } from './profile-commands.ts';
+import type { Door, ProfileCommand } from './profile-commands.ts';
 
 const DOORS = ['curl', 'kubectl'] as const;
 

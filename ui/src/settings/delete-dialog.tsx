@@ -9,8 +9,9 @@ import { StatusPill } from '../design/badge.tsx';
 import { ConfirmDialog } from '../design/dialog.tsx';
 import { counted } from '../design/time.ts';
 import { notify } from '../design/toast.tsx';
+import { visibleLine } from '../timeline/visible-text.ts';
 import styles from './dialogs.module.css';
-import type { Profile } from './profile.ts';
+import { type Profile, shownName } from './profile.ts';
 import { allProfilesQuery, deleteProfile } from './profile-requests.ts';
 
 /** Of more, the rest is only counted. */
@@ -23,7 +24,7 @@ export function DeleteDialog({ profile, open, onClose, onDeleted }: DeleteDialog
   const remove = useMutation({
     mutationFn: () => deleteProfile(profile.name),
     onSuccess: () => {
-      notify(`${profile.display_name} is deleted.`);
+      notify(`${shownName(profile)} is deleted.`);
       client.setQueryData(allProfilesQuery.queryKey, (known: Profile[] | undefined) =>
         known?.filter(({ name }) => name !== profile.name),
       );
@@ -36,7 +37,7 @@ export function DeleteDialog({ profile, open, onClose, onDeleted }: DeleteDialog
     <ConfirmDialog
       open={open}
       onClose={onClose}
-      title={`Delete ${profile.display_name}?`}
+      title={`Delete ${shownName(profile)}?`}
       description={
         profile.key.set
           ? 'The profile and its key are removed. The key itself stays valid at the provider.'
@@ -74,7 +75,7 @@ function SessionsInNeed({ ids }: { ids: readonly string[] }) {
           return (
             <li key={id}>
               <Link to={`/sessions/${encodeURIComponent(id)}`} className="truncate">
-                {session?.goal || id}
+                {visibleLine(session?.goal || id)}
               </Link>
               {session ? <StatusPill session={session} /> : null}
             </li>

@@ -3,6 +3,7 @@ import { CircleAlert, Info, TriangleAlert } from 'lucide-react';
 import { useMay } from '../api/me.ts';
 import { Button, ButtonLink } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
+import { visible } from '../timeline/visible-text.ts';
 import styles from './health.module.css';
 import { type Health, warningsOf } from './health.ts';
 import type { Profile } from './profile.ts';
@@ -41,7 +42,7 @@ export function HealthNotes({ profile, health, onReplaceKey, onTest, editLink = 
         <div className={classes(styles.callout, tone === 'bad' ? styles.bad : styles.idle)}>
           {tone === 'bad' ? <CircleAlert size={15} aria-hidden="true" /> : <Info size={15} aria-hidden="true" />}
           <p>
-            {detail}
+            {visible(detail)}
             {fixed && tone === 'bad' ? ` ${whereToMend(profile)}` : ''}
           </p>
           {action}
@@ -50,7 +51,7 @@ export function HealthNotes({ profile, health, onReplaceKey, onTest, editLink = 
       {warningsOf(profile).map((warning) => (
         <div key={warning} className={classes(styles.callout, styles.warn)}>
           <TriangleAlert size={15} aria-hidden="true" />
-          <p>{warning}</p>
+          <p>{visible(warning)}</p>
         </div>
       ))}
     </>

@@ -7,7 +7,7 @@ import { Dialog } from '../design/dialog.tsx';
 import { notify } from '../design/toast.tsx';
 import styles from './dialogs.module.css';
 import { KeyField } from './key-field.tsx';
-import type { Profile } from './profile.ts';
+import { type Profile, shownName } from './profile.ts';
 import { replaceKey } from './profile-requests.ts';
 import { providerId, providerLabel } from './providers.ts';
 
@@ -19,8 +19,8 @@ export function KeyDialog({ profile, open, onClose }: { profile: Profile; open: 
       title={profile.key.set ? 'Replace key' : 'Enter key'}
       description={
         profile.key.set
-          ? `${profile.display_name} uses the new key from its next call on; sessions go on with it. The old one is forgotten.`
-          : `The key with which ${profile.display_name} calls ${providerLabel(profile.provider)}.`
+          ? `${shownName(profile)} uses the new key from its next call on; sessions go on with it. The old one is forgotten.`
+          : `The key with which ${shownName(profile)} calls ${providerLabel(profile.provider)}.`
       }
     >
       <KeyForm profile={profile} onClose={onClose} />
@@ -37,7 +37,7 @@ function KeyForm({ profile, onClose }: { profile: Profile; onClose: () => void }
     // Nothing is kept of it after it was sent.
     gcTime: 0,
     onSuccess: () => {
-      notify(`${profile.display_name} has a new key. It is being tested.`);
+      notify(`${shownName(profile)} has a new key. It is being tested.`);
       onClose();
     },
   });

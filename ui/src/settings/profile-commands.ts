@@ -1,6 +1,9 @@
 /** Lines for a terminal that do what the form and the list do. A key is never in them: they take it from $API_KEY. */
-import { type Door, quote } from '../session/commands.ts';
+import { quote, type Door as SessionDoor } from '../session/commands.ts';
 import { bodyOf, objectName, type ProfileValues, specOf } from './profile-values.ts';
+
+/** Where the server is and what it asks for. */
+export type Door = Pick<SessionDoor, 'origin' | 'token' | 'namespace' | 'kubeconfig'>;
 
 export type ProfileCommand = { title: string; curl: string; kubectl: string };
 

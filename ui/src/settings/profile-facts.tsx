@@ -4,6 +4,7 @@ import { Link } from 'react-router';
 import { useMe } from '../api/me.ts';
 import { Time } from '../design/amounts.tsx';
 import { compact, counted } from '../design/time.ts';
+import { visibleLine } from '../timeline/visible-text.ts';
 import type { Profile, ProfileKey } from './profile.ts';
 import styles from './profile-facts.module.css';
 import { FACTS, providerId } from './providers.ts';
@@ -74,9 +75,9 @@ function Users({ users }: { users: readonly string[] }) {
   const author = useMe().data?.author ?? null;
   if (users.length === 0) return 'Nobody in particular';
   const mine = users.toSorted((a, b) => Number(b === author) - Number(a === author));
-  const names = mine.slice(0, NAMED).map((user) => (user === author ? `you (${user})` : user));
+  const names = mine.slice(0, NAMED).map((user) => (user === author ? `you (${user})` : visibleLine(user)));
   const more = users.length - names.length;
-  return <span title={users.join(', ')}>{`${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`}</span>;
+  return <span title={visibleLine(users.join(', '))}>{`${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`}</span>;
 }
 
 function SessionsOf({ profile }: { profile: Profile }) {

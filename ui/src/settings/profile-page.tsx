@@ -8,11 +8,12 @@ import { Button, ButtonLink, IconButton } from '../design/button.tsx';
 import { Menu } from '../design/menu.tsx';
 import { EmptyState, ErrorState, Skeleton } from '../design/state.tsx';
 import { notify } from '../design/toast.tsx';
+import { visibleLine } from '../timeline/visible-text.ts';
 import { Commands } from './commands.tsx';
 import { healthOf } from './health.ts';
 import { HealthBadge } from './health-badge.tsx';
 import { HealthNotes, settingsOf } from './health-notes.tsx';
-import type { Profile } from './profile.ts';
+import { type Profile, shownName } from './profile.ts';
 import styles from './profile-columns.module.css';
 import { profileCommands } from './profile-commands.ts';
 import { KeyFacts, ProfileFacts, providerNeedsKey } from './profile-facts.tsx';
@@ -30,7 +31,7 @@ export default function ProfilePage() {
   const { name } = useParams();
   const { data: profiles, error, refetch } = useProfiles();
   const profile = profiles?.find((one) => one.name === name);
-  useTitle(profile?.display_name ?? 'AI profile');
+  useTitle(profile ? shownName(profile) : 'AI profile');
   if (profile && profiles) return <OneProfile key={profile.name} profile={profile} profiles={profiles} />;
   return (
     <SettingsPage title="AI profile" below>
@@ -65,11 +66,11 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
   return (
     <SettingsPage
       below
-      title={profile.display_name}
+      title={shownName(profile)}
       marks={<ProfileMarks profile={profile} />}
       subtitle={
         <>
-          {providerLabel(profile.provider)} · <span className="mono">{profile.model}</span>
+          {providerLabel(profile.provider)} · <span className="mono">{visibleLine(profile.model)}</span>
         </>
       }
       actions={
@@ -167,7 +168,7 @@ function Edit(props: { profile: Profile; profiles: readonly Profile[]; onReplace
     put(saved);
     setBase(saved);
     setDirty(false);
-    notify(`${saved.display_name} is saved.`);
+    notify(`${shownName(saved)} is saved.`);
   };
   return (
     <ProfileForm
@@ -200,7 +201,7 @@ function Edit(props: { profile: Profile; profiles: readonly Profile[]; onReplace
 
 function ReadOnly({ profile }: { profile: Profile }) {
   const rows: [string, string | null][] = [
-    ['Name', profile.display_name],
+    ['Name', shownName(profile)],
     ['Provider', providerLabel(profile.provider)],
     ['Model', profile.model],
     ['Base URL', profile.base_url],
@@ -220,7 +221,7 @@ function ReadOnly({ profile }: { profile: Profile }) {
           value === null ? null : (
             <div key={label}>
               <dt>{label}</dt>
-              <dd>{value}</dd>
+              <dd>{visibleLine(value)}</dd>
             </div>
           ),
         )}

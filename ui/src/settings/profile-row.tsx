@@ -5,10 +5,11 @@ import { useMay } from '../api/me.ts';
 import { Badge } from '../design/badge.tsx';
 import { Button, IconButton } from '../design/button.tsx';
 import { Menu } from '../design/menu.tsx';
+import { visibleLine } from '../timeline/visible-text.ts';
 import { healthOf } from './health.ts';
 import { HealthBadge } from './health-badge.tsx';
 import { HealthNotes } from './health-notes.tsx';
-import type { Profile } from './profile.ts';
+import { type Profile, shownName } from './profile.ts';
 import { ProfileFacts } from './profile-facts.tsx';
 import styles from './profile-row.module.css';
 import { providerLabel } from './providers.ts';
@@ -26,12 +27,12 @@ export function ProfileRow({ profile }: { profile: Profile }) {
         <div className={styles.names}>
           <div className={styles.title}>
             <h2>
-              <Link to={`/settings/profiles/${encodeURIComponent(profile.name)}`}>{profile.display_name}</Link>
+              <Link to={`/settings/profiles/${encodeURIComponent(profile.name)}`}>{shownName(profile)}</Link>
             </h2>
             <ProfileMarks profile={profile} />
           </div>
           <p className={styles.model}>
-            {providerLabel(profile.provider)} · <span className="mono">{profile.model}</span>
+            {providerLabel(profile.provider)} · <span className="mono">{visibleLine(profile.model)}</span>
           </p>
         </div>
         <div className={styles.side}>
@@ -43,7 +44,7 @@ export function ProfileRow({ profile }: { profile: Profile }) {
               size="small"
               icon={<FlaskConical size={14} aria-hidden="true" />}
               busy={health.mark === 'trying'}
-              aria-label={`Test ${profile.display_name} now`}
+              aria-label={`Test ${shownName(profile)} now`}
               onClick={test}
             >
               Test now
@@ -52,7 +53,7 @@ export function ProfileRow({ profile }: { profile: Profile }) {
           {items.length > 0 ? (
             <Menu
               trigger={
-                <IconButton label={`Actions for ${profile.display_name}`} size="small">
+                <IconButton label={`Actions for ${shownName(profile)}`} size="small">
                   <Ellipsis size={16} aria-hidden="true" />
                 </IconButton>
               }

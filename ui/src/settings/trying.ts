@@ -2,7 +2,7 @@
 import { useEffect, useSyncExternalStore } from 'react';
 import { notify } from '../design/toast.tsx';
 import { healthOf } from './health.ts';
-import type { Profile } from './profile.ts';
+import { type Profile, shownName } from './profile.ts';
 
 /** Longer than the operator tries a model before it gives up. Milliseconds. */
 const PATIENCE = 75_000;
@@ -45,8 +45,8 @@ export function useTrying(profile: Profile | undefined): boolean {
       const { label, detail } = healthOf(profile, false);
       notify(
         profile.ready === true
-          ? `${profile.display_name} answers${profile.tool_calling === 'yes' ? ' and calls tools' : ''}.`
-          : `${profile.display_name}: ${label}. ${detail ?? ''}`.trim(),
+          ? `${shownName(profile)} answers${profile.tool_calling === 'yes' ? ' and calls tools' : ''}.`
+          : `${shownName(profile)}: ${label}. ${detail ?? ''}`.trim(),
         profile.ready === true ? 'ok' : 'bad',
       );
       return;

@@ -3,6 +3,7 @@ import { Plus, X } from 'lucide-react';
 import { useState } from 'react';
 import { Button, IconButton } from '../design/button.tsx';
 import { Field, Input } from '../design/field.tsx';
+import { visibleLine } from '../timeline/visible-text.ts';
 import styles from './users-field.module.css';
 
 type UsersFieldProps = {
@@ -26,10 +27,10 @@ export function UsersField({ users, author, error, onChange }: UsersFieldProps) 
         <ul className={styles.users} aria-label="Assigned users">
           {users.map((user) => (
             <li key={user}>
-              <span className="truncate">{user}</span>
+              <span className="truncate">{visibleLine(user)}</span>
               {user === author ? <span className={styles.you}>you</span> : null}
               <IconButton
-                label={`Take ${user} off`}
+                label={`Take ${visibleLine(user)} off`}
                 size="small"
                 className={styles.remove}
                 onClick={() => onChange(users.filter((one) => one !== user))}

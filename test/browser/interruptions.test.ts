@@ -1,0 +1,73 @@
+import { writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect } from '@jest/globals';
+import type { BrowserWindow } from '../support/browser.ts';
+import { browserSuite } from '../support/browser-suite.ts';
+import { eventually } from '../support/eventually.ts';
+import { bash, finish, write } from '../support/scripted-sessions.ts';
+import { steadyDoor } from '../support/steady-door.ts';
+
+const { it } = browserSuite();
+
+/** High enough for every entry to be in the document. */
+const TALL = { height: 6_000 };
+const HELD = 'echo begun; until [ -e $HOME/go ]; do sleep 0.05; done; echo released';
+const timeline = (window: BrowserWindow) => window.page.getByRole('feed', { name: 'Timeline' });
+const done = (window: BrowserWindow) => window.page.getByRole('region', { name: 'Done, and verified' }).waitFor();
+
+/** The addresses of all that the timeline shows. */
+async function entries(window: BrowserWindow): Promise<string[]> {
+  const links = await timeline(window)
+    .getByRole('link', { name: /Link to event/ })
+    .all();
+  return Promise.all(links.map(async (link) => (await link.getAttribute('href')) ?? ''));
+}
+
+describe('a window at a session', () => {
+  it('shows after a reload what it showed before, and goes on', async ({ system, open }) => {
+    const goal = system.model.on('Greet in spite of a reload', {
+      work: [bash(HELD), write('greeting.txt', 'hello\n'), finish()],
+    });
+    const id = await system.session(goal, await system.repository('reload'));
+    const window = await open(`/sessions/${id}`, TALL);
+    await window.shows(timeline(window), 'begun');
+    const before = await entries(window);
+    await window.page.reload();
+    await window.shows(timeline(window), 'begun');
+    // More may have happened meanwhile, but nothing less.
+    expect((await entries(window)).slice(0, before.length)).toEqual(before);
+    writeFileSync(system.path('workspace', id, 'home/go'), '');
+    await done(window);
+    const link = before.at(-1) ?? '';
+    const addressed = await open(`/sessions/${id}${link}`);
+    await addressed.page.locator(`a[href="${link}"]`).first().waitFor();
+  });
+
+  it('says that the server is away, and misses and doubles nothing when it is back after a crash', async ({ system, open }) => {
+    await using door = await steadyDoor(() => system.url);
+    const goal = system.model.on('Greet in spite of a crash', {
+      work: [bash(HELD), write('greeting.txt', 'hello\n'), finish()],
+    });
+    const id = await system.session(goal, await system.repository('crash'));
+    const window = await open(`${door.url}/sessions/${id}`, TALL);
+    const list = await open(`${door.url}/sessions`);
+    for (const each of [window, list]) each.tolerate(/Failed to load resource: net::/);
+    await window.shows(timeline(window), 'begun');
+    await list.shows(list.page.getByRole('list', { name: 'Sessions' }), 'Programming');
+    await system.kill();
+    for (const each of [window, list]) await each.sees('No connection to the server.');
+    await system.start();
+    writeFileSync(system.path('workspace', id, 'home/go'), '');
+    await done(window);
+    await list.shows(list.page.getByRole('list', { name: 'Sessions' }), 'Completed');
+    for (const each of [window, list]) await each.page.getByText('No connection to the server.').waitFor({ state: 'hidden' });
+    const fresh = await open(`/sessions/${id}`, TALL);
+    await done(fresh);
+    // The last lines may still be on their way to one of them.
+    const shown = await eventually('both windows to show the same', async () => {
+      const [one, other] = [await entries(window), await entries(fresh)];
+      return isDeepStrictEqual(one, other) ? one : undefined;
+    });
+    expect(new Set(shown).size).toBe(shown.length);
+  });
+});
