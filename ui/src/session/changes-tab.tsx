@@ -95,7 +95,7 @@ function PatchFileView({ file, index, look }: { file: PatchFile; index: number; 
   const [place, seen] = useSeen();
   return (
     <section className={styles.file} id={`file-${index}`} ref={place} aria-label={visibleLine(file.path)}>
-      <h3 className={styles.fileHead}>
+      <h2 className={styles.fileHead}>
         <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
           <ChevronRight size={14} aria-hidden="true" className={styles.chevron} />
           <code>
@@ -106,7 +106,7 @@ function PatchFileView({ file, index, look }: { file: PatchFile; index: number; 
           <span className={styles.push} />
           <Counts {...file} />
         </button>
-      </h3>
+      </h2>
       {open ? (
         file.binary ? (
           <p className={styles.note}>A binary file.</p>
@@ -170,20 +170,24 @@ function TouchedFileView({ file, index }: { file: TouchedFile; index: number }) 
   const [place, seen] = useSeen();
   return (
     <section className={styles.file} id={`file-${index}`} ref={place} aria-label={visibleLine(file.path)}>
-      <h3 className={classes(styles.fileHead, styles.plainHead)}>
+      <h2 className={classes(styles.fileHead, styles.plainHead)}>
         <code>{visibleLine(file.path)}</code>
         <span className={styles.push} />
         <Counts {...file} />
-      </h3>
+      </h2>
       {seen ? (
         file.edits.map(({ seq, edit }, at) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: one call may edit a file twice
           <div key={at} className={styles.one}>
             <p className={styles.by}>
               <GoTo seq={seq}>{file.edits.length === 1 ? 'In the timeline' : `Edit ${at + 1} of ${file.edits.length}`}</GoTo>
-              {edit.change === 'written' ? ' · the whole file was written' : ''}
+              {edit === undefined
+                ? ' · too large to be shown here'
+                : edit.change === 'written'
+                  ? ' · the whole file was written'
+                  : ''}
             </p>
-            <EditDiff edit={edit} />
+            {edit ? <EditDiff edit={edit} /> : null}
           </div>
         ))
       ) : (

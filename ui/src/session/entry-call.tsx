@@ -12,6 +12,9 @@ import { exitWords } from './entry-words.ts';
 import { Output } from './output.tsx';
 import { StoredText, size } from './stored-text.tsx';
 
+/** Arguments that are cut make no sense: bytes that are fetched at once all the same. */
+const WHOLE_ARGUMENTS = 4 * 1024 * 1024;
+
 type Props = { entry: CallEntry; open: boolean; toggle: () => void };
 
 export function CallEntryView({ entry, open, toggle }: Props) {
@@ -96,7 +99,7 @@ function Opened({ entry, edits }: { entry: CallEntry; edits: readonly FileEdit[]
 function LaterEdits({ entry }: { entry: CallEntry }) {
   if (entry.args === undefined || typeof entry.args === 'string') return <Result value={entry.result} label="Result" />;
   return (
-    <StoredText value={entry.args}>
+    <StoredText value={entry.args} bound={WHOLE_ARGUMENTS}>
       {(args) => {
         const edits = editsOf(entry, args);
         return edits.length > 0 ? <Edits edits={edits} /> : <Output text={args} label="Arguments" />;

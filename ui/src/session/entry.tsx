@@ -203,7 +203,7 @@ function Said({ entry, open, toggle }: { entry: Extract<Entry, { kind: 'said' }>
   const shown = (text: string) => (open || entry.streaming || text.length <= SAID * 1.25 ? text : text.slice(0, SAID));
   return (
     <Plain icon={Sparkles} tone={entry.stop === 'refusal' ? 'bad' : 'accent'}>
-      <div className={styles.said}>
+      <div className={classes(styles.said, entry.streaming && styles.streaming)}>
         <span className="visually-hidden">{roleName(entry.role)}: </span>
         <StoredText value={entry.text}>
           {(text) => (
@@ -217,7 +217,6 @@ function Said({ entry, open, toggle }: { entry: Extract<Entry, { kind: 'said' }>
             </>
           )}
         </StoredText>
-        {entry.streaming ? <span className={styles.caret} aria-hidden="true" /> : null}
         {entry.broken ? <p className={styles.quiet}>Broken off here.</p> : null}
         {entry.stop === 'length' ? <p className={styles.quiet}>Cut off by the limit of the answer's length.</p> : null}
         {entry.stop === 'refusal' ? <p className={styles.quiet}>The model refused.</p> : null}

@@ -14,21 +14,32 @@ import styles from './text.module.css';
 const BOUND = 200 * 1024;
 
 /** Fetches the text when it is elsewhere, and shows what `children` make of it. */
-export function StoredText({ value, children }: { value: TextOrBlob; children: (text: string) => ReactNode }) {
+/** @param bound bytes that are fetched until more is asked for */
+export function StoredText({
+  value,
+  bound = BOUND,
+  children,
+}: {
+  value: TextOrBlob;
+  bound?: number;
+  children: (text: string) => ReactNode;
+}) {
   if (typeof value === 'string') return children(value);
   return (
-    <FetchedText name={value.blob} bytes={value.bytes}>
+    <FetchedText name={value.blob} bytes={value.bytes} bound={bound}>
       {children}
     </FetchedText>
   );
 }
 
-function FetchedText({ name, bytes, children }: { name: string; bytes: number; children: (text: string) => ReactNode }) {
+type Fetched = { name: string; bytes: number; bound: number; children: (text: string) => ReactNode };
+
+function FetchedText({ name, bytes, bound, children }: Fetched) {
   const { id } = useSession();
   const [all, setAll] = useState(false);
   const query = useQuery({
-    queryKey: ['session', id, 'blob', name, all],
-    queryFn: ({ signal }) => fetchText(sessionPath(id, `blobs/${name}`), all ? Number.POSITIVE_INFINITY : BOUND, signal),
+    queryKey: ['session', id, 'blob', name, all ? 'all' : bound],
+    queryFn: ({ signal }) => fetchText(sessionPath(id, `blobs/${name}`), all ? Number.POSITIVE_INFINITY : bound, signal),
     staleTime: Number.POSITIVE_INFINITY,
   });
   if (query.isPending) return <Skeleton height="3rem" />;
@@ -47,7 +58,7 @@ function FetchedText({ name, bytes, children }: { name: string; bytes: number; c
       {children(query.data.text)}
       {query.data.whole ? null : (
         <p className={styles.more}>
-          The first {size(BOUND)} of {size(bytes)}.{' '}
+          The first {size(bound)} of {size(bytes)}.{' '}
           <Button size="small" busy={query.isFetching} onClick={() => setAll(true)}>
             Show all
           </Button>
