@@ -133,7 +133,7 @@ function PatchFileView({ file, index, look }: { file: PatchFile; index: number; 
 
 /** As high as what will take its place, so that nothing jumps. */
 function Placeholder({ lines }: { lines: number }) {
-  return <div style={{ height: `${lines * 1.25}rem` }} aria-hidden="true" />;
+  return <div style={{ height: `${Math.max(1, lines - 4) * 1.2}rem` }} aria-hidden="true" />;
 }
 
 function EditsSoFar({ timeline }: { timeline: Timeline }) {

@@ -24,6 +24,7 @@ import { copyText } from '../design/copy-text.ts';
 import { ConfirmDialog } from '../design/dialog.tsx';
 import { Menu, MenuItem, MenuSeparator } from '../design/menu.tsx';
 import { repositoryName } from '../design/repository-name.ts';
+import { statusLook } from '../design/status.ts';
 import { compact } from '../design/time.ts';
 import { notify } from '../design/toast.tsx';
 import type { Timeline } from '../timeline/model.ts';
@@ -44,6 +45,9 @@ export function SessionBar({ session, timeline, phase, titled }: Props & { title
   return (
     <div className={styles.bar}>
       <StatusPill session={{ ...session, phase }} />
+      <span className="visually-hidden" role="status">
+        {statusLook({ ...session, phase }).label}
+      </span>
       {titled ? <p className={classes(styles.barGoal, 'truncate')}>{visibleLine(firstLine(session.goal))}</p> : null}
       <NowLine timeline={timeline} session={session} phase={phase} />
       <Actions session={session} timeline={timeline} phase={phase} />
@@ -108,6 +112,7 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
     timeline.lastSeq > 0
       ? timeline.spent.total.inputTokens + timeline.spent.total.outputTokens
       : usage.input_tokens + usage.output_tokens;
+  const progress = progressOf(session, timeline);
   const branch = timeline.published?.branch ?? result?.branch ?? null;
   return (
     <header className={styles.head}>
@@ -139,10 +144,9 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
         ) : null}
         <Fact name="Author">{visibleLine(author ?? 'nobody')}</Fact>
         <Fact name="Mode">{mode === 'review' ? 'Review: plans wait for approval' : 'Auto'}</Fact>
-        {timeline.steps.length === 0 ? null : (
+        {progress === null ? null : (
           <Fact name="Plan">
-            {timeline.steps.filter(({ status }) => status === 'completed' || status === 'skipped').length} of{' '}
-            {timeline.steps.length} done
+            {progress.completed} of {progress.total} done
           </Fact>
         )}
         <Fact name="Started">
@@ -166,6 +170,13 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
       </dl>
     </header>
   );
+}
+
+function progressOf(session: SessionView, { steps, lastSeq }: Timeline): SessionView['plan_progress'] {
+  if (lastSeq === 0) return session.plan_progress;
+  if (steps.length === 0) return null;
+  const done = steps.filter(({ status }) => status === 'completed' || status === 'skipped').length;
+  return { completed: done, total: steps.length };
 }
 
 function Fact({ name, children }: { name: string; children: React.ReactNode }) {

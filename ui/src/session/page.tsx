@@ -86,6 +86,8 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
     [setTab],
   );
   const [title, titleSeen] = useInSight<HTMLHeadingElement>();
+  // What depends on the log is put there at once, so that nothing moves when it comes.
+  const known = log.ready || !readable || log.refused !== undefined;
   const may = me.data?.may;
   const place = useMemo(() => (may ? { id: session.id, may, goTo } : undefined), [session.id, may, goTo]);
   if (!place) return <Loading />;
@@ -121,23 +123,27 @@ function Shown({ session, log, readable }: { session: SessionView; log: Followed
         <div className={styles.body}>
           <div ref={above}>
             <SessionHead session={session} timeline={timeline} place={title} />
-            {log.ready || !readable ? <Attention session={session} timeline={timeline} phase={phase} /> : null}
+            {known ? <Attention session={session} timeline={timeline} phase={phase} /> : null}
           </div>
-          <div className={styles.columns}>
-            <div className={styles.main}>
-              <Tabs<Tab>
-                label="Views of the session"
-                value={tab}
-                onChange={setTab}
-                views={views.map((one) => ({ ...one, content: <Suspense fallback={<LoadingRows />}>{one.content}</Suspense> }))}
-              />
+          {known ? (
+            <div className={styles.columns}>
+              <div className={styles.main}>
+                <Tabs<Tab>
+                  label="Views of the session"
+                  value={tab}
+                  onChange={setTab}
+                  views={views.map((one) => ({ ...one, content: <Suspense fallback={<LoadingRows />}>{one.content}</Suspense> }))}
+                />
+              </div>
+              {wide && tab === 'timeline' ? (
+                <aside className={styles.aside} aria-label="Plan">
+                  <PlanPanel timeline={timeline} />
+                </aside>
+              ) : null}
             </div>
-            {wide && tab === 'timeline' ? (
-              <aside className={styles.aside}>
-                <PlanPanel timeline={timeline} />
-              </aside>
-            ) : null}
-          </div>
+          ) : (
+            <LoadingRows />
+          )}
         </div>
         <Composer session={session} timeline={timeline} phase={phase} />
       </div>
@@ -157,7 +163,6 @@ function TimelineView({ log, readable, live, handle, above }: TimelineViewProps)
   if (!readable) return <EmptyState title="You may not read this log">Its phase and its result are shown above.</EmptyState>;
   if (log.refused !== undefined && log.timeline.lastSeq === 0)
     return <ErrorState title="The log cannot be read" error={new Error(log.refused)} />;
-  if (!log.ready) return <LoadingRows />;
   if (log.timeline.lastSeq === 0) {
     return <EmptyState title="Nothing has happened yet">What the session does is shown here as it happens.</EmptyState>;
   }

@@ -16,7 +16,7 @@ export function PlanPanel({ timeline }: { timeline: Timeline }) {
   const resting = timeline.now.kind === 'finished' || timeline.now.kind === 'paused';
   const done = timeline.steps.filter(({ status }) => status === 'completed' || status === 'skipped').length;
   return (
-    <section aria-label="Plan">
+    <div>
       <div className={styles.panelHead}>
         <h2 className={styles.panelTitle}>Plan {plan.revision}</h2>
         <span className={styles.progress}>
@@ -60,6 +60,6 @@ export function PlanPanel({ timeline }: { timeline: Timeline }) {
           );
         })}
       </ol>
-    </section>
+    </div>
   );
 }

@@ -118,6 +118,12 @@ export function PlanReview(props: { session: SessionView; plan: PlanRevision; pr
 
 function StepComment({ text, title, onChange }: { text: string; title: string; onChange: (text: string) => void }) {
   const [editing, setEditing] = useState(false);
+  // The button takes the focus back from the field that took its place.
+  const [closed, setClosed] = useState(false);
+  const close = () => {
+    setEditing(false);
+    setClosed(true);
+  };
   const id = useId();
   if (!editing) {
     return (
@@ -127,6 +133,7 @@ function StepComment({ text, title, onChange }: { text: string; title: string; o
           size="small"
           variant="ghost"
           icon={<MessageSquarePlus size={14} aria-hidden="true" />}
+          autoFocus={closed}
           onClick={() => setEditing(true)}
         >
           {text.trim() === '' ? 'Comment' : 'Change the comment'}
@@ -149,11 +156,11 @@ function StepComment({ text, title, onChange }: { text: string; title: string; o
         placeholder="What should be otherwise in this step"
         onChange={(event) => onChange(event.target.value)}
         onKeyDown={(event) => {
-          if (event.key === 'Escape' || (event.key === 'Enter' && (event.metaKey || event.ctrlKey))) setEditing(false);
+          if (event.key === 'Escape' || (event.key === 'Enter' && (event.metaKey || event.ctrlKey))) close();
         }}
       />
       <div className={styles.commentActions}>
-        <Button size="small" onClick={() => setEditing(false)}>
+        <Button size="small" onClick={close}>
           Done
         </Button>
         {text === '' ? null : (
@@ -162,7 +169,7 @@ function StepComment({ text, title, onChange }: { text: string; title: string; o
             variant="ghost"
             onClick={() => {
               onChange('');
-              setEditing(false);
+              close();
             }}
           >
             Remove
