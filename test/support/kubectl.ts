@@ -31,6 +31,8 @@ export function kubectl(kubeconfig: string, folder: string): Kubectl {
           resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out, err });
         },
       );
+      // One that read nothing may be gone before it is written to; its exit code tells what became of it.
+      child.stdin?.on('error', () => undefined);
       child.stdin?.end(options.input ?? '');
     });
   const start = (args: readonly string[]) => {
