@@ -7,6 +7,7 @@ export default function NotFound() {
   useTitle('Not found');
   return (
     <EmptyState
+      whole
       title="There is nothing here"
       icon={<Compass size={20} aria-hidden="true" />}
       actions={<ButtonLink to="/sessions">Go to sessions</ButtonLink>}

@@ -8,7 +8,7 @@ export function ViewFailed() {
   useTitle('Something went wrong');
   return (
     <main>
-      <ErrorState title="This view failed" error={error} onRetry={() => location.reload()} />
+      <ErrorState whole title="This view failed" error={error} onRetry={() => location.reload()} />
     </main>
   );
 }

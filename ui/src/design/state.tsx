@@ -6,14 +6,28 @@ import { Button } from './button.tsx';
 import { classes } from './classes.ts';
 import styles from './state.module.css';
 
-type StateProps = { title: string; children?: ReactNode; icon?: ReactNode; actions?: ReactNode };
+type StateProps = {
+  title: string;
+  /** Nothing else is in the view, so that this is its heading. */
+  whole?: boolean;
+  children?: ReactNode;
+  icon?: ReactNode;
+  actions?: ReactNode;
+};
 
 /** Says what would be here and how to get it. */
-export function EmptyState({ title, children, icon = <Inbox size={20} aria-hidden="true" />, actions }: StateProps) {
+export function EmptyState({
+  title,
+  whole = false,
+  children,
+  icon = <Inbox size={20} aria-hidden="true" />,
+  actions,
+}: StateProps) {
+  const Heading = whole ? 'h1' : 'h2';
   return (
     <div className={styles.state}>
       <div className={styles.icon}>{icon}</div>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children === undefined ? null : <div className={styles.text}>{children}</div>}
       {actions === undefined ? null : <div className={styles.actions}>{actions}</div>}
     </div>
@@ -23,21 +37,24 @@ export function EmptyState({ title, children, icon = <Inbox size={20} aria-hidde
 /** Says what failed and what can be done about it. */
 export function ErrorState({
   title,
+  whole = false,
   error,
   onRetry,
   children,
 }: {
   title: string;
+  whole?: boolean;
   error: unknown;
   onRetry?: () => void;
   children?: ReactNode;
 }) {
+  const Heading = whole ? 'h1' : 'h2';
   return (
     <div className={styles.state} role="alert">
       <div className={classes(styles.icon, styles.bad)}>
         <TriangleAlert size={20} aria-hidden="true" />
       </div>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       <p className={styles.text}>{explain(error)}</p>
       {children}
       {onRetry ? (

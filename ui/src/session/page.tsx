@@ -54,14 +54,14 @@ function OneSession({ id }: { id: string }) {
   if (log.deleted || (missing && session)) return <Deleted />;
   if (missing) {
     return (
-      <EmptyState title="There is no such session" icon={<SearchX size={20} aria-hidden="true" />} actions={<ToList />}>
+      <EmptyState whole title="There is no such session" icon={<SearchX size={20} aria-hidden="true" />} actions={<ToList />}>
         It was deleted, or the address is not complete.
       </EmptyState>
     );
   }
   if (!session) {
     if (view.isError)
-      return <ErrorState title="The session cannot be shown" error={view.error} onRetry={() => void view.refetch()} />;
+      return <ErrorState whole title="The session cannot be shown" error={view.error} onRetry={() => void view.refetch()} />;
     return <Loading />;
   }
   return <Shown session={session} log={log} readable={readable} />;
@@ -209,7 +209,7 @@ function useTab(): [Tab, (tab: Tab, hash?: string) => void] {
 
 function Deleted() {
   return (
-    <EmptyState title="This session was deleted" icon={<Trash2 size={20} aria-hidden="true" />} actions={<ToList />}>
+    <EmptyState whole title="This session was deleted" icon={<Trash2 size={20} aria-hidden="true" />} actions={<ToList />}>
       Its log and its results are gone. A branch that was pushed is still in its repository.
     </EmptyState>
   );

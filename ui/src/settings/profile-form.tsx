@@ -173,7 +173,7 @@ export function ProfileForm({ initial, profile, profiles, submit, cancel, stored
           onChange={({ currentTarget }) => change({ default: currentTarget.checked })}
         />
         <div>
-          <h3 className={styles.small}>Assigned to</h3>
+          <p className={styles.small}>Assigned to</p>
           <p className={styles.note}>Sessions of these users use it, whatever the default is.</p>
         </div>
         <UsersField users={values.users} author={author} error={shown.users} onChange={(users) => change({ users })} />

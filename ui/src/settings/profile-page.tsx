@@ -182,7 +182,7 @@ function Edit(props: { profile: Profile; profiles: readonly Profile[]; onReplace
       onSubmit={save}
       stored={
         <div className={styles.stored}>
-          <h3>API Key</h3>
+          <p className={styles.label}>API Key</p>
           <div>
             <span>
               <KeyFacts profileKey={profile.key} needed={providerNeedsKey(profile.provider)} />

@@ -44,10 +44,10 @@ export function ProfileRow({ profile }: { profile: Profile }) {
               size="small"
               icon={<FlaskConical size={14} aria-hidden="true" />}
               busy={health.mark === 'trying'}
-              aria-label={`Test ${shownName(profile)} now`}
               onClick={test}
             >
               Test now
+              <span className="visually-hidden">: {shownName(profile)}</span>
             </Button>
           ) : null}
           {items.length > 0 ? (

@@ -1,0 +1,218 @@
+import { describe, expect } from '@jest/globals';
+import { DESK, faults } from '../support/accessibility.ts';
+import type { BrowserWindow } from '../support/browser.ts';
+import { type AtThePage, browserSuite } from '../support/browser-suite.ts';
+import { bash, CHECK, finish, plan, write } from '../support/scripted-sessions.ts';
+
+const { it } = browserSuite();
+
+type View = {
+  name: string;
+  path: string;
+  ready: (window: BrowserWindow) => Promise<void>;
+  more?: (window: BrowserWindow) => Promise<void>;
+};
+
+/** Sessions as people meet them: one that is done, one whose plan waits, one that is paused. */
+async function sessions({ system }: AtThePage) {
+  const repository = await system.repository('accessible');
+  const done = await system.session(
+    system.model.on('Greet, and say so', {
+      work: [bash('ls -l; echo "two  words"'), write('greeting.txt', 'hello\n'), finish('**Greets** now.')],
+    }),
+    repository,
+  );
+  const waiting = await system.session(
+    system.model.on('Greet when it is approved', {
+      plan: [
+        plan(
+          'Greet',
+          [CHECK],
+          [
+            { id: 'a', title: 'Say hello' },
+            { id: 'b', title: 'Say goodbye' },
+          ],
+        ),
+      ],
+    }),
+    repository,
+    { mode: 'review' },
+  );
+  const paused = await system.session(system.model.on('Greet later'), repository, { suspend: true });
+  await Promise.all([
+    system.completed(done),
+    system.until(waiting, 'the plan', ({ status }) => status === 'WAITING_FOR_USER'),
+    system.until(paused, 'the pause', ({ status }) => status === 'PAUSED'),
+  ]);
+  return { done, waiting, paused };
+}
+
+function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>): View[] {
+  const heading = (name: string | RegExp) => (window: BrowserWindow) =>
+    window.page.getByRole('heading', { name }).first().waitFor();
+  const region = (name: string | RegExp) => (window: BrowserWindow) => window.page.getByRole('region', { name }).waitFor();
+  const tab = (name: string, ready: (window: BrowserWindow) => Promise<void>): View => ({
+    name: `done session, ${name}`,
+    path: `/sessions/${done}?tab=${name}`,
+    ready,
+  });
+  const panel = (text: string | RegExp) => (window: BrowserWindow) =>
+    window.page.getByRole('tabpanel').getByText(text).first().waitFor();
+  return [
+    {
+      name: 'sessions',
+      path: '/sessions',
+      ready: (window) => window.shows(window.page.getByRole('list', { name: 'Sessions' }), 'Greet later'),
+    },
+    { name: 'sessions that match nothing', path: '/sessions?q=nothing-like-this', ready: heading('Nothing matches') },
+    {
+      name: 'new session',
+      path: '/sessions/new',
+      ready: (window) => window.field('Goal').waitFor(),
+      more: async (window) => {
+        await window.page.locator('summary', { hasText: 'More options' }).click();
+        await window.button('Start session').click();
+        await window.page.locator('[aria-invalid="true"]').first().waitFor();
+      },
+    },
+    { name: 'done session', path: `/sessions/${done}`, ready: region('Done, and verified') },
+    tab('plan', panel('Say hello')),
+    tab('changes', panel('greeting.txt')),
+    tab('evidence', panel(/grep -q hello/)),
+    tab('usage', panel('scripted-stand-in')),
+    tab('events', panel(/phase/i)),
+    {
+      name: 'plan that waits',
+      path: `/sessions/${waiting}`,
+      ready: region('Plan 1 waits for approval'),
+      more: async (window) => {
+        await window.button('Comment on Say hello').click();
+        await window.field('Comment on Say hello').fill('Why?');
+      },
+    },
+    {
+      name: 'paused session',
+      path: `/sessions/${paused}`,
+      ready: region('Suspended'),
+      more: async (window) => {
+        await window.button('More').click();
+        await window.page.getByRole('menuitem', { name: 'Change limits' }).click();
+        await window.page.getByRole('dialog').waitFor();
+      },
+    },
+    { name: 'no such session', path: '/sessions/nothing', ready: heading('There is no such session') },
+    { name: 'profiles', path: '/settings/profiles', ready: (window) => window.sees('From the environment') },
+    {
+      name: 'new profile',
+      path: '/settings/profiles/new',
+      ready: (window) => window.field('Model').waitFor(),
+      more: async (window) => {
+        await window.page.locator('summary', { hasText: 'Advanced' }).click();
+        await window.button('Create profile').click();
+        await window.sees('Please give it a name.');
+      },
+    },
+    {
+      name: 'profile of the environment',
+      path: '/settings/profiles/env-openai-compatible',
+      ready: (window) => window.sees('in the server’s environment'),
+    },
+    {
+      name: 'own profile',
+      path: '/settings/profiles/own',
+      ready: (window) => window.field('Model').waitFor(),
+      more: async (window) => {
+        await window.page.locator('summary', { hasText: 'From a terminal' }).click();
+        await window.button('More actions').click();
+        await window.page.getByRole('menuitem', { name: 'Enter key' }).click();
+        await window.page.getByRole('dialog').waitFor();
+      },
+    },
+
+    { name: 'nothing there', path: '/settings/nothing', ready: heading(/./) },
+  ];
+}
+
+describe('any view', () => {
+  it('is within its window and has no fault that axe finds, light and dark, on a desk and on a telephone', async (at) => {
+    const { system, open } = at;
+    const own = { name: 'own', display_name: 'My own', provider: 'ollama', model: 'qwen3:8b', base_url: system.modelUrl };
+    expect((await system.request('POST', '/agent/profiles', own)).status).toBe(201);
+    const views = viewsOf(await sessions(at));
+    const window = await open('/sessions');
+    // What a view asks for that is not there.
+    window.tolerate(/status of 404/);
+    const wrong: string[] = [];
+    for (const { name, path, ready, more } of views) {
+      await window.page.goto(new URL(path, system.url).href);
+      await ready(window);
+      wrong.push(...(await faults(window, name)));
+      if (!more) continue;
+      await window.page.setViewportSize(DESK);
+      await more(window);
+      wrong.push(...(await faults(window, `${name}, used`)));
+    }
+    await system.request('DELETE', '/agent/profiles/own');
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('the main job', () => {
+  it('is done with the keyboard alone: a session is started, its plan commented and approved, and its changes looked at', async ({
+    system,
+    open,
+  }) => {
+    const goal = system.model.on('Greet by keyboard', {
+      plan: (request) => plan(JSON.stringify(request.body).includes('In English.') ? 'Greet in English' : 'Greet'),
+    });
+    const repository = await system.repository('keyboard');
+    const window = await open('/sessions');
+    const { keyboard } = window.page;
+    const focus = window.page.locator(':focus');
+    /** Goes on with Tab until the focus is on what has this name, as somebody who looks for it does. */
+    const tabTo = async (role: 'button' | 'radio' | 'tab' | 'textbox' | 'link' | 'combobox', name: string | RegExp) => {
+      const wanted = window.page.getByRole(role, { name, exact: typeof name === 'string' }).and(focus);
+      for (let presses = 0; presses < 80; presses++) {
+        if ((await wanted.count()) > 0) return;
+        await keyboard.press('Tab');
+      }
+      throw new Error(
+        `80 times Tab led nowhere near ${role} ${name}; the focus is on ${await focus.evaluate('(e) => e.outerHTML')}`,
+      );
+    };
+    await window.sees('No sessions yet');
+    await keyboard.press('n');
+    await window.field('Goal').and(focus).waitFor();
+    await keyboard.type(goal);
+    await keyboard.press('Tab');
+    await keyboard.type(repository);
+    await tabTo('radio', /On its own/);
+    await keyboard.press('ArrowDown');
+    await keyboard.press('Control+Enter');
+    await window.button('Approve plan 1').waitFor();
+    await tabTo('button', 'Comment on Say hello');
+    await keyboard.press('Enter');
+    await keyboard.type('In English.');
+    await tabTo('button', 'Send back');
+    await keyboard.press('Enter');
+    await window.button('Approve plan 2').waitFor();
+    await tabTo('button', 'Approve plan 2');
+    await keyboard.press('Enter');
+    await window.page.getByRole('region', { name: 'Done, and verified' }).waitFor();
+    await tabTo('tab', /^Timeline/);
+    await keyboard.press('ArrowRight');
+    await keyboard.press('ArrowRight');
+    await keyboard.press('Enter');
+    await window.page.getByRole('tabpanel').getByText('greeting.txt').first().waitFor();
+    await keyboard.press('g');
+    await keyboard.press('s');
+    await window.shows(window.page.getByRole('list', { name: 'Sessions' }), goal);
+    await keyboard.press('j');
+    await keyboard.press('Enter');
+    await window.shows(window.page.getByRole('heading', { level: 1 }), goal);
+    await keyboard.press('?');
+    await window.page.getByRole('dialog').getByText('New session').waitFor();
+    await keyboard.press('Escape');
+    await window.page.getByRole('dialog').waitFor({ state: 'hidden' });
+  });
+});
