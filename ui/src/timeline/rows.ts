@@ -1,5 +1,5 @@
 /** The timeline as the flat list that is drawn: headers of sections and steps, and the entries that are not hidden. */
-import { type Category, categoryOf, isProblem } from './kinds.ts';
+import { CATEGORIES, type Category, categoryOf, isProblem } from './kinds.ts';
 import type { Entry, Group, Section, Timeline } from './model.ts';
 
 export type Row =
@@ -41,7 +41,7 @@ export class Rows {
       this.#headers = new WeakMap();
     }
     this.#view = view;
-    const filtered = view.problems || view.search !== '' || view.shown.size < ALL;
+    const filtered = filters(view);
     const rows: Row[] = [];
     for (const [index, section] of timeline.sections.entries()) {
       const open = !closed.has(sectionKey(section));
@@ -103,10 +103,8 @@ export function entryOf(timeline: Timeline, seq: number): { entry: Entry; group:
   return entry && section ? { entry, group, section } : undefined;
 }
 
-const ALL = 9;
-
 function filters(view: View): boolean {
-  return view.problems || view.search !== '' || view.shown.size < ALL;
+  return view.problems || view.search !== '' || view.shown.size < CATEGORIES.length;
 }
 
 /** That its step was begun is what the header of a group says. */
