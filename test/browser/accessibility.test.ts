@@ -47,7 +47,9 @@ async function sessions({ system }: AtThePage) {
   return { done, waiting, paused };
 }
 
-function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>): View[] {
+type Group = 'lists and the form of a session' | 'sessions' | 'settings';
+
+function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>): Record<Group, View[]> {
   const heading = (name: string | RegExp) => (window: BrowserWindow) =>
     window.page.getByRole('heading', { name }).first().waitFor();
   const region = (name: string | RegExp) => (window: BrowserWindow) => window.page.getByRole('region', { name }).waitFor();
@@ -58,7 +60,7 @@ function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>
   });
   const panel = (text: string | RegExp) => (window: BrowserWindow) =>
     window.page.getByRole('tabpanel').getByText(text).first().waitFor();
-  return [
+  const lists: View[] = [
     {
       name: 'sessions',
       path: '/sessions',
@@ -75,6 +77,9 @@ function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>
         await window.page.locator('[aria-invalid="true"]').first().waitFor();
       },
     },
+    { name: 'nothing there', path: '/settings/nothing', ready: heading('There is nothing here') },
+  ];
+  const single: View[] = [
     { name: 'done session', path: `/sessions/${done}`, ready: region('Done, and verified') },
     tab('plan', panel('Say hello')),
     tab('changes', panel('greeting.txt')),
@@ -101,6 +106,8 @@ function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>
       },
     },
     { name: 'no such session', path: '/sessions/nothing', ready: heading('There is no such session') },
+  ];
+  const settings: View[] = [
     { name: 'profiles', path: '/settings/profiles', ready: (window) => window.sees('From the environment') },
     {
       name: 'new profile',
@@ -128,33 +135,34 @@ function viewsOf({ done, waiting, paused }: Awaited<ReturnType<typeof sessions>>
         await window.page.getByRole('dialog').waitFor();
       },
     },
-
-    { name: 'nothing there', path: '/settings/nothing', ready: heading(/./) },
   ];
+  return { 'lists and the form of a session': lists, sessions: single, settings };
 }
 
-describe('any view', () => {
-  it('is within its window and has no fault that axe finds, light and dark, on a desk and on a telephone', async (at) => {
-    const { system, open } = at;
-    const own = { name: 'own', display_name: 'My own', provider: 'ollama', model: 'qwen3:8b', base_url: system.modelUrl };
-    expect((await system.request('POST', '/agent/profiles', own)).status).toBe(201);
-    const views = viewsOf(await sessions(at));
-    const window = await open('/sessions');
-    // What a view asks for that is not there.
-    window.tolerate(/status of 404/);
-    const wrong: string[] = [];
-    for (const { name, path, ready, more } of views) {
-      await window.page.goto(new URL(path, system.url).href);
-      await ready(window);
-      wrong.push(...(await faults(window, name)));
-      if (!more) continue;
-      await window.page.setViewportSize(DESK);
-      await more(window);
-      wrong.push(...(await faults(window, `${name}, used`)));
-    }
-    await system.request('DELETE', '/agent/profiles/own');
-    expect(wrong).toEqual([]);
-  });
+describe('any view is within its window and has no fault that axe finds, light and dark, on a desk and on a telephone', () => {
+  for (const group of ['lists and the form of a session', 'sessions', 'settings'] as const) {
+    it(`among ${group}`, async (at) => {
+      const { system, open } = at;
+      const own = { name: 'own', display_name: 'My own', provider: 'ollama', model: 'qwen3:8b', base_url: system.modelUrl };
+      expect((await system.request('POST', '/agent/profiles', own)).status).toBe(201);
+      const views = viewsOf(await sessions(at))[group];
+      const window = await open('/sessions');
+      // What a view asks for that is not there.
+      window.tolerate(/status of 404/);
+      const wrong: string[] = [];
+      for (const { name, path, ready, more } of views) {
+        await window.page.goto(new URL(path, system.url).href);
+        await ready(window);
+        wrong.push(...(await faults(window, name)));
+        if (!more) continue;
+        await window.page.setViewportSize(DESK);
+        await more(window);
+        wrong.push(...(await faults(window, `${name}, used`)));
+      }
+      await system.request('DELETE', '/agent/profiles/own');
+      expect(wrong).toEqual([]);
+    });
+  }
 });
 
 describe('the main job', () => {
