@@ -1,0 +1,282 @@
+/**
+ * A conversation with the runner of a sandbox through a session of the toolbox: lines in are input of a command, lines out
+ * are its log. The log is followed over a WebSocket; where that is refused or falls silent, it is asked for again and again.
+ *
+ * Invariant: `seen` counts the characters of the log that were taken. Whoever follows it gets it from its start, so nothing is
+ * lost or heard twice when a connection ends.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Sandbox } from '@daytonaio/sdk';
+import { pause, withDeadline } from '../deadline.ts';
+import { RUNNER_SCRIPT } from '../protocol.ts';
+import { quoteAll } from '../quote.ts';
+import { type Channel, ChannelClosedError } from '../transport.ts';
+import type { DaytonaClient } from './client.ts';
+import { statusOf } from './faults.ts';
+
+const ATTACH_SCRIPT = readFileSync(join(import.meta.dirname, 'attach.sh'), 'utf8');
+const ATTACH_MS = 18_000;
+/** A log that is longer is left for a new one, in characters: each new connection, and each poll, sends all of it. */
+const FOLLOWED_LENGTH = 1024 * 1024;
+const POLLED_LENGTH = 64 * 1024;
+const MAX_LINE = 1024 * 1024;
+/** Lines that are sent in one request: a pipe takes as many of the longest. */
+const BATCH_LINES = 8;
+/** How long the first word over a WebSocket is waited for. */
+const FIRST_WORD_MS = 5_000;
+const POLL_MS = { least: 50, most: 1000 };
+/** Requests may fail for so long before the conversation counts as lost. */
+const LOST_MS = 20_000;
+const ALIVE_MS = 5 * 60_000;
+
+export type ChannelOptions = {
+  client: DaytonaClient;
+  sandbox: Sandbox;
+  root: string;
+  toolbox: string;
+  tickSeconds: number;
+  /** Whether following is not even tried; `refused` hears that it did not work. */
+  polls: () => boolean;
+  refused: () => void;
+};
+
+export class SessionChannel implements Channel {
+  readonly #options: ChannelOptions;
+  readonly #session: string;
+  readonly #name = randomBytes(8).toString('hex');
+  readonly #greeted = Promise.withResolvers<void>();
+  readonly #over = new AbortController();
+  #command = '';
+  #seen = 0;
+  #rest = '';
+  #heardAt = 0;
+  readonly #received: string[] = [];
+  #wake: (() => void) | undefined;
+  #outbox: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
+  #sending = false;
+  #pollMs = POLL_MS.least;
+  #polled: (() => void) | undefined;
+  #alive: NodeJS.Timeout | undefined;
+  #removed: Promise<void> | undefined;
+
+  private constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#session = `swe-agent-${this.#name}`;
+  }
+
+  /**
+   * Attaches to the runner, which is started when there is none.
+   * @throws the SDK's errors | ChannelClosedError when the runner does not answer | the signal's reason
+   */
+  static async open(options: ChannelOptions, signal: AbortSignal): Promise<SessionChannel> {
+    const channel = new SessionChannel(options);
+    try {
+      await channel.#start(signal);
+      return channel;
+    } catch (error) {
+      channel.#end();
+      throw error;
+    }
+  }
+
+  async send(line: string): Promise<void> {
+    if (this.#over.signal.aborted) throw closed();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#outbox.push({ line, done: resolve, failed: reject });
+    this.#pump();
+    return promise;
+  }
+
+  async *lines(): AsyncGenerator<string> {
+    for (;;) {
+      const line = this.#received.shift();
+      if (line !== undefined) {
+        yield line;
+        continue;
+      }
+      if (this.#over.signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#end();
+    await this.#removed;
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { client, sandbox, root, toolbox, tickSeconds } = this.#options;
+    const { process } = sandbox;
+    const raw = { signal, raw: true };
+    await client.call('open a session', () => process.createSession(this.#session), raw);
+    const args = [root, this.#name, String(tickSeconds), sandbox.id, toolbox, RUNNER_SCRIPT];
+    const command = `/bin/sh -c ${quoteAll([ATTACH_SCRIPT, 'swe-agent-attach', ...args])}`;
+    const request = { command, runAsync: true, suppressInputEcho: true };
+    const started = await client.call('start a command', () => process.executeSessionCommand(this.#session, request), raw);
+    this.#command = started.cmdId;
+    this.#heardAt = Date.now();
+    void this.#listen();
+    await withDeadline(this.#greeted.promise, {
+      signal,
+      ms: ATTACH_MS,
+      late: () => new ChannelClosedError(`the runner in the sandbox did not answer within ${ATTACH_MS / 1000} s`),
+    });
+    this.#alive = setInterval(() => {
+      // The model may think for long, and nothing else tells the service that the sandbox is in use.
+      client
+        .call('keep a sandbox', () => sandbox.refreshActivity(), { raw: true, repeatable: true })
+        .catch((error: unknown) => {
+          if (statusOf(error) === 404) this.#end();
+        });
+    }, ALIVE_MS);
+    this.#alive.unref();
+  }
+
+  /** Takes the log as it grows, until the command ends. */
+  async #listen(): Promise<void> {
+    const over = this.#over.signal;
+    try {
+      for (;;) {
+        if (!this.#options.polls() && !(await this.#follow())) this.#options.refused();
+        if (over.aborted || (await this.#hasEnded())) return;
+        if (!this.#options.polls()) continue;
+        while (!over.aborted && this.#options.polls()) if (!(await this.#poll())) return;
+      }
+    } catch {
+      // How a conversation ended says nothing about the commands; what matters is that it did.
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Follows the log until the connection ends or falls silent; false when nothing ever came over it. */
+  async #follow(): Promise<boolean> {
+    const { process } = this.#options.sandbox;
+    let position = 0;
+    let heard = false;
+    let left = false;
+    const silence = Promise.withResolvers<void>();
+    const began = Date.now();
+    const watch = setInterval(() => {
+      const quietMs = Date.now() - (heard ? this.#heardAt : began);
+      if (quietMs > (heard ? this.#options.tickSeconds * 2500 + 30_000 : FIRST_WORD_MS)) silence.resolve();
+    }, 500);
+    const take = (text: string): void => {
+      if (left) return;
+      heard = true;
+      const known = Math.max(0, Math.min(text.length, this.#seen - position));
+      position += text.length;
+      this.#take(text.slice(known));
+      if (this.#seen > FOLLOWED_LENGTH) this.#end();
+    };
+    const followed = process.getSessionCommandLogs(this.#session, this.#command, take, () => undefined);
+    // A connection that was refused has told nothing; one that broke is tried again.
+    followed.catch(() => undefined);
+    const ended = withDeadline(silence.promise, { signal: this.#over.signal });
+    try {
+      await Promise.race([followed, ended]);
+    } catch {
+      // Refused, broken, or closed by ourselves.
+    } finally {
+      left = true;
+      clearInterval(watch);
+      silence.resolve();
+      ended.catch(() => undefined);
+    }
+    return heard;
+  }
+
+  /** Takes what is new in the log; false when it is over. */
+  async #poll(): Promise<boolean> {
+    const { client, sandbox } = this.#options;
+    const ask = () => sandbox.process.getSessionCommandLogs(this.#session, this.#command);
+    const log = await client.call('read a log', ask, { signal: this.#over.signal, ms: LOST_MS, repeatable: true, raw: true });
+    // Half a line may end within a character.
+    const text = log.stdout?.slice(this.#seen, log.stdout.lastIndexOf('\n') + 1) ?? '';
+    if (text !== '') {
+      this.#pollMs = POLL_MS.least;
+      this.#take(text);
+    } else if (await this.#hasEnded()) {
+      return false;
+    }
+    if (this.#seen > POLLED_LENGTH) return false;
+    await Promise.race([pause(this.#pollMs, this.#over.signal), new Promise<void>((resolve) => (this.#polled = resolve))]);
+    this.#pollMs = Math.min(this.#pollMs * 1.5, POLL_MS.most);
+    return true;
+  }
+
+  async #hasEnded(): Promise<boolean> {
+    const { client, sandbox } = this.#options;
+    const ask = () => sandbox.process.getSessionCommand(this.#session, this.#command);
+    const options = { signal: this.#over.signal, ms: LOST_MS, repeatable: true, raw: true };
+    return (await client.call('look at a command', ask, options)).exitCode !== undefined;
+  }
+
+  #take(text: string): void {
+    if (text === '') return;
+    this.#heardAt = Date.now();
+    this.#seen += text.length;
+    const parts = (this.#rest + text).split('\n');
+    this.#rest = parts.pop() ?? '';
+    for (const line of parts) {
+      if (line === 'X') {
+        this.#end();
+        return;
+      }
+      if (line === `C ${this.#name}`) this.#greeted.resolve();
+      else if (line !== '') this.#received.push(line);
+    }
+    this.#wake?.();
+    if (this.#rest.length > MAX_LINE) this.#end();
+  }
+
+  /** Sends what waits, in order, and all of it that is there in one request. */
+  #pump(): void {
+    if (this.#sending || this.#over.signal.aborted) return;
+    this.#sending = true;
+    void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    const { client, sandbox } = this.#options;
+    while (this.#outbox.length > 0 && !this.#over.signal.aborted) {
+      const batch = this.#outbox.splice(0, BATCH_LINES);
+      const data = batch.map(({ line }) => `${line}\n`).join('');
+      const write = () => sandbox.process.sendSessionCommandInput(this.#session, this.#command, data);
+      try {
+        await client.call('send input', write, { signal: this.#over.signal, raw: true });
+        for (const { done } of batch) done();
+        this.#pollMs = POLL_MS.least;
+        this.#polled?.();
+      } catch (error) {
+        // Part of it may have arrived: nothing more can be said over this one.
+        for (const { failed } of batch)
+          failed(new ChannelClosedError('the connection to the sandbox was lost', { cause: error }));
+        this.#end();
+      }
+    }
+    this.#sending = false;
+  }
+
+  #end(): void {
+    if (this.#over.signal.aborted) return;
+    this.#over.abort(closed());
+    clearInterval(this.#alive);
+    this.#greeted.promise.catch(() => undefined);
+    this.#greeted.reject(closed());
+    for (const { failed } of this.#outbox.splice(0)) failed(closed());
+    this.#wake?.();
+    const { client, sandbox } = this.#options;
+    // Ends the command and, on the other side, whoever follows its log.
+    const remove = () => sandbox.process.deleteSession(this.#session);
+    this.#removed = client.call('end a session', remove, { ms: 10_000, raw: true }).catch(() => undefined);
+  }
+}
+
+function closed(): ChannelClosedError {
+  return new ChannelClosedError('the connection to the sandbox was lost');
+}

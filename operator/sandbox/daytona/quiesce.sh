@@ -1,0 +1,27 @@
+# Ends every process of a sandbox and keeps the files. POSIX sh.
+#
+#   sh -c "$(cat quiesce.sh)" swe-agent-quiesce ROOT GRACE_HUNDREDTHS SANDBOX
+#
+# The runner ends the commands, so that each is recorded as ended by the platform, and then itself. What left its care is
+# known by the variable that every process of the sandbox has.
+
+run=$1/.run grace=$2 waited=0
+exec 2>/dev/null
+cd /
+nap() { if sleep 0.02; then waited=$((waited + 2)); else sleep 1; waited=$((waited + 100)); fi; }
+alive() { read -r pid at <"$run/runner.pid" && kill -0 "$pid"; }
+tell() { [ ! -p "$run/in.1" ] || printf '\nQ %s\n' "$1" 1<>"$run/in.1"; }
+if alive; then tell TERM; fi
+while alive && [ "$waited" -lt "$grace" ]; do nap; done
+if alive; then tell KILL; fi
+waited=0
+while alive && [ "$waited" -lt 70 ]; do nap; done
+for round in 1 2 3 4 5; do
+  found=
+  for entry in /proc/[0-9]*; do
+    if grep -q "SWE_AGENT_SANDBOX=$3" "$entry/environ"; then kill -s KILL "${entry#/proc/}" && found=1; fi
+  done
+  [ "$found" ] || break
+  nap
+done
+:

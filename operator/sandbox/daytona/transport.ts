@@ -1,0 +1,340 @@
+/** Sandboxes that are sandboxes of Daytona. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Sandbox } from '@daytonaio/sdk';
+import { pause } from '../deadline.ts';
+import { quoteAll } from '../quote.ts';
+import {
+  type SandboxHandle,
+  SandboxLostError,
+  type SandboxNotice,
+  type SandboxOwner,
+  type SandboxSpec,
+  type SandboxTransport,
+} from '../transport.ts';
+import { type DaytonaAccess, DaytonaClient, unavailable } from './client.ts';
+import { faultOf, isPassing, statusOf } from './faults.ts';
+import { DaytonaHandle } from './handle.ts';
+import { installationLabels, labelsOf, nameOf, ownerOf } from './labels.ts';
+import { resourcesOf } from './resources.ts';
+import { verdictOf } from './state.ts';
+
+export type DaytonaTransportOptions = DaytonaAccess & {
+  /** Which installation's sandboxes they are: several may share an organization. */
+  installation: string;
+  /** Of sessions that name neither image nor snapshot. */
+  image: string;
+  /** A runner that nobody listens to and that runs no command ends after two of these; default 60. */
+  tickSeconds?: number;
+  /** How long a sandbox may take to start, its image included, in ms; default 10 minutes. */
+  startMs?: number;
+};
+
+/**
+ * Minutes without use after which the service stops a sandbox, and after which it deletes one that is stopped. While somebody
+ * uses it, it hears of that every five minutes.
+ */
+const STOP_MINUTES = 60;
+const DELETE_MINUTES = 60;
+const START_MS = 10 * 60_000;
+/** How long the request that makes a sandbox may take; whether it did is looked up then. */
+const CREATE_SECONDS = 30;
+const GONE_MS = 90_000;
+const QUIESCE_SCRIPT = readFileSync(join(import.meta.dirname, 'quiesce.sh'), 'utf8');
+
+export class DaytonaTransport implements SandboxTransport {
+  readonly type = 'daytona';
+  readonly #options: DaytonaTransportOptions;
+  readonly #client: DaytonaClient;
+  readonly #queues = new Map<string, Promise<unknown>>();
+  /** How often the processes of a sandbox were ended; what was handed out before must not start them again. */
+  readonly #stops = new Map<string, number>();
+
+  constructor(options: DaytonaTransportOptions) {
+    this.#options = options;
+    this.#client = new DaytonaClient(options);
+  }
+
+  async provision(
+    owner: SandboxOwner,
+    spec: SandboxSpec,
+    signal: AbortSignal,
+    onNotice?: (notice: SandboxNotice) => void,
+  ): Promise<SandboxHandle> {
+    signal.throwIfAborted();
+    return this.#exclusive(owner, async () => {
+      const sandbox = await this.#findOrCreate(owner, spec, signal);
+      try {
+        await this.#ready(sandbox, signal, onNotice);
+      } catch (error) {
+        if (!(error instanceof SandboxLostError)) throw error;
+        throw unavailable('SandboxFailed', `the sandbox was deleted while it started: ${error.message}`, error);
+      }
+      return this.#handle(owner, sandbox, signal);
+    });
+  }
+
+  async find(owner: SandboxOwner, _spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined> {
+    signal.throwIfAborted();
+    const sandbox = await this.#look(owner, signal);
+    if (!sandbox || !this.#belongsTo(sandbox, owner) || isOver(sandbox)) return undefined;
+    try {
+      await this.#ready(sandbox, signal);
+      return await this.#handle(owner, sandbox, signal);
+    } catch (error) {
+      if (error instanceof SandboxLostError) return undefined;
+      throw error;
+    }
+  }
+
+  async dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.#exclusive(owner, async () => {
+      const sandbox = await this.#look(owner, signal);
+      if (sandbox && this.#belongsTo(sandbox, owner)) await this.#remove(sandbox, signal);
+    });
+  }
+
+  async quiesce(owner: SandboxOwner, signal: AbortSignal, { graceMs = 1000 }: { graceMs?: number } = {}): Promise<void> {
+    signal.throwIfAborted();
+    await this.#exclusive(owner, async () => {
+      const sandbox = await this.#look(owner, signal);
+      // What is stopped has no processes.
+      if (!sandbox || !this.#belongsTo(sandbox, owner) || verdictOf(sandbox.state).kind !== 'ready') return;
+      this.#stops.set(sandbox.id, this.#stopsOf(sandbox.id) + 1);
+      const root = await this.#rootOf(sandbox, signal);
+      const args = [QUIESCE_SCRIPT, 'swe-agent-quiesce', root, String(Math.ceil(graceMs / 10)), sandbox.id];
+      const seconds = Math.ceil(graceMs / 1000) + 15;
+      const command = `/bin/sh -c ${quoteAll(args)}`;
+      const execute = () => sandbox.process.executeCommand(command, undefined, undefined, seconds);
+      await this.#client.call('end the processes of a sandbox', execute, { signal, ms: (seconds + 5) * 1000, repeatable: true });
+    });
+  }
+
+  async listOrphans(known: ReadonlySet<string>, signal: AbortSignal): Promise<SandboxOwner[]> {
+    const sandboxes = await this.#client.list(installationLabels(this.#options.installation), signal);
+    const orphans = new Map<string, SandboxOwner>();
+    for (const sandbox of sandboxes) {
+      const owner = ownerOf(sandbox.labels, this.#options.installation);
+      if (owner && !known.has(owner.uid) && verdictOf(sandbox.state).kind !== 'gone') orphans.set(owner.uid, owner);
+    }
+    return [...orphans.values()];
+  }
+
+  /** The name is what makes it never two: the service has one sandbox of a name, and it is looked up before it is made. */
+  async #findOrCreate(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#look(owner, signal);
+      if (found && !ownerOf(found.labels, this.#options.installation)) {
+        const message = `the sandbox ${found.name} at Daytona belongs to somebody else; delete it or rename the session`;
+        throw unavailable('NameTaken', message);
+      }
+      if (found && this.#belongsTo(found, owner) && !isOver(found)) return found;
+      // A name is used again only after its sandbox is gone: what was there belongs to nobody any more.
+      if (found) await this.#remove(found, signal);
+      await this.#client.check(signal);
+      try {
+        return await this.#create(owner, spec, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // Made by another operator, or by a request whose answer was lost: both are found by the name.
+        const looksAgain = statusOf(error) === 409 || (isPassing(error) && statusOf(error) !== 429);
+        if (!looksAgain || attempt === 5) throw faultOf(error, 'make a sandbox', this.#client.apiUrl);
+        await pause(attempt * 100, signal);
+      }
+    }
+  }
+
+  async #create(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    const { installation } = this.#options;
+    const { snapshot, target, ephemeral, networkAllowList, networkBlockAll } = spec.daytona ?? {};
+    const daytona = await this.#client.daytona(target);
+    const common = {
+      name: nameOf(owner, installation),
+      labels: labelsOf(owner, installation),
+      envVars: environment(spec),
+      public: false,
+      autoStopInterval: STOP_MINUTES,
+      autoDeleteInterval: ephemeral ? 0 : DELETE_MINUTES,
+      ...(networkAllowList !== undefined && { networkAllowList }),
+      ...(networkBlockAll !== undefined && { networkBlockAll }),
+    };
+    const resources = resourcesOf(spec);
+    const make = (): Promise<Sandbox> =>
+      snapshot === undefined
+        ? daytona.create({ ...common, image: spec.image ?? this.#options.image, resources }, { timeout: CREATE_SECONDS })
+        : daytona.create({ ...common, snapshot }, { timeout: CREATE_SECONDS });
+    return this.#client.call('make a sandbox', make, { signal, ms: (CREATE_SECONDS + 5) * 1000, raw: true });
+  }
+
+  /**
+   * Waits until it runs; starts it when it sleeps. That it was just about to stop is found out and waited for.
+   * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
+   */
+  async #ready(sandbox: Sandbox, signal: AbortSignal, onNotice?: (notice: SandboxNotice) => void): Promise<void> {
+    const { startMs = START_MS } = this.#options;
+    const patience = AbortSignal.timeout(startMs);
+    const both = AbortSignal.any([signal, patience]);
+    try {
+      for (let delay = 50; ; delay = Math.min(delay * 1.5, 2000)) {
+        await this.#refresh(sandbox, both);
+        const verdict = verdictOf(sandbox.state);
+        switch (verdict.kind) {
+          case 'ready':
+            return;
+          case 'gone':
+            throw new SandboxLostError(`the sandbox ${sandbox.name} at Daytona is gone`);
+          case 'failed': {
+            const message = `the sandbox ${sandbox.name} at Daytona failed (${sandbox.state}): ${sandbox.errorReason ?? 'no reason given'}`;
+            throw unavailable(verdict.reason, message, undefined, verdict.reason === 'ImageUnavailable');
+          }
+          case 'asleep':
+            onNotice?.({
+              reason: 'SandboxStarting',
+              message: `the sandbox ${sandbox.name} was ${sandbox.state} and is started again`,
+            });
+            await this.#start(sandbox, both);
+            break;
+          case 'passing':
+            await pause(delay, both);
+        }
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!patience.aborted) throw error;
+      const message = `the sandbox ${sandbox.name} at Daytona did not start within ${startMs / 1000} s; its state is ${sandbox.state}`;
+      throw unavailable('SandboxNotStarted', message, error);
+    }
+  }
+
+  async #start(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.call('start a sandbox', () => sandbox.start(CREATE_SECONDS), {
+        signal,
+        ms: (CREATE_SECONDS + 5) * 1000,
+        raw: true,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      const status = statusOf(error);
+      // It was in between two states, or somebody else was faster: the next look tells.
+      if (status !== 400 && status !== 409 && !(isPassing(error) && status !== 429)) {
+        throw faultOf(error, 'start a sandbox', this.#client.apiUrl);
+      }
+      await pause(200, signal);
+    }
+  }
+
+  async #refresh(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.call('look at a sandbox', () => sandbox.refreshData(), { signal, repeatable: true, raw: true });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (statusOf(error) === 404) throw new SandboxLostError(`the sandbox ${sandbox.name} at Daytona is gone`, { cause: error });
+      throw faultOf(error, 'look at a sandbox', this.#client.apiUrl);
+    }
+  }
+
+  async #handle(owner: SandboxOwner, sandbox: Sandbox, signal: AbortSignal): Promise<SandboxHandle> {
+    const root = await this.#rootOf(sandbox, signal);
+    const stops = this.#stopsOf(sandbox.id);
+    return new DaytonaHandle({
+      client: this.#client,
+      sandbox,
+      identity: { type: 'daytona', name: nameOf(owner, this.#options.installation), uid: sandbox.id },
+      isolation: {
+        isolated: true,
+        method: 'daytona',
+        message: `Commands run in the sandbox ${sandbox.id} at Daytona, away from the operator's machine.`,
+      },
+      root,
+      toolbox: `${root}/.toolbox`,
+      tickSeconds: this.#options.tickSeconds ?? 60,
+      ready: (until) => this.#ready(sandbox, until),
+      stopped: () => this.#stopsOf(sandbox.id) !== stops,
+    });
+  }
+
+  async #rootOf(sandbox: Sandbox, signal: AbortSignal): Promise<string> {
+    const ask = () => sandbox.getUserHomeDir();
+    const home = await this.#client.call('tell the home directory of a sandbox', ask, { signal, repeatable: true });
+    if (!home?.startsWith('/'))
+      throw unavailable('SandboxFailed', `the sandbox ${sandbox.name} at Daytona has no home directory`);
+    return `${home === '/' ? '' : home}/swe-agent`;
+  }
+
+  /** Deletes it and waits until it is gone, and with it every process in it. */
+  async #remove(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+    const patience = AbortSignal.timeout(GONE_MS);
+    const both = AbortSignal.any([signal, patience]);
+    try {
+      for (let delay = 50; ; delay = Math.min(delay * 1.5, 2000)) {
+        if (verdictOf(sandbox.state).kind !== 'gone') {
+          await this.#client.call('delete a sandbox', () => sandbox.delete(CREATE_SECONDS), {
+            signal: both,
+            repeatable: true,
+            raw: true,
+          });
+        }
+        await this.#refresh(sandbox, both);
+        if (sandbox.state === 'destroyed') break;
+        await pause(delay, both);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (patience.aborted) {
+        const message = `the sandbox ${sandbox.name} at Daytona does not go away; delete it there`;
+        throw unavailable('SandboxNotDeleted', message, error);
+      }
+      if (!(error instanceof SandboxLostError) && statusOf(error) !== 404) {
+        throw faultOf(error, 'delete a sandbox', this.#client.apiUrl);
+      }
+    }
+    this.#stops.delete(sandbox.id);
+  }
+
+  #look(owner: SandboxOwner, signal: AbortSignal): Promise<Sandbox | undefined> {
+    return this.#client.get(nameOf(owner, this.#options.installation), signal);
+  }
+
+  #belongsTo(sandbox: Sandbox, owner: SandboxOwner): boolean {
+    return ownerOf(sandbox.labels, this.#options.installation)?.uid === owner.uid;
+  }
+
+  #stopsOf(id: string): number {
+    return this.#stops.get(id) ?? 0;
+  }
+
+  /** Runs work on a sandbox after all work on it that was asked for before. */
+  #exclusive<T>(owner: SandboxOwner, work: () => Promise<T>): Promise<T> {
+    const key = nameOf(owner, this.#options.installation);
+    const before = this.#queues.get(key) ?? Promise.resolve();
+    const result = before.then(work, work);
+    const settled = result.then(
+      () => {},
+      () => {},
+    );
+    this.#queues.set(key, settled);
+    void settled.then(() => {
+      if (this.#queues.get(key) === settled) this.#queues.delete(key);
+    });
+    return result;
+  }
+}
+
+/** Whether it will never be of use again. */
+function isOver(sandbox: Sandbox): boolean {
+  const { kind } = verdictOf(sandbox.state);
+  return kind === 'gone' || kind === 'failed';
+}
+
+/** What the session asks for; the rest of a command's environment is set where the runner is started. */
+function environment(spec: SandboxSpec): Record<string, string> {
+  const { http, https, noProxy } = spec.network?.proxy ?? {};
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY: noProxy })) {
+    if (value !== undefined) Object.assign(values, { [name]: value, [name.toLowerCase()]: value });
+  }
+  for (const { name, value } of spec.env ?? []) values[name] = value;
+  return values;
+}

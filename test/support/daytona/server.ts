@@ -1,0 +1,162 @@
+/**
+ * A Daytona of our own for tests: control plane and toolboxes behind one address, sandboxes as folders with real processes.
+ * It refuses what the service refuses, passes through the service's states, and has the faults that a test asks for.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { ControlPlane, type TestSandbox } from './control-plane.ts';
+import { HttpError, sendError } from './http.ts';
+import { API_ROUTES, type Operation, routeOf, TOOLBOX_ROUTES } from './routes.ts';
+
+/**
+ * What happens to a request: `error` is its answer; `lost` has it done and the connection broken before the answer;
+ * `silent` has it done and never answered.
+ */
+export type Fault = { kind: 'error'; error: HttpError } | { kind: 'lost' } | { kind: 'silent' };
+
+export class DaytonaServer {
+  readonly folder = mkdtempSync(join(tmpdir(), 'daytona-'));
+  readonly control: ControlPlane;
+  /** The key that is accepted. */
+  apiKey = 'dtn_test';
+  /** Whether connections that follow a log are refused, as by a proxy that knows no WebSockets. */
+  refusesWebSockets = false;
+  /** How often each operation was asked for; `follow` counts the WebSockets. */
+  readonly asked = new Map<Operation | 'follow', number>();
+  readonly #faults = new Map<Operation, Fault[]>();
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({ noServer: true });
+  readonly #connections = new Set<Socket>();
+
+  private constructor() {
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server.on('connection', (socket: Socket) => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
+    });
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
+    this.control = new ControlPlane(this.folder, () => `${this.#origin}/toolbox`);
+  }
+
+  static async start(): Promise<DaytonaServer> {
+    const server = new DaytonaServer();
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  /** The address that DAYTONA_API_URL names. */
+  get url(): string {
+    return `${this.#origin}/api`;
+  }
+
+  /** Has the fault happen to the next request of an operation; further ones queue up. */
+  next(operation: Operation, fault: Fault): void {
+    this.#faults.set(operation, [...(this.#faults.get(operation) ?? []), fault]);
+  }
+
+  timesAsked(operation: Operation | 'follow'): number {
+    return this.asked.get(operation) ?? 0;
+  }
+
+  /** Breaks every WebSocket there is. */
+  cutWebSockets(): void {
+    for (const socket of this.#sockets.clients) socket.terminate();
+  }
+
+  /** Ends everything. @throws when a process stays behind */
+  async close(): Promise<void> {
+    await this.control.close();
+    this.cutWebSockets();
+    for (const socket of this.#connections) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  get #origin(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the Daytona server does not listen');
+    return `http://127.0.0.1:${(address satisfies AddressInfo).port}`;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', this.#origin);
+    const source = pathname.startsWith('/toolbox/') ? 'daemon' : 'api';
+    try {
+      this.#authenticate(request);
+      const method = request.method ?? 'GET';
+      if (source === 'api') {
+        const found = routeOf(API_ROUTES, method, pathname.replace(/^\/api/, ''));
+        if (!found) throw new HttpError(404, `Cannot ${method} ${pathname}`);
+        await this.#done(found.route.operation, response, (reply) =>
+          this.control.answer(found.route.operation, found.params, searchParams, request, reply),
+        );
+      } else {
+        const [, , id = '', ...rest] = pathname.split('/');
+        const found = routeOf(TOOLBOX_ROUTES, method, `/${rest.join('/')}`);
+        if (!found) throw new HttpError(404, `Cannot ${method} ${pathname}`);
+        const sandbox = this.control.running(id);
+        await this.#done(found.route.operation, response, (reply) =>
+          sandbox.toolbox.answer(found.route.operation, found.params, request, reply),
+        );
+      }
+    } catch (error) {
+      if (response.headersSent || response.destroyed) return;
+      sendError(request, response, error instanceof HttpError ? error : new HttpError(500, String(error)), source);
+    }
+  }
+
+  async #done(operation: Operation, response: ServerResponse, work: (reply: ServerResponse) => Promise<void>): Promise<void> {
+    this.asked.set(operation, this.timesAsked(operation) + 1);
+    const fault = this.#faults.get(operation)?.shift();
+    if (fault?.kind === 'error') throw fault.error;
+    if (fault === undefined) return work(response);
+    // Done as ever, with an answer that nobody gets.
+    const { ServerResponse: Reply } = await import('node:http');
+    const unheard = new Reply(response.req);
+    unheard.assignSocket(new Socket());
+    await work(unheard);
+    if (fault.kind === 'lost') response.socket?.destroy();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refuse = (line: string): void => {
+      socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    };
+    socket.on('error', () => undefined);
+    const { pathname } = new URL(request.url ?? '/', this.#origin);
+    const [, , id = '', ...rest] = pathname.split('/');
+    const found = routeOf(TOOLBOX_ROUTES, 'GET', `/${rest.join('/')}`);
+    const [session = '', command = ''] = found?.params ?? [];
+    this.asked.set('follow', this.timesAsked('follow') + 1);
+    let sandbox: TestSandbox;
+    try {
+      if (this.refusesWebSockets) throw new HttpError(403, 'no WebSockets');
+      this.#authenticate(request);
+      sandbox = this.control.running(id);
+    } catch (error) {
+      refuse(`${error instanceof HttpError ? error.status : 500} Refused`);
+      return;
+    }
+    if (found?.route.operation !== 'getSessionCommandLogs') {
+      refuse('404 Not Found');
+      return;
+    }
+    sandbox.toolbox.sessions.exitCode(session, command).then(
+      () =>
+        this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+          webSocket.on('error', () => undefined);
+          sandbox.toolbox.sessions.follow(session, command, webSocket).catch(() => webSocket.terminate());
+        }),
+      () => refuse('404 Not Found'),
+    );
+  }
+
+  #authenticate(request: IncomingMessage): void {
+    if (request.headers.authorization !== `Bearer ${this.apiKey}`) throw new HttpError(401, 'Invalid credentials');
+  }
+}
