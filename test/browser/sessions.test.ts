@@ -48,7 +48,7 @@ describe('a session on its own', () => {
     await window.shows(timeline(window), held.command.slice(0, 20));
     await window.shows(timeline(window), /begun/);
     await status(window, 'Programming');
-    await window.shows(window.page.getByRole('region', { name: 'Plan' }), 'Say hello');
+    await window.shows(window.page.getByRole('complementary'), 'Say hello');
     held.release(id);
     await window.shows(notice(window, 'Done, and verified'), 'It says hello now.');
     await window.shows(timeline(window), /greeting\.txt/);
