@@ -28,7 +28,7 @@ export type CallOptions = {
 /** Above every deadline of ours, so that a request that nobody waits for ends all the same. */
 const REQUEST_MS = 11 * 60_000;
 const CALL_MS = 30_000;
-const DELAYS_MS = [100, 400, 1500, 4000];
+const DELAYS_MS = [100, 400, 1500];
 
 export class DaytonaClient {
   readonly apiUrl: string;

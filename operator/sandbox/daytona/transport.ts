@@ -137,6 +137,9 @@ export class DaytonaTransport implements SandboxTransport {
         return await this.#create(owner, spec, signal);
       } catch (error) {
         signal.throwIfAborted();
+        // It was made, and failed while it started: why is told by its state.
+        const failed = statusOf(error) === undefined && !isPassing(error) ? await this.#look(owner, signal) : undefined;
+        if (failed && this.#belongsTo(failed, owner)) return failed;
         // Made by another operator, or by a request whose answer was lost: both are found by the name.
         const looksAgain = statusOf(error) === 409 || (isPassing(error) && statusOf(error) !== 429);
         if (!looksAgain || attempt === 5) throw faultOf(error, 'make a sandbox', this.#client.apiUrl);

@@ -3,8 +3,8 @@
  * It refuses what the service refuses, passes through the service's states, and has the faults that a test asks for.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -116,10 +116,7 @@ export class DaytonaServer {
     if (fault?.kind === 'error') throw fault.error;
     if (fault === undefined) return work(response);
     // Done as ever, with an answer that nobody gets.
-    const { ServerResponse: Reply } = await import('node:http');
-    const unheard = new Reply(response.req);
-    unheard.assignSocket(new Socket());
-    await work(unheard);
+    await work(new ServerResponse(response.req));
     if (fault.kind === 'lost') response.socket?.destroy();
   }
 

@@ -1,0 +1,219 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HttpError } from '../../../test/support/daytona/http.ts';
+import { DaytonaSandboxes } from '../../../test/support/daytona/sandboxes.ts';
+import { eventually, patience as signal } from '../../../test/support/eventually.ts';
+import { openSandbox } from '../commands.ts';
+import type { Sandbox } from '../sandbox.ts';
+import { type SandboxHandle, SandboxLostError } from '../transport.ts';
+import { DaytonaClient } from './client.ts';
+
+describe('a Daytona sandbox', () => {
+  let sandboxes: DaytonaSandboxes;
+  const opened: Sandbox[] = [];
+  beforeAll(async () => {
+    sandboxes = await DaytonaSandboxes.start();
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((one) => one.close()));
+    await sandboxes.close();
+  });
+
+  const open = async (handle: SandboxHandle): Promise<Sandbox> => {
+    const sandbox = await openSandbox(handle, { epoch: 1, livenessMs: 300 });
+    opened.push(sandbox);
+    return sandbox;
+  };
+  const atDaytona = (handle: SandboxHandle) => sandboxes.server.control.find(handle.identity.uid);
+
+  it('is made as the session says, found by its name, and stops and goes by itself when nobody uses it', async () => {
+    const owner = sandboxes.owner();
+    const handle = await sandboxes.transport().provision(
+      owner,
+      {
+        image: 'python:3.12-slim',
+        resources: { limits: { cpu: '1500m', memory: '3Gi' } },
+        workspaceSize: '10Gi',
+        daytona: { target: 'eu', networkAllowList: '10.0.0.0/8', networkBlockAll: false },
+      },
+      signal(),
+    );
+    const { dto, created } = atDaytona(handle);
+    expect(created.buildInfo).toEqual({ dockerfileContent: 'FROM python:3.12-slim\n' });
+    expect(dto).toMatchObject({ target: 'eu', networkAllowList: '10.0.0.0/8', cpu: 2, memory: 3, disk: 10, public: false });
+    expect(dto.labels).toMatchObject({
+      'sweagent.dev/session-uid': owner.uid,
+      'sweagent.dev/session-name': owner.name,
+      'sweagent.dev/session-namespace': 'default',
+    });
+    expect((dto.autoStopInterval ?? 0) + (dto.autoDeleteInterval ?? -1)).toBeLessThanOrEqual(120);
+    expect(dto.autoDeleteInterval).toBeGreaterThan(0);
+  });
+
+  it('comes from a snapshot when one is named, and is deleted with its end when it is ephemeral', async () => {
+    const handle = await sandboxes.provision({ daytona: { snapshot: 'mine', ephemeral: true } });
+    expect(atDaytona(handle).dto).toMatchObject({ snapshot: 'mine', autoDeleteInterval: 0 });
+    expect(atDaytona(handle).created.buildInfo).toBeUndefined();
+  });
+
+  it('is made once although the answer of the request that made it was lost', async () => {
+    const { server } = sandboxes;
+    const before = server.control.made;
+    server.next('createSandbox', { kind: 'lost' });
+    const asked = server.timesAsked('createSandbox');
+    const owner = sandboxes.owner();
+    const handle = await sandboxes.transport().provision(owner, {}, signal());
+    expect(server.timesAsked('createSandbox')).toBe(asked + 1);
+    expect(server.control.made).toBe(before + 1);
+    expect(atDaytona(handle).dto.labels['sweagent.dev/session-uid']).toBe(owner.uid);
+  });
+
+  it('waits as long as it is asked to when there were too many requests', async () => {
+    const { server } = sandboxes;
+    const tooMany = new HttpError(429, 'ThrottlerException: Too Many Requests', { 'retry-after': '1' });
+    server.next('createSandbox', { kind: 'error', error: tooMany });
+    const began = Date.now();
+    await sandboxes.provision();
+    expect(Date.now() - began).toBeGreaterThanOrEqual(1000);
+  });
+
+  for (const [what, spec, quota, expected] of [
+    ['a region', { daytona: { target: 'nowhere' } }, 100, { reason: 'DaytonaRefused', permanent: true }],
+    ['an image', { image: 'missing/image:1' }, 100, { reason: 'ImageUnavailable', permanent: true }],
+    ['room in the quota', {}, 0, { reason: 'DaytonaQuotaExceeded', permanent: false }],
+  ] as const) {
+    it(`says what is wrong when there is no ${what.replace(/^an? /, '')}`, async () => {
+      const { control } = sandboxes.server;
+      control.quota = quota;
+      try {
+        await expect(sandboxes.provision(spec)).rejects.toMatchObject(expected);
+      } finally {
+        control.quota = 100;
+      }
+    });
+  }
+
+  it('names the setting when the key is no longer accepted, and never the key', async () => {
+    const { server } = sandboxes;
+    const handle = await sandboxes.provision();
+    const key = server.apiKey;
+    server.apiKey = 'dtn_another';
+    try {
+      const failed = await handle.stat(`${handle.root}/repo`, signal()).catch((error: unknown) => error);
+      expect(failed).toMatchObject({ reason: 'DaytonaUnauthorized', message: expect.stringContaining('DAYTONA_API_KEY') });
+      expect(String(failed)).not.toContain(key);
+    } finally {
+      server.apiKey = key;
+    }
+    expect(await handle.stat(`${handle.root}/nothing`, signal())).toBeUndefined();
+  });
+
+  it('names both addresses when something else answers, and the setting when nothing does', async () => {
+    const other = sandboxes.server.url.replace(/api$/, 'elsewhere');
+    await expect(sandboxes.transport({ apiUrl: other }).provision(sandboxes.owner(), {}, signal())).rejects.toMatchObject({
+      reason: 'DaytonaAddressWrong',
+      message: expect.stringMatching(/elsewhere.*DAYTONA_SERVER_URL.*https:\/\/app\.daytona\.io\/api/),
+    });
+    // Nobody listens there.
+    const nobody = sandboxes.transport({ apiUrl: 'http://127.0.0.1:1/api' });
+    await expect(nobody.dispose(sandboxes.owner(), signal())).rejects.toMatchObject({
+      reason: 'DaytonaUnreachable',
+      permanent: false,
+      message: expect.stringContaining('http://127.0.0.1:1/api'),
+    });
+  });
+
+  it('is waited for no longer than a deadline allows, whatever the SDK would wait', async () => {
+    const client = new DaytonaClient({ apiKey: 'x' });
+    await expect(client.call('answer', () => new Promise(() => {}), { ms: 20 })).rejects.toMatchObject({
+      reason: 'DaytonaUnreachable',
+    });
+  });
+
+  it('is spoken to by asking again and again where WebSockets are refused', async () => {
+    const { server } = sandboxes;
+    server.refusesWebSockets = true;
+    try {
+      const sandbox = await open(await sandboxes.provision());
+      const [follows, polls] = [server.timesAsked('follow'), server.timesAsked('getSessionCommandLogs')];
+      const result = await sandbox.run('op', { command: 'echo one; exit 3', timeoutSeconds: 60 }, { signal: signal() });
+      expect(result).toMatchObject({ state: 'exited', exitCode: 3, output: { head: 'one\n' } });
+      expect(server.timesAsked('getSessionCommandLogs')).toBeGreaterThan(polls);
+      expect(server.timesAsked('follow')).toBe(follows);
+    } finally {
+      server.refusesWebSockets = false;
+    }
+  });
+
+  it('goes on where it was when the connection breaks, with each command run once', async () => {
+    const { server } = sandboxes;
+    const handle = await sandboxes.provision();
+    const sandbox = await open(handle);
+    const command = `echo x >>"$HOME/../count"; cat "$HOME/../go" >/dev/null; echo done`;
+    await sandbox.query(`mkfifo "$HOME/../go"`, { signal: signal() });
+    const running = sandbox.run('op', { command, timeoutSeconds: 60 }, { signal: signal() });
+    await eventually('the command to run', async () => (await sandbox.state('op', signal())) === 'running');
+    const follows = server.timesAsked('follow');
+    server.cutWebSockets();
+    await eventually('the log to be followed again', () => server.timesAsked('follow') > follows);
+    await sandbox.query(`echo >"$HOME/../go"`, { signal: signal() });
+    expect(await running).toMatchObject({ state: 'exited', exitCode: 0, output: { head: 'done\n' } });
+    expect(Buffer.from((await sandbox.download('count', { maxBytes: 10, signal: signal() })) ?? []).toString()).toBe('x\n');
+  });
+
+  for (const how of ['stop', 'archive'] as const) {
+    it(`is started again with its files after a ${how} from outside, and what ran is never a success`, async () => {
+      const handle = await sandboxes.provision();
+      const sandbox = await open(handle);
+      await sandbox.upload('kept', Buffer.from('kept'), signal());
+      const running = sandbox.run('op', { command: 'sleep 1000', timeoutSeconds: 1000 }, { signal: signal() });
+      await eventually('the command to run', async () => (await sandbox.state('op', signal())) === 'running');
+      await sandboxes.server.control[how](atDaytona(handle));
+      expect(await running).toMatchObject({ state: 'unknown' });
+      expect(Buffer.from((await sandbox.download('kept', { maxBytes: 10, signal: signal() })) ?? []).toString()).toBe('kept');
+      const again = await sandbox.run('next', { command: 'echo again', timeoutSeconds: 60 }, { signal: signal() });
+      expect(again).toMatchObject({ state: 'exited', exitCode: 0 });
+    });
+  }
+
+  it('is lost after it was deleted from outside, and made anew for its session', async () => {
+    const owner = sandboxes.owner();
+    const transport = sandboxes.transport();
+    const handle = await transport.provision(owner, {}, signal());
+    const sandbox = await open(handle);
+    const running = sandbox.run('op', { command: 'sleep 1000', timeoutSeconds: 1000 }, { signal: signal() });
+    const lost = expect(running).rejects.toThrow(SandboxLostError);
+    await sandboxes.server.control.delete(atDaytona(handle));
+    await lost;
+    expect(await transport.find(owner, {}, signal())).toBeUndefined();
+    expect((await transport.provision(owner, {}, signal())).identity.uid).not.toBe(handle.identity.uid);
+  });
+
+  it('is started when it was just about to stop', async () => {
+    const owner = sandboxes.owner();
+    const transport = sandboxes.transport();
+    const handle = await transport.provision(owner, {}, signal());
+    const stopping = sandboxes.server.control.stop(atDaytona(handle));
+    const again = await transport.provision(owner, {}, signal());
+    await stopping;
+    expect(again.identity).toEqual(handle.identity);
+    expect((await (await open(again)).query('echo here', { signal: signal() })).output).toBe('here\n');
+  });
+
+  it('is replaced when it failed', async () => {
+    const owner = sandboxes.owner();
+    const transport = sandboxes.transport();
+    const handle = await transport.provision(owner, {}, signal());
+    sandboxes.server.control.fail(atDaytona(handle), 'the runner went away');
+    await expect(handle.open(signal())).rejects.toMatchObject({ reason: 'SandboxFailed' });
+    expect((await transport.provision(owner, {}, signal())).identity.uid).not.toBe(handle.identity.uid);
+  });
+
+  it('takes and gives large files as they are', async () => {
+    const handle = await sandboxes.provision();
+    const bytes = Buffer.from(Array.from({ length: 5_000_001 }, (_, index) => (index * 7 + (index >> 8)) % 256));
+    await handle.put(`${handle.root}/large`, bytes, { mode: 0o640, signal: signal() });
+    expect(await handle.stat(`${handle.root}/large`, signal())).toEqual({ type: 'file', size: bytes.length, mode: 0o640 });
+    const read = await handle.get(`${handle.root}/large`, { offset: 0, length: 1e9, signal: signal() });
+    expect(bytes.equals(Buffer.from(read ?? []))).toBe(true);
+  });
+});
