@@ -50,6 +50,32 @@ export function keyReference(name: string): { name: string; key: string } {
 }
 
 /**
+ * Whether the stored key would go to a place that nobody entered it for, when the profile is changed so. A Secret without
+ * hosts is bound by nothing but the address that its profile had.
+ * @param secret of the profile, `hidden` when it may not be read
+ */
+export function losesItsPlace(before: AIProfile['spec'], after: AIProfile['spec'], secret: Secret | 'hidden'): boolean {
+  const from = addressOf(before);
+  const to = addressOf(after);
+  if (!to || from?.origin === to.origin) return false;
+  const hosts =
+    secret === 'hidden' ? undefined : secret.metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim());
+  if (!hosts) return true;
+  // The operator sends it there; in the open, or to another port of the host, is another matter.
+  if (hosts.includes(to.host)) return from?.protocol === 'https:' && to.protocol === 'http:';
+  return hosts.includes(to.hostname);
+}
+
+/** The address that a profile is served at; undefined where the operator will say what is wrong with it. */
+export function addressOf(spec: AIProfile['spec']): URL | undefined {
+  try {
+    return new URL(acceptProfile(spec));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Writes the key into the profile's own Secret, which is made if need be. A Secret that is not the profile's is left as it
  * is, whoever else uses it: the profile then refers to one of its own.
  * @returns the name of the Secret
@@ -64,7 +90,9 @@ export async function writeKey(
 ): Promise<{ name: string; key: string }> {
   const own = keyReference(profile.metadata.name);
   const unique = { ...own, name: `${own.name}-${(profile.metadata.uid ?? '').slice(0, 8)}` };
-  for (const ref of [own, unique]) {
+  const { name = '', key: entry = ENTRY } = profile.spec.credentialSecretRef ?? {};
+  const chosen = name.startsWith(`${own.name}-`) && entry === ENTRY ? [{ name, key: entry }] : [];
+  for (const ref of [...chosen, own, unique]) {
     const wanted = secretOf(profile, ref.name, key, now);
     try {
       await kube.create<Secret>(RESOURCES.secrets, wanted, signal);
@@ -111,7 +139,6 @@ function belongsTo(secret: Secret, profile: AIProfile): boolean {
 }
 
 function secretOf({ metadata, spec }: AIProfile, name: string, key: string, now: number): Secret {
-  const host = hostOf(spec);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -122,7 +149,8 @@ function secretOf({ metadata, spec }: AIProfile, name: string, key: string, now:
       annotations: {
         [SET_AT]: new Date(now).toISOString(),
         // The key goes nowhere else, whatever the profile is changed to: for another place it is entered anew.
-        ...(host !== undefined && { [HOSTS_ANNOTATION]: host }),
+        // Without an address it goes nowhere at all.
+        [HOSTS_ANNOTATION]: addressOf(spec)?.host ?? '',
         ...(key.length >= SHORTEST_WITH_END && { [LAST_FOUR]: key.slice(-4) }),
       },
       ownerReferences: [{ apiVersion: API_VERSION, kind: 'AIProfile', name: metadata.name, uid: metadata.uid ?? '' }],
@@ -130,13 +158,4 @@ function secretOf({ metadata, spec }: AIProfile, name: string, key: string, now:
     type: 'Opaque',
     data: { [ENTRY]: Buffer.from(key).toString('base64') },
   };
-}
-
-function hostOf(spec: AIProfile['spec']): string | undefined {
-  try {
-    return new URL(acceptProfile(spec)).host;
-  } catch {
-    // The operator says what is wrong with the address; until then nothing is sent anywhere.
-    return undefined;
-  }
 }

@@ -85,7 +85,11 @@ function keyOf(value: unknown, errors: FieldError[]): string | undefined {
 /** The object, if the schema has nothing against it. @throws Problem 422 naming every field at fault */
 export function checkedProfile(object: { metadata: AIProfile['metadata']; spec: Record<string, unknown> }): AIProfile {
   const profile: unknown = { apiVersion: API_VERSION, kind: 'AIProfile', ...object };
-  if (isProfile(profile)) return profile;
+  if (isProfile(profile)) {
+    const { baseUrl } = profile.spec;
+    if (baseUrl === undefined || URL.canParse(baseUrl)) return profile;
+    throw invalid([{ field: 'base_url', message: 'is no address; write it like https://api.example.com/v1' }]);
+  }
   const errors = objectErrors(validateAIProfile.errors ?? [], profile);
   throw invalid(
     errors.map(({ path, message }) => {

@@ -246,6 +246,77 @@ describe('a profile', () => {
     expect(await hosts()).toBe('elsewhere.example');
   });
 
+  /** A labelled Secret as kubectl makes it: with `hosts` or bound to nothing. */
+  function keyOfOthers(name: string, hosts?: string): Promise<Secret> {
+    const labels = { 'sweagent.dev/credential': 'model' };
+    const metadata = { name, namespace: NAMESPACE, labels, ...(hosts && { annotations: { 'sweagent.dev/hosts': hosts } }) };
+    const data = { apiKey: Buffer.from('of everybody').toString('base64') };
+    return gateway.kube.create<Secret>(RESOURCES.secrets, { apiVersion: 'v1', kind: 'Secret', metadata, data });
+  }
+
+  it.each([
+    [undefined, 'https://a.example/v1', { base_url: 'https://elsewhere.example/v1' }],
+    [undefined, undefined, { provider: 'gemini' }],
+    ['a.example', 'https://a.example/v1', { base_url: 'http://a.example/v1' }],
+    ['a.example', 'https://a.example/v1', { base_url: 'https://a.example:8443/v1' }],
+    ['a.example,b.example', 'https://a.example/v1', { base_url: 'http://b.example' }],
+  ])('does not take a key for %s from %s along with %j', async (hosts, baseUrl, change) => {
+    await keyOfOthers('shared', hosts);
+    const credentialSecretRef = { name: 'shared', key: 'apiKey' };
+    await madeOtherwise('made', { provider: 'openai', model: 'm', credentialSecretRef, ...(baseUrl && { baseUrl }) });
+    const before = await profileObject('made');
+    expect((await patch('made', change)).json()).toMatchObject({ status: 422, errors: [{ field: 'key' }] });
+    expect(await profileObject('made')).toEqual(before);
+    expect((await patch('made', { ...change, key: KEY })).json()).toMatchObject({
+      key: { last_four: 'wxyz', secret: 'made-key' },
+    });
+    expect((await secretObject('shared')).data).toEqual({ apiKey: Buffer.from('of everybody').toString('base64') });
+  });
+
+  it('goes with its key to another path, and to a host that the key is for', async () => {
+    await keyOfOthers('unbound');
+    await keyOfOthers('bound', 'a.example, b.example:8443');
+    const spec: AIProfileSpec = { provider: 'openai', model: 'm', baseUrl: 'https://a.example/v1' };
+    await madeOtherwise('one', { ...spec, credentialSecretRef: { name: 'unbound', key: 'apiKey' } });
+    await madeOtherwise('two', { ...spec, credentialSecretRef: { name: 'bound', key: 'apiKey' } });
+    expect((await patch('one', { base_url: 'https://a.example/v2' })).status).toBe(200);
+    expect((await patch('two', { base_url: 'https://b.example:8443/v1' })).status).toBe(200);
+  });
+
+  it('never refers to a key of others at a place of its own', async () => {
+    await keyOfOthers('made-key');
+    await keyOfOthers('other-key');
+    const pairs = new Set<string>();
+    const seen = ({ spec }: AIProfile) => pairs.add(`${spec.baseUrl} ${spec.credentialSecretRef?.name}`);
+    const { resourceVersion } = await gateway.kube.list(RESOURCES.profiles, { namespace: NAMESPACE });
+    const watch = new AbortController();
+    const watched = (async () => {
+      const options = { namespace: NAMESPACE, resourceVersion };
+      for await (const event of gateway.kube.watch<AIProfile>(RESOURCES.profiles, options, watch.signal))
+        if (event.type !== 'BOOKMARK') seen(event.object);
+    })().catch(() => undefined);
+    const evil = { provider: 'openai-compatible', model: 'm', base_url: 'https://evil.example/v1' };
+    const { key: made } = Object((await create({ ...evil, name: 'made', key: KEY })).json());
+    expect(made.secret).toMatch(/^made-key-[0-9a-f]{8}$/);
+    await create({ ...evil, name: 'other' });
+    const { key: other } = Object((await patch('other', { key: KEY })).json());
+    await eventually('both to be seen', () => pairs.has(`${evil.base_url} ${other.secret}`));
+    watch.abort();
+    await watched;
+    expect([...pairs].filter((pair) => /(made|other)-key$/.test(pair))).toEqual([]);
+    expect((await putKey('made', 'sk-another-key-of-this-test-abcd')).status).toBe(204);
+    expect((await show('made')).key).toMatchObject({ last_four: 'abcd', secret: made.secret });
+  });
+
+  it('needs an address that is one, or its key would be bound to nothing', async () => {
+    const answer = await create({ ...OPENAI, base_url: 'https://[::zz]/v1' });
+    expect(answer.json()).toMatchObject({
+      status: 422,
+      errors: [{ field: 'base_url', message: expect.stringContaining('no address') }],
+    });
+    expect(await secrets()).toEqual([]);
+  });
+
   it('leaves a Secret that others made as it is, and gets one of its own', async () => {
     const metadata = { name: 'shared', namespace: NAMESPACE, labels: { 'sweagent.dev/credential': 'model' } };
     const data = { token: Buffer.from('of everybody').toString('base64') };

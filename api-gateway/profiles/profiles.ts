@@ -1,4 +1,5 @@
 /** Profiles and their keys as objects of the Kubernetes API, with the rights of whoever asks. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type AgentSession,
@@ -13,7 +14,7 @@ import type { Caller } from '../http/caller.ts';
 import { invalid, Problem } from '../http/problem.ts';
 import { UNFINISHED } from '../listing.ts';
 import { isRecord } from '../record.ts';
-import { keyReference, withoutKey, writeKey } from './profile-key.ts';
+import { addressOf, keyReference, losesItsPlace, withoutKey, writeKey } from './profile-key.ts';
 import { checkedProfile, nameFor, type ProfileRequest, patched, profileErrors } from './profile-request.ts';
 import { sessionsByProfile } from './profile-use.ts';
 import { isReadOnly, profileView } from './profile-view.ts';
@@ -65,18 +66,20 @@ export class Profiles {
    */
   async create({ name, key, spec }: ProfileRequest, signal: AbortSignal): Promise<ProfileView> {
     const given = name ?? nameFor(spec.displayName, spec.provider);
-    const whole = (chosen: string) =>
+    const whole = (chosen: string, credentialSecretRef = keyReference(chosen)) =>
       checkedProfile({
         metadata: { name: chosen, namespace: this.#namespace },
-        spec: { ...without(spec), ...(key !== undefined && { credentialSecretRef: keyReference(chosen) }) },
+        spec: { ...without(spec), ...(key !== undefined && { credentialSecretRef }) },
       });
+    const own = async (chosen: string) =>
+      whole(chosen, key === undefined ? undefined : await this.#freeReference(chosen, signal));
     return this.#told(key, given, async () => {
       if (name === undefined && spec.displayName === undefined) {
         throw invalid([{ field: 'display_name', message: 'is missing; it must be given' }]);
       }
       whole(given);
       if (key !== undefined) await this.#caller.demand({ right: { verb: 'create', resource: 'secrets' } }, signal);
-      const profile = await this.#createNamed(given, name === undefined ? MAX_NAMES : 1, whole, signal);
+      const profile = await this.#createNamed(given, name === undefined ? MAX_NAMES : 1, own, signal);
       if (key !== undefined) {
         try {
           await this.#store(profile, key, signal);
@@ -94,13 +97,17 @@ export class Profiles {
   async change(name: string, { key, spec }: ProfileRequest, signal: AbortSignal): Promise<ProfileView> {
     return this.#told(key, name, async () => {
       let profile = await this.#changeable(name, signal);
+      let ref: { name: string; key: string } | undefined;
       for (let tries = 1; ; tries++) {
-        const patch = {
-          ...spec,
-          ...(key !== undefined && !profile.spec.credentialSecretRef && { credentialSecretRef: keyReference(name) }),
-        };
-        const wanted = patched(profile.spec, patch);
-        checkedProfile({ metadata: profile.metadata, spec: isRecord(wanted) ? wanted : {} });
+        const keyed = profile.spec.credentialSecretRef !== undefined;
+        const reference = key !== undefined && !keyed && { credentialSecretRef: keyReference(name) };
+        const wanted = patched(profile.spec, { ...spec, ...reference });
+        const whole = checkedProfile({ metadata: profile.metadata, spec: isRecord(wanted) ? wanted : {} });
+        const moves = addressOf(whole.spec)?.origin !== addressOf(profile.spec)?.origin;
+        if (key === undefined) await this.#keepKeyHome(profile, whole, signal);
+        // First the key, then the place in one go with the reference: no other key ever goes there.
+        else if ((moves || !keyed) && !ref) ref = await writeKey(this.#kube, whole, key, this.#now(), signal);
+        const patch = { ...spec, ...(ref && { credentialSecretRef: ref }) };
         if (Object.keys(patch).length === 0) break;
         try {
           const { resourceVersion } = profile.metadata;
@@ -112,7 +119,7 @@ export class Profiles {
           profile = await this.#changeable(name, signal);
         }
       }
-      if (key !== undefined) profile = await this.#store(profile, key, signal);
+      if (key !== undefined && !ref) profile = await this.#store(profile, key, signal);
       if (spec.default === true) await this.#takeDefault(profile, signal);
       return this.#view(profile, signal);
     });
@@ -167,16 +174,42 @@ export class Profiles {
     throw new Problem(409, 'read-only', detail);
   }
 
-  async #createNamed(given: string, names: number, whole: (name: string) => AIProfile, signal: AbortSignal): Promise<AIProfile> {
+  async #createNamed(
+    given: string,
+    names: number,
+    whole: (name: string) => Promise<AIProfile>,
+    signal: AbortSignal,
+  ): Promise<AIProfile> {
     for (let number = 1; ; number++) {
       try {
-        const profile = whole(number === 1 ? given : `${given}-${number}`);
+        const profile = await whole(number === 1 ? given : `${given}-${number}`);
         return await this.#kube.create<AIProfile>(RESOURCES.profiles, profile, signal);
       } catch (error) {
         const taken = error instanceof KubeError && error.reason === 'AlreadyExists';
         if (!taken || number >= names) throw error;
       }
     }
+  }
+
+  /** Of a Secret that is not there: until the key is stored, the operator must not take somebody else's for it. */
+  async #freeReference(name: string, signal: AbortSignal): Promise<{ name: string; key: string }> {
+    const usual = keyReference(name);
+    try {
+      await this.#kube.get<Secret>(RESOURCES.secrets, this.#namespace, usual.name, signal);
+    } catch (error) {
+      if (error instanceof KubeError && error.code === 404) return usual;
+      if (!(error instanceof KubeError && error.code === 403)) throw error;
+    }
+    return { ...usual, name: `${usual.name}-${randomBytes(4).toString('hex')}` };
+  }
+
+  /** @throws Problem 422 when the stored key would follow the profile to a place that it was not entered for */
+  async #keepKeyHome(before: AIProfile, after: AIProfile, signal: AbortSignal): Promise<void> {
+    const to = addressOf(after.spec)?.origin;
+    if (to === undefined || to === addressOf(before.spec)?.origin) return;
+    const secret = await this.#secretOf(before, signal);
+    if (!secret || !losesItsPlace(before.spec, after.spec, secret)) return;
+    throw invalid([{ field: 'key', message: `must be given again: the stored one was not entered for ${to}` }]);
   }
 
   async #takeBack({ metadata }: AIProfile): Promise<void> {
