@@ -41,9 +41,10 @@ describe('the line that creates a profile', () => {
     expect(calls.map(({ words }) => words.slice(1))).toEqual([
       ['-n', 'agents', 'create', 'secret', 'generic', 'bob-s-gpt-key', `--from-literal=apiKey=${KEY}`],
       ['-n', 'agents', 'label', 'secret', 'bob-s-gpt-key', 'sweagent.dev/credential=model'],
+      ['-n', 'agents', 'annotate', 'secret', 'bob-s-gpt-key', 'sweagent.dev/hosts=api.openai.com'],
       ['-n', 'agents', 'apply', '-f', '-'],
     ]);
-    expect(parse(calls[2]?.input ?? '')).toEqual({
+    expect(parse(calls[3]?.input ?? '')).toEqual({
       apiVersion: 'sweagent.dev/v1alpha1',
       kind: 'AIProfile',
       metadata: { name: 'bob-s-gpt' },

@@ -1,6 +1,6 @@
 /** Lines for a terminal that do what the form and the list do. A key is never in them: they take it from $API_KEY. */
 import { quote, type Door as SessionDoor } from '../session/commands.ts';
-import { bodyOf, objectName, type ProfileValues, specOf } from './profile-values.ts';
+import { bodyOf, keyHost, objectName, type ProfileValues, specOf } from './profile-values.ts';
 
 /** Where the server is and what it asks for. */
 export type Door = Pick<SessionDoor, 'origin' | 'token' | 'namespace' | 'kubeconfig'>;
@@ -13,6 +13,7 @@ const JSON_TYPE = `-H 'Content-Type: application/json'`;
 export function createCommand(values: ProfileValues, withKey: boolean, door: Door): ProfileCommand {
   const name = objectName(values);
   const secret = withKey ? `${name}-key` : undefined;
+  const host = keyHost(values);
   const { curl, kubectl } = doors(door);
   const object = {
     apiVersion: 'sweagent.dev/v1alpha1',
@@ -26,6 +27,8 @@ export function createCommand(values: ProfileValues, withKey: boolean, door: Doo
       : [
           kubectl(`create secret generic ${secret} --from-literal=apiKey="$API_KEY"`),
           kubectl(`label secret ${secret} sweagent.dev/credential=model`),
+          // The key goes nowhere else, whatever the profile is changed to.
+          ...(host === null ? [] : [kubectl(`annotate secret ${secret} ${quote(`sweagent.dev/hosts=${host}`)}`)]),
         ]),
     kubectl(`apply -f - <<'EOF'\n${yaml(object)}EOF`),
   ];

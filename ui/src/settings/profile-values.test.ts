@@ -165,6 +165,7 @@ describe('a stored key', () => {
 
   it('stays behind when the host changes, or the provider', () => {
     expect(leavesItsHost(profile, values({ base_url: 'https://elsewhere.example/v1' }))).toBe(true);
+    expect(leavesItsHost(profile, values({ base_url: 'http://api.openai.com/v1' }))).toBe(true);
     expect(leavesItsHost(profile, values({ provider: 'gemini' }))).toBe(true);
   });
 });

@@ -201,16 +201,25 @@ export function objectName(values: Pick<ProfileValues, 'name' | 'display_name' |
   return values.name || plain(values.display_name) || plain(values.provider);
 }
 
+/** Where a profile is served, the usual address of its provider when it does not say. */
+function addressOf(provider: string, url: string): URL | null {
+  const id = providerId(provider);
+  return URL.parse(url.trim() || (id && FACTS[id].address.when !== 'needed' ? FACTS[id].address.placeholder : ''));
+}
+
+/** What a key is bound to; null while that cannot be told. */
+export function keyHost({ provider, base_url }: Pick<ProfileValues, 'provider' | 'base_url'>): string | null {
+  return addressOf(provider, base_url)?.host ?? null;
+}
+
 /**
- * Whether a stored key does not go along any more: a key is bound to the host that it was entered for.
+ * Whether a stored key does not go along any more: a key is bound to the host that it was entered for, and not sent in the
+ * open where it was not before.
  * @param values what is about to be saved
  */
 export function leavesItsHost(profile: Profile, values: ProfileValues): boolean {
   if (!profile.key.set) return false;
-  const hostOf = (provider: string, url: string) => {
-    const id = providerId(provider);
-    const address = url.trim() || (id && FACTS[id].address.when !== 'needed' ? FACTS[id].address.placeholder : '');
-    return URL.canParse(address) ? new URL(address).host : address;
-  };
-  return hostOf(profile.provider, profile.base_url ?? '') !== hostOf(values.provider, values.base_url);
+  const from = addressOf(profile.provider, profile.base_url ?? '');
+  const to = addressOf(values.provider, values.base_url);
+  return from?.host !== to?.host || (from?.protocol === 'https:' && to?.protocol === 'http:');
 }
