@@ -11,7 +11,8 @@ const { it } = browserSuite();
 
 /** High enough for every entry to be in the document. */
 const TALL = { height: 6_000 };
-const HELD = 'echo begun; until [ -e $HOME/go ]; do sleep 0.05; done; echo released';
+/** What it says is not in its own text. */
+const HELD = 'echo be"g"un; until [ -e $HOME/go ]; do sleep 0.05; done; echo released';
 const timeline = (window: BrowserWindow) => window.page.getByRole('feed', { name: 'Timeline' });
 const done = (window: BrowserWindow) => window.page.getByRole('region', { name: 'Done, and verified' }).waitFor();
 

@@ -24,7 +24,7 @@ async function start({ open }: AtThePage, { goal, repository, review = false, mo
 
 /** A command that says something, and ends when `release` is called. */
 function heldCommand({ system }: AtThePage) {
-  const command = 'echo begun >&1; until [ -e $HOME/go ]; do sleep 0.05; done; echo released';
+  const command = 'echo be"g"un; until [ -e $HOME/go ]; do sleep 0.05; done; echo released';
   return { command, release: (id: string) => writeFileSync(system.path('workspace', id, 'home/go'), '') };
 }
 
@@ -45,8 +45,9 @@ describe('a session on its own', () => {
     });
     const { window, id } = await start(at, { goal, repository: await system.repository('watched') });
     await window.shows(window.page.getByRole('heading', { level: 1 }), goal);
-    await window.shows(timeline(window), held.command.slice(0, 20));
-    await window.shows(timeline(window), /begun/);
+    await window.shows(timeline(window), held.command.slice(-20));
+    // Its output, and not its own text.
+    await window.shows(timeline(window), 'begun');
     await status(window, 'Programming');
     await window.shows(window.page.getByRole('complementary'), 'Say hello');
     held.release(id);
@@ -121,7 +122,7 @@ describe('a message', () => {
 
   it('can interrupt the command that runs', async (at) => {
     const { system } = at;
-    const goal = system.model.on('Wait for ever', { work: [bash('echo begun; sleep 1000'), ...greet] });
+    const goal = system.model.on('Wait for ever', { work: [bash('echo be"g"un; sleep 1000'), ...greet] });
     const { window } = await start(at, { goal, repository: await system.repository('interrupted') });
     await window.shows(timeline(window), 'begun');
     await window.field('When it is read').selectOption({ label: 'Interrupt now' });
@@ -135,7 +136,7 @@ describe('a message', () => {
 describe('a session that is to stop', () => {
   it('is cancelled for good after a question, and says so everywhere', async (at) => {
     const { system } = at;
-    const goal = system.model.on('Sleep', { work: [bash('echo begun; sleep 1000')] });
+    const goal = system.model.on('Sleep', { work: [bash('echo be"g"un; sleep 1000')] });
     const { window, id } = await start(at, { goal, repository: await system.repository('cancelled') });
     await window.shows(timeline(window), 'begun');
     await window.button('Cancel').click();

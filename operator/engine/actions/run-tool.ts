@@ -62,17 +62,20 @@ async function runInSandbox(
   }
   // One that an earlier owner began has run since then.
   const began = again ? Date.parse(again.time) : deps.now();
+  const live = new LiveOutput(call, context);
   let result: ToolResult;
   try {
-    result = await tool.run(args, {
-      sandbox,
-      op,
-      resumed: again !== undefined,
-      signal,
-      maxTimeoutSeconds: deps.maxCommandSeconds,
-      seen: context.seen,
-      onOutput: liveOutput(call, context),
-    });
+    result = await tool
+      .run(args, {
+        sandbox,
+        op,
+        resumed: again !== undefined,
+        signal,
+        maxTimeoutSeconds: deps.maxCommandSeconds,
+        seen: context.seen,
+        onOutput: (progress) => live.show(progress),
+      })
+      .finally(() => live.end());
   } catch (error) {
     if (error instanceof SandboxUnavailableError && error.reason === 'StorageFull') {
       result = {
@@ -151,14 +154,37 @@ function interruptedText(interrupt: Interrupt): string {
   }
 }
 
-function liveOutput(call: RecordedCall, context: ActionContext): (progress: { bytes: number; tail: string }) => void {
-  let last = context.deps.now();
-  return ({ bytes, tail }) => {
-    const now = context.deps.now();
-    if (now - last < OUTPUT_EVERY_MS) return;
-    last = now;
-    context.emit({ type: 'tool.output', callId: call.id, bytes, tail });
+/** Shows output while it comes, at intervals; the last of it too when the command goes on in silence. */
+class LiveOutput {
+  readonly #call: RecordedCall;
+  readonly #context: ActionContext;
+  #shownAt: number;
+  #timer: NodeJS.Timeout | undefined;
+  #latest = { bytes: 0, tail: '' };
+
+  constructor(call: RecordedCall, context: ActionContext) {
+    this.#call = call;
+    this.#context = context;
+    this.#shownAt = context.deps.now();
+  }
+
+  show(progress: { bytes: number; tail: string }): void {
+    this.#latest = progress;
+    // Never longer, whatever became of the clock.
+    const wait = OUTPUT_EVERY_MS - Math.min(OUTPUT_EVERY_MS, Math.max(0, this.#context.deps.now() - this.#shownAt));
+    this.#timer ??= setTimeout(() => this.#emit(), wait);
+  }
+
+  /** What was not shown yet is part of the result. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #emit(): void {
+    this.#timer = undefined;
+    this.#shownAt = this.#context.deps.now();
+    this.#context.emit({ type: 'tool.output', callId: this.#call.id, ...this.#latest });
     // Nothing waits for this write; the next flush reports its failure.
-    context.flush().catch(() => undefined);
-  };
+    this.#context.flush().catch(() => undefined);
+  }
 }
