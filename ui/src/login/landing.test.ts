@@ -8,6 +8,11 @@ it.each([
   ['https://evil.example', '/'],
   ['//evil.example', '/'],
   ['/\\evil.example', '/'],
+  ['/\t/evil.example', '/'],
+  ['/\n\\evil.example', '/'],
+  ['/.//evil.example', '/'],
+  ['/x/..//evil.example', '/'],
+  ['/sessions/../login', '/'],
   ['javascript:alert(1)', '/'],
   ['/login?next=/login', '/'],
 ])('after the login %j leads to %s', (next, to) => {

@@ -22,4 +22,17 @@ describe('proseBlocks', () => {
   ])('of %j are %j', (text, blocks) => {
     expect(proseBlocks(text).map(words)).toEqual(blocks);
   });
+
+  it('are found at once, whatever a hostile text repeats', () => {
+    const many = 200_000;
+    const line = (sign: string) => `# a${sign.repeat(many)}b`;
+    const texts = [' ', '#', ' #', '`', '**', '- ', '~~~'].flatMap((sign) => [
+      line(sign),
+      line(sign).slice(3),
+      `${sign}\n`.repeat(2_000),
+    ]);
+    const begun = performance.now();
+    for (const text of texts) proseBlocks(text);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
 });

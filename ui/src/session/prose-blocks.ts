@@ -9,7 +9,7 @@ export type Block =
 
 const FENCE = /^\s{0,3}(```+|~~~+)/;
 const ITEM = /^\s{0,6}(?:([-*+])|(\d{1,3})[.)])\s+(.*)$/;
-const HEADING = /^#{1,6}\s+(.*?)\s*#*$/;
+const HEADING = /^#{1,6}\s+(.*)$/;
 
 export function proseBlocks(text: string): Block[] {
   const blocks: Block[] = [];
@@ -32,7 +32,7 @@ export function proseBlocks(text: string): Block[] {
       at = last;
     } else if (heading !== undefined) {
       close();
-      blocks.push({ kind: 'heading', parts: inlines(heading) });
+      blocks.push({ kind: 'heading', parts: inlines(withoutEnd(heading)) });
     } else if (item) {
       close();
       const ordered = item[2] !== undefined;
@@ -48,6 +48,13 @@ export function proseBlocks(text: string): Block[] {
   }
   close();
   return blocks;
+}
+
+/** Without the signs that may close a heading. No pattern: on a long run of spaces it would try for minutes. */
+function withoutEnd(heading: string): string {
+  let end = heading.length;
+  while (heading[end - 1] === '#') end--;
+  return heading.slice(0, end).trimEnd();
 }
 
 function inlines(text: string): Inline[] {
