@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { HttpKubeClient } from '../operator/kube/http-client.ts';
 import { PATIENCE_MS } from '../test/support/eventually.ts';
@@ -117,6 +118,19 @@ describe('behind an authenticating proxy', () => {
     const gateway = await started({ proxyUser: { header: USER, proxies: ['127.0.0.0/8'] } });
     const answer = await gateway.get('/agent/me', headers);
     expect(answer.json()).toMatchObject({ status: 403, type: 'urn:swe-agent:problem:caller-refused' });
+  });
+
+  it.each([USER, 'from'])('a request with two headers %s is refused, whichever comes first', async (header) => {
+    const gateway = await started({ proxyUser: { header, proxies: ['127.0.0.0/8'] } });
+    expect(await author(gateway, { [header]: 'grace' })).toBe('grace');
+    const status = await new Promise((resolve, reject) => {
+      const headers = { [header]: ['mallory', 'grace'] };
+      const asked = request(`${gateway.url}/agent/me`, { headers, agent: false }, (answer) => {
+        answer.resume().once('end', () => resolve(answer.statusCode));
+      });
+      asked.once('error', reject).end();
+    });
+    expect(status).toBe(403);
   });
 
   it('nobody else may call where no token is asked for, whoever they say they are', async () => {

@@ -86,6 +86,7 @@ describe('blobs', () => {
     expect(one.headers).toMatchObject({
       'x-content-type-options': 'nosniff',
       'cache-control': expect.stringContaining('immutable'),
+      vary: 'Authorization, Cookie',
     });
     const two = await gateway.get(`/agent/sessions/${id}/blobs/${bytes.blob}`);
     expect([two.headers['content-type'], two.bytes]).toEqual(['application/octet-stream', BUNDLE]);

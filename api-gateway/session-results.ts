@@ -38,7 +38,9 @@ export async function sendBlob(
   const bytes = Buffer.from(await blobs.get(uid, { blob: name, bytes: 0 }, signal));
   response
     .type(isText(bytes) ? 'text/plain; charset=utf-8' : 'application/octet-stream')
-    // The name says what is in it, so it never changes.
+    // The name says what is in it, so it never changes; who is next at this browser asks again.
+    .vary('Authorization')
+    .vary('Cookie')
     .set('Cache-Control', 'private, max-age=31536000, immutable')
     .send(bytes);
 }

@@ -44,9 +44,14 @@ export class ProxyUsers {
   /** The user of a request that came through the proxy; undefined for any other. @throws Problem 403 when the proxy names none */
   userOf(request: Request): string | undefined {
     if (!this.#isProxy(request)) return undefined;
-    const name = request.headers[this.#options.header];
-    // Two headers of one name arrive joined by a comma: then somebody before the proxy has sent one as well.
-    if (typeof name === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]{0,251}[\x21-\x7e])?$/.test(name) && !name.includes(','))
+    const [name, ...more] = request.headersDistinct[this.#options.header] ?? [];
+    // Two headers, or two names in one: then somebody before the proxy has sent one as well.
+    if (
+      name !== undefined &&
+      more.length === 0 &&
+      /^[\x21-\x7e](?:[\x20-\x7e]{0,251}[\x21-\x7e])?$/.test(name) &&
+      !name.includes(',')
+    )
       return name;
     const detail = `The proxy named no user in ${this.#options.header}: one name of at most 253 printable ASCII characters without a comma.`;
     throw new Problem(403, 'caller-refused', detail);
@@ -55,8 +60,8 @@ export class ProxyUsers {
   #isProxy(request: Request): boolean {
     const { proxies, secret } = this.#options;
     if (proxies.length > 0 && !this.#isAddressOfProxy(request.socket.remoteAddress ?? '')) return false;
-    const sent = request.headers['x-proxy-secret'];
-    return secret === undefined || (typeof sent === 'string' && same(sent, secret));
+    const [sent, ...more] = request.headersDistinct['x-proxy-secret'] ?? [];
+    return secret === undefined || (sent !== undefined && more.length === 0 && same(sent, secret));
   }
 
   #isAddressOfProxy(address: string): boolean {
