@@ -38,7 +38,7 @@ export async function serveCluster(parts: ClusterGateway): Promise<{ url: string
     logger,
     allowLocalRepositories: false,
     allowedHosts: settings.allowedHosts,
-    about: { sandboxTypes: [settings.sandbox.type === 'k8s' ? 'pod' : 'local'] },
+    about: { sandboxTypes: kindsOf(settings) },
     ...proxyUserOf(settings),
     page: join(import.meta.dirname, '../ui/dist'),
   });
@@ -59,4 +59,10 @@ function authOf(api: Settings['api'], cluster: Cluster): GatewayAuth {
     default:
       return api satisfies never;
   }
+}
+
+/** As far as this process is told: the operator makes them. */
+function kindsOf({ sandbox, daytona }: Settings): ('pod' | 'daytona' | 'local')[] {
+  const standard = sandbox.type === 'k8s' ? 'pod' : sandbox.type;
+  return daytona && standard !== 'daytona' ? [standard, 'daytona'] : [standard];
 }

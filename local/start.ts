@@ -104,8 +104,8 @@ async function build(
     client,
     log,
     blobs,
-    transport: (type) => (type === sandboxes.transport.type ? sandboxes.transport : undefined),
-    defaultSandboxType: sandboxes.transport.type,
+    transport: (type) => sandboxes.kinds.find((kind) => kind.type === type),
+    defaultSandboxType: sandboxes.kinds[0].type,
     swept: sandboxes.swept,
     proxy: settings.system,
     repositories,
@@ -138,7 +138,7 @@ async function build(
     logger,
     allowLocalRepositories: true,
     allowedHosts: settings.allowedHosts,
-    about: { sandboxTypes: [sandboxes.transport.type], kubeconfig: api.kubeconfigPath },
+    about: { sandboxTypes: sandboxes.kinds.map(({ type }) => type), kubeconfig: api.kubeconfigPath },
     ...proxyUserOf(settings),
     page: join(root, 'ui/dist'),
     ...(sandboxes.refusal && { refusal: sandboxes.refusal }),
@@ -159,34 +159,46 @@ async function build(
 }
 
 type Sandboxes = {
-  transport: SandboxTransport;
+  /** The first is that of sessions that name none. */
+  kinds: readonly [SandboxTransport, ...SandboxTransport[]];
   swept: readonly SandboxTransport[];
   /** Why a connection comes from a command of a session; not asked where commands are not on this machine. */
   refusal?: ConnectionCheck;
   isolation(): Promise<Isolation>;
 };
 
-/** One kind, which SANDBOX_TYPE names; the other is not loaded. */
+/** The kind that SANDBOX_TYPE names, and Daytona's where there is a key; others are not loaded. */
 async function openSandboxes(
   settings: Settings,
-  isolation: LocalOptions['isolation'] & string,
+  localIsolation: LocalOptions['isolation'] & string,
   folder: StateFolder,
   logger: Logger,
   { signal, onRequest }: { signal: AbortSignal; onRequest: (seen: RequestSeen) => void },
 ): Promise<Sandboxes> {
+  const elsewhere: SandboxTransport[] = [];
+  if (settings.daytona) {
+    const { daytonaSandboxes } = await import('../operator/daytona.ts');
+    const transport = daytonaSandboxes(settings.daytona, installationOf(folder));
+    if (settings.sandbox.type === 'daytona') {
+      const message = 'Commands run in sandboxes at Daytona.';
+      return { kinds: [transport], swept: [transport], isolation: async () => ({ isolated: true, method: 'daytona', message }) };
+    }
+    elsewhere.push(transport);
+  }
   if (settings.sandbox.type === 'local') {
     makeUsable(settings.workspace, { what: 'workspace', variable: 'SWE_AGENT_WORKSPACE' });
     const { LocalTransport } = await import('../operator/sandbox/local/transport.ts');
     const transport = new LocalTransport({
       workspaceDir: settings.workspace,
-      isolation,
+      isolation: localIsolation,
       hidden: [folder.path, join(process.cwd(), '.env')],
       hostEnvironment: settings.system,
       home: homedir(),
     });
     const refusal: ConnectionCheck = (connection) => transport.refusal(connection);
-    return { transport, swept: [], refusal, isolation: () => transport.isolation() };
+    return { kinds: [transport, ...elsewhere], swept: [], refusal, isolation: () => transport.isolation() };
   }
+  if (settings.sandbox.type !== 'k8s') throw new TypeError('the settings ask for sandboxes at Daytona and have no key for them');
   const { pods } = settings.sandbox;
   const { findCluster, podSandboxes } = await import('../operator/cluster.ts');
   const { refuseOwnKubeconfig } = await import('../operator/kube/cluster-access.ts');
@@ -200,5 +212,6 @@ async function openSandboxes(
     logger,
   });
   const message = `Commands run in Pods of the namespace ${namespace}.`;
-  return { transport, swept: [transport], isolation: async () => ({ isolated: true, method: 'pod', message }) };
+  const isolation = async () => ({ isolated: true, method: 'pod', message });
+  return { kinds: [transport, ...elsewhere], swept: [transport], isolation };
 }

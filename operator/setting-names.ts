@@ -117,7 +117,7 @@ export const SETTINGS = {
   SANDBOX_TYPE: {
     default: '`local`; `k8s` on a cluster',
     meaning:
-      'Where commands run: `local` (this machine) or `k8s` (a Pod for each session). `daytona` is refused: this build does not have it yet.',
+      'Where commands run: `local` (this machine), `k8s` (a Pod for each session) or `daytona` ([a sandbox at Daytona](daytona.md)). A session may name another kind that is configured.',
   },
   K8S_NAMESPACE: {
     default: '`default`; on a cluster the namespace of the Pod or of the kubeconfig',
@@ -210,9 +210,27 @@ export const SETTINGS = {
     default: '`200`',
     meaning: 'Sessions that work at the same time in one operator; more wait in Queued.',
   },
-  DAYTONA_API_KEY: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.', secret: true },
-  DAYTONA_SERVER_URL: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
-  DAYTONA_TARGET_IMAGE: { default: 'none', meaning: 'Accepted; used only with `SANDBOX_TYPE=daytona`.' },
+  DAYTONA_API_KEY: {
+    default: 'none',
+    meaning: 'Key for [sandboxes at Daytona](daytona.md). It never enters a sandbox.',
+    secret: true,
+  },
+  DAYTONA_SERVER_URL: { default: '`https://app.daytona.io/api`', meaning: "Address of Daytona's API." },
+  DAYTONA_API_URL: { default: 'none', meaning: 'The same under the name of the SDK; it wins over `DAYTONA_SERVER_URL`.' },
+  DAYTONA_TARGET: { default: "the organization's", meaning: 'Region of Daytona sandboxes.' },
+  DAYTONA_TARGET_IMAGE: {
+    default: '`ubuntu:22.04`',
+    meaning: 'Image of Daytona sandboxes whose session names neither image nor snapshot.',
+  },
+  DAYTONA_INSTALLATION: {
+    default: 'on one machine a name of its own, kept in the state folder; on a cluster none, and needed',
+    meaning:
+      'Tells the Daytona sandboxes of this installation from those of another in the same organization. Replicas share it.',
+  },
+  SWE_AGENT_TOOLBOX: {
+    default: '`/toolbox`, which the image of SWE Agent has',
+    meaning: 'Folder with git and a few tools, uploaded into Daytona sandboxes whose image has no git.',
+  },
   REDIS_URL: {
     default: 'none',
     meaning:

@@ -134,11 +134,15 @@ describe('Settings', () => {
     expect(load({ GIT_TOKEN: token }).git.token?.reveal()).toBe(used);
   });
 
-  it('take the Redis and Daytona example apart and say what this build does not have', () => {
+  it('take the Redis and Daytona example apart and want a key for it', () => {
     expect(problemsOf({}, SESSIONS_GUIDE)).toEqual(problemsOf(throughDocker(SESSIONS_GUIDE)));
     expect(problemsOf({}, SESSIONS_GUIDE)).toEqual([
-      'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set SANDBOX_TYPE=local or SANDBOX_TYPE=k8s, or remove it',
+      'DAYTONA_API_KEY=***: SANDBOX_TYPE=daytona needs a key; make one in the dashboard of Daytona',
     ]);
+    const { sandbox, daytona } = load({ DAYTONA_API_KEY: 'dtn_1' }, SESSIONS_GUIDE);
+    expect(sandbox).toEqual({ type: 'daytona' });
+    expect(daytona).toMatchObject({ apiUrl: 'https://api.daytona.io', image: 'ubuntu:22.04', toolbox: '/toolbox' });
+    expect(daytona?.apiKey.reveal()).toBe('dtn_1');
     const settings = load({ SANDBOX_TYPE: 'local' }, SESSIONS_GUIDE);
     expect(settings.redis).toEqual({
       address: { host: 'localhost', port: 6379, tls: false, database: 0 },
@@ -504,7 +508,9 @@ describe('Settings on a cluster', () => {
 
   it.each<[SettingsRole, Record<string, string>, string]>([
     ['operator', { SANDBOX_TYPE: 'local' }, 'SANDBOX_TYPE=local: commands would run beside the operator'],
-    ['operator', { SANDBOX_TYPE: 'daytona' }, 'SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet; set'],
+    ['operator', { SANDBOX_TYPE: 'daytona' }, 'DAYTONA_API_KEY=: SANDBOX_TYPE=daytona needs a key'],
+    ['operator', { DAYTONA_API_KEY: 'dtn_1' }, 'DAYTONA_INSTALLATION=: with DAYTONA_API_KEY, set it to a name'],
+    ['machine', { DAYTONA_API_URL: 'daytona' }, 'DAYTONA_API_URL=daytona: write the address of the API'],
     ['operator', { BLOB_STORE: 'redis' }, 'BLOB_STORE=redis: set REDIS_URL as well'],
     ['gateway', {}, "REDIS_URL=: set it to the operator's"],
     [
@@ -568,11 +574,10 @@ describe('docs/settings.md', () => {
   it('names no other setting, and every name that the code reads is in the table', () => {
     const names = [...readFileSync(join(root, 'docs/settings.md'), 'utf8').matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
     expect(names).toEqual(Object.keys(SETTINGS));
-    const code = ['settings.ts', 'settings-cluster.ts', 'settings-proxy-user.ts', 'settings-s3.ts'].map((file) =>
-      readFileSync(join(root, 'operator', file), 'utf8'),
+    const code = ['settings.ts', 'settings-cluster.ts', 'settings-daytona.ts', 'settings-proxy-user.ts', 'settings-s3.ts'].map(
+      (file) => readFileSync(join(root, 'operator', file), 'utf8'),
     );
     const read = [...code.join('').matchAll(/reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g)];
-    const unused = ['DAYTONA_SERVER_URL', 'DAYTONA_TARGET_IMAGE'];
-    expect(new Set([...read.map((match) => match[1]), ...unused])).toEqual(new Set(names));
+    expect(new Set(read.map((match) => match[1]))).toEqual(new Set(names));
   });
 });

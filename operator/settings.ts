@@ -12,6 +12,7 @@ import type { S3Place } from './engine/s3-blobs.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
 import { type ClusterSettings, clusterSettings, namespaceSetting, type PodSettings, podSettings } from './settings-cluster.ts';
+import { type DaytonaSettings, daytonaSettings } from './settings-daytona.ts';
 import { type ProxyUserSettings, proxyUserSettings } from './settings-proxy-user.ts';
 import { SettingsReader, type SystemVariable } from './settings-reader.ts';
 import { s3Settings } from './settings-s3.ts';
@@ -59,7 +60,9 @@ export type Settings = {
     /** Host names, with a port where it is not 443; one that begins with a dot stands for all below it. */
     readonly tokenHosts: readonly string[];
   };
-  readonly sandbox: { readonly type: 'local' } | { readonly type: 'k8s'; readonly pods: PodSettings };
+  readonly sandbox: { readonly type: 'local' | 'daytona' } | { readonly type: 'k8s'; readonly pods: PodSettings };
+  /** There when a key is. */
+  readonly daytona?: DaytonaSettings;
   readonly cluster: ClusterSettings;
   /** Sessions that work at the same time. */
   readonly maxRunning: number;
@@ -122,7 +125,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     },
     model: model(reader),
     git: git(reader),
-    sandbox: sandboxes,
+    ...sandboxes,
     cluster,
     maxRunning: reader.integer('SWE_AGENT_MAX_RUNNING', 200, 1, 10_000),
     releaseAfter: releaseTimes(reader),
@@ -147,14 +150,14 @@ function withProxyUser(reader: SettingsReader): Pick<Settings, 'proxyUser'> {
   return proxyUser ? { proxyUser } : {};
 }
 
-function sandbox(reader: SettingsReader, role: SettingsRole): Settings['sandbox'] {
+function sandbox(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'sandbox' | 'daytona'> {
   const type = reader.choice('SANDBOX_TYPE', ['local', 'k8s', 'daytona'], role === 'machine' ? 'local' : 'k8s');
-  // Known, and kept out of children and logs, though nothing uses them.
-  reader.secret('DAYTONA_API_KEY');
-  if (type === 'daytona') {
-    const choice = role === 'machine' ? 'SANDBOX_TYPE=local or SANDBOX_TYPE=k8s, or remove it' : 'SANDBOX_TYPE=k8s';
-    reader.problem('SANDBOX_TYPE', `this build does not have daytona sandboxes yet; set ${choice}`);
-  }
+  // A gateway makes no sandboxes.
+  const daytona = daytonaSettings(reader, {
+    wanted: type === 'daytona' && role !== 'gateway',
+    named: role === 'operator',
+  });
+  const others = daytona && { daytona };
   if (type === 'local' && role === 'operator') {
     reader.problem(
       'SANDBOX_TYPE',
@@ -162,11 +165,11 @@ function sandbox(reader: SettingsReader, role: SettingsRole): Settings['sandbox'
     );
   }
   const pods = podSettings(reader);
-  if (type !== 'k8s') return { type: 'local' };
+  if (type !== 'k8s') return { sandbox: { type }, ...others };
   if (pods.defaults.image === undefined && role !== 'gateway') {
     reader.warnings.push('WORKER_IMAGE is not set: only sessions that name an image of their own get a Pod');
   }
-  return { type, pods };
+  return { sandbox: { type, pods }, ...others };
 }
 
 const YEAR_S = 31_536_000;

@@ -16,6 +16,7 @@ import { startProbes } from './probes.ts';
 import { RepositoryCache } from './sandbox/git/cache.ts';
 import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import { Publisher } from './sandbox/git/publish.ts';
+import type { SandboxTransport } from './sandbox/transport.ts';
 import type { Settings } from './settings.ts';
 import { StateFolder } from './state-folder.ts';
 import { openStores } from './stores.ts';
@@ -51,7 +52,6 @@ export async function startOperator(settings: Settings, logger: Logger): Promise
 }
 
 async function build(settings: Settings, logger: Logger, stack: AsyncDisposableStack): Promise<OperatorSystem> {
-  if (settings.sandbox.type !== 'k8s') throw new TypeError('the operator of a cluster has no other sandboxes than Pods');
   const { git, sandbox } = settings;
   const closing = new AbortController();
   const folder = stack.adopt(StateFolder.open(settings.stateFolder), (state) => state.close());
@@ -68,19 +68,24 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
   const repositories = new RepositoryCache({ dir: folder.file('git'), allowLocal: false, environment: settings.system });
   // What a process that died had lent or left half made.
   await repositories.prune();
-  const transport = podSandboxes(cluster, sandbox.pods, {
-    placement: { kind: 'with-session' },
-    installation: sandbox.pods.installation ?? INSTALLATION,
-    ...(namespaces && { namespaces }),
-    logger,
-  });
+  const kinds: SandboxTransport[] = [];
+  if (sandbox.type === 'k8s') {
+    const options = { installation: sandbox.pods.installation ?? INSTALLATION, ...(namespaces && { namespaces }), logger };
+    kinds.push(podSandboxes(cluster, sandbox.pods, { placement: { kind: 'with-session' }, ...options }));
+  }
+  if (settings.daytona) {
+    const { daytonaSandboxes } = await import('./daytona.ts');
+    kinds.push(daytonaSandboxes(settings.daytona, INSTALLATION));
+  }
+  const [standard] = kinds;
+  if (!standard) throw new TypeError('the operator of a cluster has sandboxes in Pods or at Daytona');
   const holder = `${hostname()}-${randomUUID().slice(0, 8)}`;
   const operator = new Operator({
     client: cluster.client,
     log,
     blobs,
-    transport: (type) => (type === 'pod' ? transport : undefined),
-    defaultSandboxType: 'pod',
+    transport: (type) => kinds.find((kind) => kind.type === type),
+    defaultSandboxType: standard.type,
     repositories,
     publisher: new Publisher(repositories),
     identity: { name: git.username, email: git.email },
@@ -96,7 +101,7 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     releaseAfter: settings.releaseAfter,
     maxRunning: settings.maxRunning,
     probeIntervalMs: settings.model.probeIntervalMs,
-    swept: [transport],
+    swept: kinds,
     proxy: settings.system,
     metrics: new OperatorMetrics(metrics),
     ...(namespaces && { namespaces }),

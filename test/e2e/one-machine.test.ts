@@ -46,7 +46,7 @@ describe('a second process', () => {
 describe('a setting that cannot be used', () => {
   it.each([
     [{ PORT: 'eighty' }, /PORT=eighty: write a whole number/],
-    [{ SANDBOX_TYPE: 'daytona' }, /SANDBOX_TYPE=daytona: this build does not have daytona sandboxes yet/],
+    [{ SANDBOX_TYPE: 'daytona' }, /DAYTONA_API_KEY: SANDBOX_TYPE=daytona needs a key/],
     [{ SANDBOX_TYPE: 'k8s', WORKER_IMAGE: 'w' }, /^swe-agent: no cluster is configured: .*set KUBECONFIG to the file/],
     [{ REDIS_URL: 'http://:pass-word-1@localhost:6379' }, /REDIS_URL=http:\/\/\*\*\*@localhost:6379: write redis:/],
     [

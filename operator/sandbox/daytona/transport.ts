@@ -18,12 +18,15 @@ import { DaytonaHandle } from './handle.ts';
 import { installationLabels, labelsOf, nameOf, ownerOf } from './labels.ts';
 import { resourcesOf } from './resources.ts';
 import { verdictOf } from './state.ts';
+import { bringToolbox } from './toolbox.ts';
 
 export type DaytonaTransportOptions = DaytonaAccess & {
   /** Which installation's sandboxes they are: several may share an organization. */
   installation: string;
   /** Of sessions that name neither image nor snapshot. */
   image: string;
+  /** Folder on this machine with the tools for images without git. */
+  toolbox?: string;
   /** A runner that nobody listens to and that runs no command ends after two of these; default 60. */
   tickSeconds?: number;
   /** How long a sandbox may take to start, its image included, in ms; default 10 minutes. */
@@ -70,7 +73,10 @@ export class DaytonaTransport implements SandboxTransport {
         if (!(error instanceof SandboxLostError)) throw error;
         throw unavailable('SandboxFailed', `the sandbox was deleted while it started: ${error.message}`, error);
       }
-      return this.#handle(owner, sandbox, signal);
+      const handle = await this.#handle(owner, sandbox, signal);
+      const tools = { folder: this.#options.toolbox, target: toolboxIn(handle.root) };
+      await bringToolbox(this.#client, sandbox, tools, signal);
+      return handle;
     });
   }
 
@@ -251,7 +257,7 @@ export class DaytonaTransport implements SandboxTransport {
         message: `Commands run in the sandbox ${sandbox.id} at Daytona, away from the operator's machine.`,
       },
       root,
-      toolbox: `${root}/.toolbox`,
+      toolbox: toolboxIn(root),
       tickSeconds: this.#options.tickSeconds ?? 60,
       ready: (until) => this.#ready(sandbox, until),
       stopped: () => this.#stopsOf(sandbox.id) !== stops,
@@ -323,6 +329,10 @@ export class DaytonaTransport implements SandboxTransport {
     });
     return result;
   }
+}
+
+function toolboxIn(root: string): string {
+  return `${root}/.toolbox`;
 }
 
 /** Whether it will never be of use again. */

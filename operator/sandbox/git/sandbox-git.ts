@@ -44,7 +44,7 @@ export async function runScript(
   if (/git: (?:command )?not found|exec: git: not found/i.test(output)) {
     throw new GitError(
       'GitMissing',
-      `${what}: there is no git in the sandbox; use an image that has it, or set SWE_AGENT_TOOLBOX_IMAGE (in the chart sandbox.toolboxImage)`,
+      `${what}: there is no git in the sandbox; use an image that has it, or set SWE_AGENT_TOOLBOX_IMAGE (in the chart sandbox.toolboxImage; for Daytona SWE_AGENT_TOOLBOX)`,
     );
   }
   throw new GitError('GitFailed', `${what} failed with exit code ${exitCode}: ${said.trim()}`);

@@ -24,8 +24,8 @@ export class Toolbox {
   constructor(folder: string, id: string, env: Record<string, string>) {
     this.home = join(folder, 'home');
     this.#env = {
-      ...env,
       PATH: process.env.PATH ?? '',
+      ...env,
       HOME: this.home,
       DAYTONA_SANDBOX_ID: id,
       DAYTONA_SANDBOX_USER: 'daytona',
