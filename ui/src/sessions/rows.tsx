@@ -184,7 +184,7 @@ function About({ session }: { session: SessionSummary }) {
           <Dot />
           <span
             className={classes(styles.why, phase === 'Failed' ? styles.bad : phase === 'Queued' ? undefined : styles.warn)}
-            title={message ?? undefined}
+            title={message === null ? undefined : visibleLine(message)}
           >
             {visibleLine(message ?? '')}
           </span>
@@ -194,7 +194,7 @@ function About({ session }: { session: SessionSummary }) {
           {author === null ? null : (
             <>
               <Dot />
-              <span className={styles.fixed}>{author}</span>
+              <span className={styles.fixed}>{visibleLine(author)}</span>
             </>
           )}
           {mode === 'review' ? (

