@@ -85,7 +85,7 @@ describe('without any profile', () => {
     await window.button('Create profile').click();
     await window.at('/settings/profiles/my-first');
     await window.shows(health(window), 'Ready');
-    await window.sees('Sessions that waited for a profile have started by themselves.');
+    await window.sees('It is ready. Sessions that waited for it start by themselves.');
     await system.completed(id);
 
     const later = await at.open('/');

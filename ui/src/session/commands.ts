@@ -35,7 +35,7 @@ export function commandLines(session: SessionView, door: Door): CommandLine[] {
   return [
     { title: 'Show the session', curl: curl(''), kubectl: kubectl(`get ags ${id} -o yaml`) },
     { title: 'Watch it live', curl: curl('/events', '-N '), kubectl: kubectl(`get ags ${id} -w`) },
-    { title: 'Why it is where it is', curl: curl('/plan'), kubectl: kubectl(`describe ags ${id}`) },
+    { title: 'Why it is where it is', curl: curl('?logs=20'), kubectl: kubectl(`describe ags ${id}`) },
     {
       title: 'Send a message',
       curl: post('/input', { message }),

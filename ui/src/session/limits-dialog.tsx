@@ -10,13 +10,16 @@ import styles from './dialogs.module.css';
 import { useSession } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 
-const FIELDS = [
+/** `unit`: how many of what the limit counts in make one of what is entered. */
+type LimitField = { name: keyof Limits; label: string; step: 'any' | number; unit?: number };
+
+const FIELDS: readonly LimitField[] = [
   { name: 'max_cost_usd', label: 'Cost in US dollars', step: 'any' },
   { name: 'max_steps', label: 'Calls of a model', step: 1 },
   { name: 'max_tokens', label: 'Tokens', step: 1 },
-  { name: 'timeout_seconds', label: 'Working time in seconds', step: 1 },
+  { name: 'timeout_seconds', label: 'Working time in minutes', step: 'any', unit: 60 },
   { name: 'max_review_rounds', label: 'Rounds of review', step: 1 },
-] as const satisfies readonly { name: keyof Limits; label: string; step: 'any' | number }[];
+];
 
 export function LimitsDialog({ session, open, onClose }: { session: SessionView; open: boolean; onClose: () => void }) {
   return (
@@ -31,16 +34,26 @@ export function LimitsDialog({ session, open, onClose }: { session: SessionView;
   );
 }
 
+function shown(limits: Limits, { name, unit = 1 }: LimitField): string {
+  const limit = limits[name];
+  return limit === null ? '' : String(limit / unit);
+}
+
+/** Whole seconds, where minutes are entered. */
+function amount(entered: string | undefined, unit: number): number {
+  return unit === 1 ? Number(entered) : Math.round(Number(entered) * unit);
+}
+
 function LimitsForm({ limits, onClose }: { limits: Limits; onClose: () => void }) {
   const { id } = useSession();
   const act = useAct(id);
-  const [values, setValues] = useState(() =>
-    Object.fromEntries(FIELDS.map(({ name }) => [name, limits[name]?.toString() ?? ''])),
-  );
+  const [values, setValues] = useState(() => Object.fromEntries(FIELDS.map((field) => [field.name, shown(limits, field)])));
   const errors = act.error instanceof Problem ? act.error.errors : [];
-  const changed = FIELDS.filter(({ name }) => (limits[name]?.toString() ?? '') !== values[name]);
+  const changed = FIELDS.filter((field) => shown(limits, field) !== values[field.name]);
   const save = () => {
-    const change = Object.fromEntries(changed.map(({ name }) => [name, values[name] === '' ? null : Number(values[name])]));
+    const change = Object.fromEntries(
+      changed.map(({ name, unit = 1 }) => [name, values[name] === '' ? null : amount(values[name], unit)]),
+    );
     act.mutate({ do: 'limits', limits: change }, { onSuccess: onClose });
   };
   return (

@@ -133,7 +133,7 @@ function Next({ profile, trying }: { profile: Profile; trying: boolean }) {
       <p>
         {trying || profile.ready === null
           ? 'It is being tried. Sessions that wait for a profile start by themselves once it is ready.'
-          : 'Sessions that waited for a profile have started by themselves.'}
+          : 'It is ready. Sessions that waited for it start by themselves.'}
       </p>
       {may.sessions.create ? (
         <ButtonLink to="/sessions/new" variant={profile.ready ? 'primary' : 'secondary'}>
@@ -158,7 +158,12 @@ function Edit(props: { profile: Profile; profiles: readonly Profile[]; onReplace
   const [dirty, setDirty] = useState(false);
   const initial = useMemo(() => valuesOf(base), [base]);
   const moved = entered(profile) !== entered(base);
-  if (moved && !dirty) setBase(profile);
+  // What was just saved is told here before the list of all profiles has it: only what is new in the list is taken over.
+  const [seen, setSeen] = useState(profile);
+  if (profile !== seen) {
+    setSeen(profile);
+    if (moved && !dirty) setBase(profile);
+  }
   const onChange = useCallback(
     (values: ProfileValues, withKey: boolean) => setDirty(withKey || JSON.stringify(values) !== JSON.stringify(initial)),
     [initial],
