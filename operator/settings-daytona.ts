@@ -65,5 +65,5 @@ function address(
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
     reader.problem(name, 'write the address of the API, such as https://app.daytona.io/api');
   }
-  return value.replace(/\/+$/, '');
+  return value;
 }

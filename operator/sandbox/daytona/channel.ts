@@ -25,11 +25,10 @@ const MAX_LINE = 1024 * 1024;
 /** Lines that are sent in one request: a pipe takes as many of the longest. */
 const BATCH_LINES = 8;
 /** How long the first word over a WebSocket is waited for. */
-const FIRST_WORD_MS = 5_000;
+const FIRST_WORD_MS = 10_000;
 const POLL_MS = { least: 50, most: 1000 };
 /** Requests may fail for so long before the conversation counts as lost. */
 const LOST_MS = 20_000;
-const ALIVE_MS = 5 * 60_000;
 
 export type ChannelOptions = {
   client: DaytonaClient;
@@ -37,6 +36,8 @@ export type ChannelOptions = {
   root: string;
   toolbox: string;
   tickSeconds: number;
+  /** How often the service is told that the sandbox is in use, in ms. */
+  aliveMs: number;
   /** Whether following is not even tried; `refused` hears that it did not work. */
   polls: () => boolean;
   refused: () => void;
@@ -109,7 +110,7 @@ export class SessionChannel implements Channel {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { client, sandbox, root, toolbox, tickSeconds } = this.#options;
+    const { client, sandbox, root, toolbox, tickSeconds, aliveMs } = this.#options;
     const { process } = sandbox;
     const raw = { signal, raw: true };
     await client.call('open a session', () => process.createSession(this.#session), raw);
@@ -132,7 +133,7 @@ export class SessionChannel implements Channel {
         .catch((error: unknown) => {
           if (statusOf(error) === 404) this.#end();
         });
-    }, ALIVE_MS);
+    }, aliveMs);
     this.#alive.unref();
   }
 

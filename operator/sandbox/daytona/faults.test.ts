@@ -49,6 +49,16 @@ describe('a Daytona sandbox', () => {
     expect(dto.autoDeleteInterval).toBeGreaterThan(0);
   });
 
+  it('is said to be in use as long as somebody is connected, although nothing happens in it', async () => {
+    const { server } = sandboxes;
+    const handle = await sandboxes.transport({ aliveMs: 20 }).provision(sandboxes.owner(), {}, signal());
+    const sandbox = await open(handle);
+    const before = server.timesAsked('updateLastActivity');
+    await eventually('the service to hear of it again and again', () => server.timesAsked('updateLastActivity') > before + 2);
+    await sandbox.close();
+    expect(atDaytona(handle).dto.state).toBe('started');
+  });
+
   it('comes from a snapshot when one is named, and is deleted with its end when it is ephemeral', async () => {
     const handle = await sandboxes.provision({ daytona: { snapshot: 'mine', ephemeral: true } });
     expect(atDaytona(handle).dto).toMatchObject({ snapshot: 'mine', autoDeleteInterval: 0 });

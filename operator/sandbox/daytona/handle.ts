@@ -7,7 +7,6 @@ import { storageFull } from '../runner.ts';
 import { PathError } from '../sandbox.ts';
 import {
   type Channel,
-  ChannelClosedError,
   type Isolation,
   type SandboxHandle,
   type SandboxIdentity,
@@ -26,6 +25,8 @@ const CHUNK_BYTES = 512 * 1024;
 const WINDOW = 3;
 const EXECUTE_SECONDS = 60;
 const UPLOAD_SECONDS = 10 * 60;
+/** For how long a sandbox that sleeps is waited for before that is somebody else's decision. */
+const READY_MS = 60_000;
 const RETRY_DELAYS_MS = [0, 250, 1000, 2500];
 /** For how long following is not tried after it was refused. */
 const POLLING_MS = 10 * 60_000;
@@ -38,6 +39,8 @@ export type DaytonaHandleOptions = {
   root: string;
   toolbox: string;
   tickSeconds: number;
+  /** How often the service is told that the sandbox is in use while somebody is connected to it, in ms. */
+  aliveMs: number;
   /**
    * Waits until the sandbox runs, and starts it when it was stopped.
    * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
@@ -64,13 +67,14 @@ export class DaytonaHandle implements SandboxHandle {
   }
 
   async open(signal: AbortSignal): Promise<Channel> {
-    const { client, sandbox, root, toolbox, tickSeconds, stopped } = this.#options;
+    const { client, sandbox, root, toolbox, tickSeconds, aliveMs, stopped } = this.#options;
     const options = {
       client,
       sandbox,
       root,
       toolbox,
       tickSeconds,
+      aliveMs,
       polls: () => Date.now() < this.#pollsUntil,
       refused: () => {
         this.#pollsUntil = Date.now() + POLLING_MS;
@@ -81,7 +85,13 @@ export class DaytonaHandle implements SandboxHandle {
       if (stopped()) throw unavailable('Stopping', 'the sandbox was stopped; find it anew to use it again');
       return SessionChannel.open(options, signal);
     };
-    return this.#inSandbox('connect to a sandbox', connect, signal);
+    try {
+      return await this.#inSandbox('connect to a sandbox', connect, signal);
+    } catch (error) {
+      // Who connects gives it so long, and then has to know what it was.
+      if (!isTimeout(error)) throw error;
+      throw unavailable('DaytonaUnreachable', 'the sandbox at Daytona could not be connected to in time', error);
+    }
   }
 
   async put(path: string, bytes: Uint8Array, options: { mode?: number; signal: AbortSignal }): Promise<void> {
@@ -168,15 +178,15 @@ export class DaytonaHandle implements SandboxHandle {
    * done twice.
    */
   async #inSandbox<T>(doing: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const { client, ready } = this.#options;
+    const { client } = this.#options;
     for (let attempt = 0; ; attempt++) {
       try {
         return await work();
       } catch (error) {
-        if (signal.aborted && attempt === 0 && !(error instanceof ChannelClosedError)) signal.throwIfAborted();
+        signal.throwIfAborted();
         if (isOwn(error) || statusOf(error) === 401) throw faultOf(error, doing, client.apiUrl);
         // Why it failed the state of the sandbox tells best.
-        await ready(AbortSignal.any([signal, AbortSignal.timeout(60_000)]));
+        await this.#ready(signal);
         const delay = RETRY_DELAYS_MS[attempt];
         if (delay === undefined) {
           const fault = faultOf(error, doing, client.apiUrl);
@@ -188,6 +198,22 @@ export class DaytonaHandle implements SandboxHandle {
       }
     }
   }
+
+  /** Waits a while until the sandbox runs. */
+  async #ready(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.ready(AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isTimeout(error)) throw error;
+      throw unavailable('SandboxNotStarted', `the sandbox at Daytona did not start again within ${READY_MS / 1000} s`, error);
+    }
+  }
+}
+
+/** Whether a deadline passed that an AbortSignal kept. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
 }
 
 /** Errors that another try would meet as well. */

@@ -29,6 +29,8 @@ export type DaytonaTransportOptions = DaytonaAccess & {
   toolbox?: string;
   /** A runner that nobody listens to and that runs no command ends after two of these; default 60. */
   tickSeconds?: number;
+  /** How often the service is told that a sandbox is in use, in ms; default 5 minutes. */
+  aliveMs?: number;
   /** How long a sandbox may take to start, its image included, in ms; default 10 minutes. */
   startMs?: number;
 };
@@ -39,6 +41,7 @@ export type DaytonaTransportOptions = DaytonaAccess & {
  */
 const STOP_MINUTES = 60;
 const DELETE_MINUTES = 60;
+const ALIVE_MS = 5 * 60_000;
 const START_MS = 10 * 60_000;
 /** How long the request that makes a sandbox may take; whether it did is looked up then. */
 const CREATE_SECONDS = 30;
@@ -259,6 +262,7 @@ export class DaytonaTransport implements SandboxTransport {
       root,
       toolbox: toolboxIn(root),
       tickSeconds: this.#options.tickSeconds ?? 60,
+      aliveMs: this.#options.aliveMs ?? ALIVE_MS,
       ready: (until) => this.#ready(sandbox, until),
       stopped: () => this.#stopsOf(sandbox.id) !== stops,
     });
