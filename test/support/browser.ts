@@ -93,6 +93,7 @@ export class BrowserWindow {
   readonly #log: string[] = [];
   readonly #problems: string[] = [];
   readonly #tolerated: RegExp[] = [];
+  readonly #letPass: string[] = [];
   readonly #bodies: Promise<{ url: string; text: string }>[] = [];
   #keepsAnswers = false;
 
@@ -129,7 +130,13 @@ export class BrowserWindow {
 
   #problem(text: string): void {
     this.#log.push(`problem: ${text}`);
-    if (!this.#tolerated.some((pattern) => pattern.test(text))) this.#problems.push(text);
+    const list = this.#tolerated.some((pattern) => pattern.test(text)) ? this.#letPass : this.#problems;
+    list.push(text);
+  }
+
+  /** Problems that were let pass. */
+  get letPass(): readonly string[] {
+    return this.#letPass;
   }
 
   get problems(): readonly string[] {
