@@ -2,8 +2,16 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { flood } from '../../test/support/flood.ts';
 import { holdTimers, turns } from '../../test/support/held-timers.ts';
-import { DeadlineError, type Deadlines, HttpTransport } from './http-transport.ts';
+import {
+  AnswerTooLongError,
+  DeadlineError,
+  type Deadlines,
+  HttpTransport,
+  MOST_ANSWER_BYTES,
+  MOST_FAILURE_BYTES,
+} from './http-transport.ts';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -140,6 +148,37 @@ describe('the transport of model calls', () => {
     let bytes = 0;
     for await (const chunk of body ?? []) bytes += chunk.length;
     expect(bytes).toBe(16 << 20);
+  });
+
+  it.each([403, 500, 307])('reads no more of a failed answer than can tell why, and hangs up: %i', async (status) => {
+    let gone: Promise<unknown> | undefined;
+    const { url, transport } = await start((_, response) => {
+      response.writeHead(status);
+      gone = flood(response, 10_000);
+    });
+    const response = await transport.fetch(url);
+    expect(response.status).toBe(status);
+    expect((await response.text()).length).toBe(MOST_FAILURE_BYTES);
+    await gone;
+  });
+
+  it('reads a failed answer whole up to the limit', async () => {
+    const { url, transport } = await start((_, response) => response.writeHead(500).end('x'.repeat(MOST_FAILURE_BYTES)));
+    expect((await (await transport.fetch(url)).text()).length).toBe(MOST_FAILURE_BYTES);
+  });
+
+  it('gives up on an answer that does not end, and hangs up', async () => {
+    let gone: Promise<unknown> | undefined;
+    const { url, transport } = await start((_, response) => {
+      gone = flood(response, 1 << 20);
+    });
+    let bytes = 0;
+    const reading = async () => {
+      for await (const chunk of (await transport.fetch(url)).body ?? []) bytes += chunk.length;
+    };
+    await expect(reading()).rejects.toThrow(AnswerTooLongError);
+    expect(bytes).toBeLessThanOrEqual(MOST_ANSWER_BYTES);
+    await gone;
   });
 
   it('leaves no timer behind', async () => {

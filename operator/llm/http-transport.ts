@@ -33,6 +33,16 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The answer was longer than any that a model gives. */
+export class AnswerTooLongError extends Error {
+  override readonly name = 'AnswerTooLongError';
+}
+
+/** Of one answer, streamed or not: several times what the longest answers of today's models come to. */
+export const MOST_ANSWER_BYTES = 64 << 20;
+/** Of an answer that is none (a status other than 2xx): enough for every reason that a server gives. */
+export const MOST_FAILURE_BYTES = 64 << 10;
+
 /** Nothing else leaves: the SDK would add headers about this machine and from its own environment variables. */
 const HEADERS_SENT = new Set([
   'accept',
@@ -174,6 +184,8 @@ function asResponse(incoming: IncomingMessage, watch: Watch): Response {
     incoming.resume();
     return new Response(null, init);
   }
+  const failed = status < 200 || status >= 300;
+  let left = failed ? MOST_FAILURE_BYTES : MOST_ANSWER_BYTES;
   let begun = false;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -181,6 +193,15 @@ function asResponse(incoming: IncomingMessage, watch: Watch): Response {
         if (begun) watch.progress();
         else watch.begin();
         begun = true;
+        if (chunk.length > left) {
+          incoming.removeAllListeners('data').destroy();
+          if (failed) {
+            controller.enqueue(chunk.subarray(0, left));
+            controller.close();
+          } else controller.error(new AnswerTooLongError(`the answer is longer than ${MOST_ANSWER_BYTES >> 20} MiB`));
+          return;
+        }
+        left -= chunk.length;
         controller.enqueue(chunk);
         if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
       });

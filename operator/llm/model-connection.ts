@@ -1,6 +1,6 @@
 /** One address with one key, spoken to with a provider's official SDK: what every adapter stands on. */
 import { type Failure, refusedParameter, verdictOf } from './failure.ts';
-import { DeadlineError } from './http-transport.ts';
+import { AnswerTooLongError, DeadlineError } from './http-transport.ts';
 import { type ModelAnswer, ModelError, type ModelErrorClass } from './provider.ts';
 import { redact } from './redact.ts';
 import { isSdkError } from './sdk-error.ts';
@@ -142,6 +142,8 @@ export class ModelConnection<Client> {
     const describe = (cls: ModelErrorClass, message: string) =>
       new ModelError(cls, this.#tidy(message), { cause: this.#safeCause(error) });
     if (cause instanceof DeadlineError) return describe('transient', `the model ${at}: ${cause.message}`);
+    // It would cost as much again, and most likely end the same way.
+    if (cause instanceof AnswerTooLongError) return describe('invalid', `the model ${at}: ${cause.message}`);
     if (error instanceof CutOffError) return describe('transient', `the model ${at}: ${error.message}`);
     if (Error.isError(error) && error.name === 'SyntaxError') return describe('transient', `the model ${at} sent broken JSON`);
     if (code === 'ENOTFOUND')
