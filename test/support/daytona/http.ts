@@ -1,7 +1,7 @@
 /** Bodies in and out of the Daytona server of the tests, errors in the form of the service included. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** An answer that is not a success. `code` and `source` are those of the service's own error bodies. */
+/** An answer that is not a success. */
 export class HttpError extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
