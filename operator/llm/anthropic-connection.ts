@@ -48,6 +48,8 @@ async function load(baseURL: string, apiKey: string | undefined, transport: Http
 /** The error of a body, with the exact code that some kinds have in their details. */
 function innerError(body: unknown): unknown {
   const error: unknown = field(body, 'error');
-  if (typeof error !== 'object' || error === null) return body;
+  if (typeof error === 'string') return error;
+  // No error object: a body that is nothing but a text is not the provider's.
+  if (typeof error !== 'object' || error === null) return typeof body === 'string' ? undefined : body;
   return { ...error, code: field(field(error, 'details'), 'error_code') };
 }

@@ -11,9 +11,20 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
 });
 
-/** Tries a profile whose server answers everything like this; resolves with what it fails with. */
-async function probe(provider: (typeof PROVIDERS)[number], answer: (response: ServerResponse) => unknown): Promise<unknown> {
-  const server = createServer((_, response) => void answer(response));
+/**
+ * Tries a profile whose server answers like this; resolves with what it fails with.
+ * @param answered what: everything, or only the call, while what it tells of the model is nothing special
+ */
+async function probe(
+  provider: (typeof PROVIDERS)[number],
+  answer: (response: ServerResponse) => unknown,
+  answered: 'everything' | 'the call' = 'everything',
+): Promise<unknown> {
+  const server = createServer(({ method, url }, response) => {
+    const card = method === 'GET' || url === '/api/show';
+    if (card && answered === 'the call') response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    else void answer(response);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -25,8 +36,9 @@ async function probe(provider: (typeof PROVIDERS)[number], answer: (response: Se
       return new Promise((resolve) => server.close(resolve));
     },
   });
-  const spec = { provider, model: 'm', baseUrl: `http://127.0.0.1:${address.port}` };
-  const profile = providers.providerFor(spec, 'sk-test-0123456789abcdef', { version: '1' });
+  const host = `127.0.0.1:${address.port}`;
+  const spec = { provider, model: 'm', baseUrl: `http://${host}` };
+  const profile = providers.providerFor(spec, 'sk-test-0123456789abcdef', { version: '1', credentialHosts: [host] });
   return profile.probe(new AbortController().signal).catch((error: unknown) => error);
 }
 
@@ -49,4 +61,55 @@ describe('an answer that does not end', () => {
       });
     },
   );
+});
+
+describe('what people get to read of a refusal', () => {
+  const SECRET = 'internal-4711';
+  const foreign: [what: string, body: string][] = [
+    ['a line of text', `the password is ${SECRET}`],
+    ['a page', `<html><body>${SECRET}</body></html>`],
+    ['JSON of another kind', JSON.stringify({ items: [{ secret: SECRET }] })],
+    ['an error that is another kind of object', JSON.stringify({ error: { data: SECRET, message: { text: SECRET } } })],
+    ['broken JSON', `{"items": "${SECRET}`],
+    ['a text as JSON', JSON.stringify(SECRET)],
+    ['a list', JSON.stringify([SECRET])],
+  ];
+
+  it.each(PROVIDERS)('is the status alone when no error object came: %s', async (provider) => {
+    for (const [what, body] of foreign)
+      for (const [status, words] of [
+        [400, 'Bad Request'],
+        [404, 'Not Found'],
+      ] as const) {
+        const error = await probe(provider, (response) => response.writeHead(status).end(body));
+        expect([what, error]).toMatchObject([
+          what,
+          { name: 'ModelError', status, message: expect.stringContaining(`(${status}): ${words}`) },
+        ]);
+        expect(String(error)).not.toContain(SECRET);
+      }
+  });
+
+  it.each(PROVIDERS)('is the message of an error object: %s', async (provider) => {
+    const body = JSON.stringify({ error: { message: 'Your plan has no such model.', data: SECRET } });
+    const error = await probe(provider, (response) => response.writeHead(400).end(body));
+    expect(String(error)).toContain('(400): Your plan has no such model.');
+    expect(String(error)).not.toContain(SECRET);
+  });
+
+  it.each(PROVIDERS)('is the error where that is a sentence: %s', async (provider) => {
+    const error = await probe(provider, (response) => response.writeHead(400).end('{"error":"Your plan has ended."}'));
+    expect(String(error)).toContain('(400): Your plan has ended.');
+  });
+
+  it.each(PROVIDERS)('is nothing of a page that comes as if all were well: %s', async (provider) => {
+    for (const type of ['text/html', 'application/json', 'text/event-stream', 'application/x-ndjson'])
+      for (const [, body] of foreign)
+        for (const text of [body, `data: ${body}\n\n`])
+          for (const answered of ['everything', 'the call'] as const) {
+            const send = (response: ServerResponse) => response.writeHead(200, { 'content-type': type }).end(text);
+            const shown = String(await probe(provider, send, answered));
+            expect({ type, text, answered, shown: shown.includes(SECRET) ? shown : '' }).toMatchObject({ shown: '' });
+          }
+  });
 });

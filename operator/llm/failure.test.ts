@@ -5,7 +5,17 @@ const NOW = Date.UTC(2026, 10, 21, 12);
 
 function failure(parts: Partial<Omit<Failure, 'header'>> & { headers?: Record<string, string> } = {}): Failure {
   const { headers = {}, ...rest } = parts;
-  return { status: 400, code: '', type: '', param: '', message: '', body: undefined, header: (name) => headers[name], ...rest };
+  return {
+    status: 400,
+    code: '',
+    type: '',
+    param: '',
+    message: '',
+    shown: '',
+    body: undefined,
+    header: (name) => headers[name],
+    ...rest,
+  };
 }
 
 describe('what a failed call means', () => {

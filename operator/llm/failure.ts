@@ -7,7 +7,13 @@ export type Failure = {
   code: string;
   type: string;
   param: string;
+  /** All that was said, in whatever form, to judge by; not to be shown. */
   message: string;
+  /**
+   * What of it may be shown: the message of an error object. A profile's author chooses the address, and shall not get to
+   * read the pages of whatever else answers there.
+   */
+  shown: string;
   header(name: string): string | undefined;
   /** The error object as it came. */
   body: unknown;

@@ -31,7 +31,7 @@ export function httpFailure(error: unknown): Failure | undefined {
   return failureFromBody(error.body, error.status, error.headers);
 }
 
-/** Reads `{error: {message, status, …}}` and `{error: "…"}`; anything else is taken as the message. */
+/** Reads `{error: {message, status, …}}` and `{error: "…"}`; anything else is taken as the message, which is not shown. */
 export function failureFromBody(text: string, status: number | undefined, headers?: Headers): Failure {
   let body: unknown = text;
   try {
@@ -44,13 +44,15 @@ export function failureFromBody(text: string, status: number | undefined, header
     const value: unknown = typeof inner === 'object' && inner !== null ? Reflect.get(inner, name) : undefined;
     return typeof value === 'string' ? value : '';
   };
+  const said = field('message') || (typeof inner === 'string' ? inner : '');
   return {
     status,
     // Google puts the word for it into status, and the number into code.
     code: field('status') || field('code'),
     type: field('type'),
     param: '',
-    message: field('message') || (typeof inner === 'string' ? inner : ''),
+    message: said,
+    shown: typeof body === 'object' ? said : '',
     header: (name) => headers?.get(name) ?? undefined,
     body,
   };

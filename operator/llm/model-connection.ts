@@ -1,4 +1,5 @@
 /** One address with one key, spoken to with a provider's official SDK: what every adapter stands on. */
+import { STATUS_CODES } from '../node-http.ts';
 import { type Failure, refusedParameter, verdictOf } from './failure.ts';
 import { AnswerTooLongError, DeadlineError } from './http-transport.ts';
 import { type ModelAnswer, ModelError, type ModelErrorClass } from './provider.ts';
@@ -107,7 +108,8 @@ export class ModelConnection<Client> {
         }
         if (adjustments < MOST_ADJUSTMENTS && call.adjust?.(failure)) continue;
         const verdict = verdictOf(failure, Date.now());
-        if (verdict.class === 'refusal') return filtered(this.#tidy(failure.message));
+        if (verdict.class === 'refusal')
+          return filtered(this.#tidy(failure.shown || 'the filter of the provider refused what was sent'));
         const options = {
           ...(verdict.about && { about: verdict.about }),
           ...(verdict.retryAfterMs !== undefined && { retryAfterMs: verdict.retryAfterMs }),
@@ -159,7 +161,7 @@ export class ModelConnection<Client> {
 
   #explain(failure: Failure, cls: ModelErrorClass, model: string): string {
     const status = failure.status === undefined ? '' : ` (${failure.status})`;
-    const said = failure.message || 'no reason given';
+    const said = failure.shown || STATUS_CODES[failure.status ?? 0] || 'no reason given';
     const what = {
       transient: 'is not available now',
       quota: 'has no quota left for this account',
@@ -184,7 +186,7 @@ export class ModelConnection<Client> {
   #failureOf(error: unknown): Failure | undefined {
     if (error instanceof AnswerFailedError) {
       const { code, type, message } = error;
-      return { status: undefined, code, type, param: '', message, header: () => undefined, body: undefined };
+      return { status: undefined, code, type, param: '', message, shown: message, header: () => undefined, body: undefined };
     }
     return this.#sdk.failureOf(error);
   }

@@ -56,5 +56,6 @@ function failureOf(error: unknown): Failure | undefined {
   const failure = httpFailure(error);
   if (!failure || !/does not support tools/i.test(failure.message)) return failure;
   const advice = 'choose one whose capabilities have tools (ollama show NAME lists them)';
-  return { ...failure, message: `${failure.message}, and without tools it cannot work as an agent: ${advice}` };
+  const shown = failure.shown || 'the model does not support tools';
+  return { ...failure, shown: `${shown}, and without tools it cannot work as an agent: ${advice}` };
 }

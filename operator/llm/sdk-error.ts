@@ -29,6 +29,7 @@ export function sdkFailure(error: unknown, innerOf: (body: unknown) => unknown =
     code,
     type: field('type'),
     param: field('param'),
+    shown: field('message') || (typeof inner === 'string' ? inner : ''),
     message: field('message') || (typeof body === 'string' ? body : '') || error.message,
     header: (name) => headers?.get(name) ?? undefined,
     body,
