@@ -6,6 +6,7 @@
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Agent as HttpAgent, request as httpRequest } from '../node-http.ts';
+import { lookupElsewhere, type Resolve, refuseLinkLocal } from './link-local.ts';
 
 export type Deadlines = {
   /** From the request to the first byte of the answer, in ms. */
@@ -61,10 +62,14 @@ export class HttpTransport {
   readonly #http: Agent;
   readonly #https: HttpsAgent;
 
-  /** @param proxyEnv HTTP_PROXY, HTTPS_PROXY and NO_PROXY, when they shall be honoured. */
-  constructor(deadlines: Partial<Deadlines> = {}, proxyEnv?: Record<string, string | undefined>) {
+  /**
+   * @param proxyEnv HTTP_PROXY, HTTPS_PROXY and NO_PROXY, when they shall be honoured
+   * @param resolve finds the addresses of a name; by default the system does
+   */
+  constructor(deadlines: Partial<Deadlines> = {}, proxyEnv?: Record<string, string | undefined>, resolve?: Resolve) {
     this.#deadlines = { ...DEFAULT_DEADLINES, ...deadlines };
-    const options = { keepAlive: true, timeout: KEEP_ALIVE_MS, ...(proxyEnv && { proxyEnv }) };
+    const lookup = lookupElsewhere(resolve);
+    const options = { keepAlive: true, timeout: KEEP_ALIVE_MS, lookup, ...(proxyEnv && { proxyEnv }) };
     this.#http = new HttpAgent(options);
     this.#https = new HttpsAgent(options);
   }
@@ -76,8 +81,10 @@ export class HttpTransport {
   }
 
   /** Follows no redirect: a key goes only where the profile says. */
-  readonly fetch = (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+  readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const url = new URL(input instanceof Request ? input.url : input);
+    // Connecting to an address asks no lookup.
+    refuseLinkLocal(url);
     const { body, method = 'GET', signal } = init;
     if (body !== undefined && body !== null && typeof body !== 'string') throw new TypeError('only text bodies are sent');
     const headers: Record<string, string> = {};

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from '../node-http.ts';
 import { type Failure, refusedParameter, verdictOf } from './failure.ts';
 import { AnswerTooLongError, DeadlineError } from './http-transport.ts';
+import { LinkLocalAddressError } from './link-local.ts';
 import { type ModelAnswer, ModelError, type ModelErrorClass } from './provider.ts';
 import { redact } from './redact.ts';
 import { isSdkError } from './sdk-error.ts';
@@ -144,6 +145,7 @@ export class ModelConnection<Client> {
     const describe = (cls: ModelErrorClass, message: string) =>
       new ModelError(cls, this.#tidy(message), { cause: this.#safeCause(error) });
     if (cause instanceof DeadlineError) return describe('transient', `the model ${at}: ${cause.message}`);
+    if (cause instanceof LinkLocalAddressError) return describe('access', `the model ${at} is not called: ${cause.message}`);
     // It would cost as much again, and most likely end the same way.
     if (cause instanceof AnswerTooLongError) return describe('invalid', `the model ${at}: ${cause.message}`);
     if (error instanceof CutOffError) return describe('transient', `the model ${at}: ${error.message}`);
