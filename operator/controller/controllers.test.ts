@@ -14,6 +14,7 @@ import {
   API_VERSION,
   CREDENTIAL_LABEL,
   FINALIZER,
+  HOSTS_ANNOTATION,
   type KubeObject,
   RESOURCES,
   type Secret,
@@ -156,7 +157,7 @@ async function createSecret(name: string, labels: Record<string, string>): Promi
   await client.create<Secret>(RESOURCES.secrets, {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name, namespace, labels },
+    metadata: { name, namespace, labels, annotations: { [HOSTS_ANNOTATION]: '127.0.0.1' } },
     data,
   });
 }

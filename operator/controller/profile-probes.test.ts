@@ -13,6 +13,7 @@ import {
   type AIProfile,
   API_VERSION,
   CREDENTIAL_LABEL,
+  HOSTS_ANNOTATION,
   PROBE_ANNOTATION,
   RESOURCES,
   type Secret,
@@ -133,7 +134,12 @@ async function createSecret(key = KEY): Promise<void> {
   await client.create<Secret>(RESOURCES.secrets, {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: 'key', namespace, labels: { [CREDENTIAL_LABEL]: 'model' } },
+    metadata: {
+      name: 'key',
+      namespace,
+      labels: { [CREDENTIAL_LABEL]: 'model' },
+      annotations: { [HOSTS_ANNOTATION]: '127.0.0.1' },
+    },
     data: { apiKey: Buffer.from(key).toString('base64') },
   });
 }

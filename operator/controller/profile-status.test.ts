@@ -71,6 +71,11 @@ describe('the status of a profile', () => {
     expect(looked.message).toMatch(message);
   });
 
+  it('says how to let a key go to a host, where its Secret names none', () => {
+    const looked = look({ ...key, baseUrl: 'https://models.example:8443/v1' }, found);
+    expect(looked.message).toContain('kubectl annotate secret k -n ns sweagent.dev/hosts=models.example:8443');
+  });
+
   it('lets a key go to a host that its Secret names, with or without the port', () => {
     const spec = { ...key, baseUrl: 'http://models.local:8080/v1', provider: 'openai-compatible' as const };
     for (const host of ['models.local', 'models.local:8080']) {

@@ -2,6 +2,7 @@
 import { cut, MAX_CONDITION_MESSAGE, type NewCondition, replaceConditions } from '../api/conditions.ts';
 import { type AIProfile, type Condition, CREDENTIAL_LABEL, HOSTS_ANNOTATION } from '../api/resources.ts';
 import type { AIProfileStatus } from '../api/types.gen.ts';
+import { mayReceive, notSent } from '../llm/credential-binding.ts';
 import { pricingOf } from '../llm/prices.ts';
 import { acceptProfile, contextWindowOf, ProfileError } from '../llm/profiles.ts';
 import type { ModelFinding } from './model-findings.ts';
@@ -125,9 +126,9 @@ function credentials({ metadata, spec }: AIProfile, secret: SecretFinding | unde
   if (secret.key === 'missing') return no('SecretKeyNotFound', `${name} has no key ${key} (spec.credentialSecretRef.key).`);
   if (secret.key === 'empty') return no('SecretKeyEmpty', `The key ${key} of ${name} is empty.`);
   const url = addressOf(spec);
-  if (url && secret.hosts && !secret.hosts.includes(url.host) && !secret.hosts.includes(url.hostname)) {
-    const message = `${name} is for ${secret.hosts.join(', ')} (annotation ${HOSTS_ANNOTATION}) and is not sent to ${url.host}.`;
-    return no('CredentialNotForHost', message);
+  if (url && !mayReceive(url, secret.hosts, spec.provider)) {
+    const where = { name: ref.name, namespace: metadata.namespace };
+    return no('CredentialNotForHost', notSent(where, url, secret.hosts, HOSTS_ANNOTATION));
   }
   return { type, status: 'True', reason: 'SecretFound', message: `${name} has the key ${key}.` };
 }

@@ -55,7 +55,7 @@ describe('an azure profile', () => {
     open.push(server, providers);
     const baseUrl = new URL(server.baseUrl).origin;
     const spec: AIProfileSpec = { provider: 'azure', model: 'gpt-6.2-sol', deployment: 'our-sol', baseUrl, ...change };
-    const profile = providers.providerFor(spec, 'k', { version: '1' });
+    const profile = providers.providerFor(spec, 'k', { version: '1', credentialHosts: ['127.0.0.1'] });
     const ask = () =>
       profile.provider.call(
         {

@@ -17,7 +17,10 @@ async function start(spec: Partial<AIProfileSpec> = {}, options: ModelServerOpti
   open.push(server, providers);
   const { provider = 'openai-compatible' } = spec;
   const baseUrl = provider === 'ollama' || provider === 'azure' ? new URL(server.baseUrl).origin : server.baseUrl;
-  const profile = providers.providerFor({ provider, model: 'm', baseUrl, ...spec }, key, { version: '1' });
+  const profile = providers.providerFor({ provider, model: 'm', baseUrl, ...spec }, key, {
+    version: '1',
+    credentialHosts: [new URL(baseUrl).host],
+  });
   return { server, probe: (): Promise<ProbeFacts> => profile.probe(new AbortController().signal) };
 }
 

@@ -47,7 +47,8 @@ describe('a profile made ready', () => {
       OpenAIChatProvider,
     ],
   ])('speaks the right API to %s', (_, spec, adapter) => {
-    expect(providers().providerFor(spec, KEY, { version: '1' }).provider).toBeInstanceOf(adapter);
+    const key = 'baseUrl' in spec ? { version: '1', credentialHosts: [new URL(spec.baseUrl).host] } : { version: '1' };
+    expect(providers().providerFor(spec, KEY, key).provider).toBeInstanceOf(adapter);
   });
 
   it('knows prices and window of its model, and takes the profile’s own first', () => {
@@ -108,6 +109,14 @@ describe('a profile that cannot be used', () => {
   it('sends no key to a host that its Secret does not name', () => {
     const elsewhere = { ...openai, baseUrl: 'https://evil.example/v1' };
     expect(problemOf(elsewhere, KEY, ['api.openai.com'])).toMatchObject({ reason: 'CredentialNotForHost' });
+    expect(problemOf(elsewhere, KEY)).toMatchObject({
+      reason: 'CredentialNotForHost',
+      message: expect.stringContaining("names no hosts, so it goes to the provider's own address only, not to evil.example"),
+    });
+    const open = { ...openai, baseUrl: 'http://api.openai.com/v1' };
+    for (const hosts of [undefined, ['api.openai.com']]) {
+      expect(problemOf(open, KEY, hosts)).toMatchObject({ reason: 'CredentialNotForHost' });
+    }
     const all = providers();
     expect(all.providerFor(openai, KEY, { version: '1', credentialHosts: ['api.openai.com'] })).toBeDefined();
     expect(
@@ -118,7 +127,10 @@ describe('a profile that cannot be used', () => {
 
 it('says when an address with https meets a server without it', async () => {
   const baseUrl = (await server()).baseUrl.replace('http:', 'https:');
-  const made = providers().providerFor({ provider: 'openai-compatible', model: 'm', baseUrl }, KEY, { version: '1' });
+  const made = providers().providerFor({ provider: 'openai-compatible', model: 'm', baseUrl }, KEY, {
+    version: '1',
+    credentialHosts: [new URL(baseUrl).host],
+  });
   await expect(made.probe(new AbortController().signal)).rejects.toMatchObject({
     class: 'access',
     message: expect.stringContaining('does not speak TLS'),

@@ -1,15 +1,17 @@
 /** From a profile to something that can be called. */
+import { HOSTS_ANNOTATION } from '../api/resources.ts';
 import type { AIProfileSpec } from '../api/types.gen.ts';
 import { AnthropicProvider } from './anthropic.ts';
-import { ANTHROPIC_BASE_URL, AnthropicConnection } from './anthropic-connection.ts';
+import { AnthropicConnection } from './anthropic-connection.ts';
 import { azureConnection } from './azure-connection.ts';
+import { BASE_URLS, mayReceive, notSent } from './credential-binding.ts';
 import { GeminiProvider } from './gemini.ts';
-import { GEMINI_BASE_URL, GeminiConnection } from './gemini-connection.ts';
+import { GeminiConnection } from './gemini-connection.ts';
 import { type Deadlines, HttpTransport } from './http-transport.ts';
 import { OLLAMA_CONTEXT_WINDOW, OllamaProvider } from './ollama.ts';
-import { OLLAMA_BASE_URL, OllamaConnection } from './ollama-connection.ts';
+import { OllamaConnection } from './ollama-connection.ts';
 import { OpenAIChatProvider } from './openai-chat.ts';
-import { type ConnectionSettings, OPENAI_BASE_URL, OpenAIConnection } from './openai-connection.ts';
+import { type ConnectionSettings, OpenAIConnection } from './openai-connection.ts';
 import { OpenAIResponsesProvider } from './openai-responses.ts';
 import { DEFAULT_CONTEXT_WINDOW, knownModel, type Pricing, pricingOf } from './prices.ts';
 import { type Probed, type ProbeFacts, probeModel } from './probe.ts';
@@ -44,19 +46,12 @@ export class ProfileError extends Error {
 export type ProfileOptions = {
   /** Changes whenever the profile or its credential does: uid, resourceVersion and the Secret's resourceVersion. */
   version: string;
-  /** The only hosts that the key may be sent to (host or host:port), when its Secret names any. */
+  /** The only hosts that the key may be sent to (host or host:port); the provider's own when its Secret names none. */
   credentialHosts?: readonly string[] | undefined;
 };
 
 /** All that this build has; an object may come from a schema that is newer. */
 const SUPPORTED: readonly string[] = ['openai', 'azure', 'gemini', 'ollama', 'anthropic', 'openai-compatible'];
-/** Where a provider serves its API when the profile does not say. */
-const BASE_URLS: Partial<Record<AIProfileSpec['provider'], string>> = {
-  openai: OPENAI_BASE_URL,
-  gemini: GEMINI_BASE_URL,
-  anthropic: ANTHROPIC_BASE_URL,
-  ollama: OLLAMA_BASE_URL,
-};
 /** Providers that may want no key. */
 const KEYLESS: readonly AIProfileSpec['provider'][] = ['openai-compatible', 'ollama'];
 /** Profiles kept ready, the least recently used of them dropped first. */
@@ -100,12 +95,10 @@ export class ModelProviders {
       const message = `provider ${profile.provider} needs an API key; name its Secret in credentialSecretRef`;
       throw new ProfileError('CredentialMissing', message);
     }
-    const { host, hostname } = new URL(baseUrl);
-    if (apiKey && credentialHosts && !credentialHosts.includes(host) && !credentialHosts.includes(hostname)) {
-      throw new ProfileError(
-        'CredentialNotForHost',
-        `the credential is for ${credentialHosts.join(', ')} and is not sent to ${host}`,
-      );
+    const address = new URL(baseUrl);
+    const { host } = address;
+    if (apiKey && !mayReceive(address, credentialHosts, profile.provider)) {
+      throw new ProfileError('CredentialNotForHost', notSent(undefined, address, credentialHosts, HOSTS_ANNOTATION));
     }
     const { provider, connection } = adapterOf(profile, { baseUrl, apiKey, transport: this.#transport });
     const { model, parameters = {} } = profile;
