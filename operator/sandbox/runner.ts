@@ -22,16 +22,19 @@ type Connection = {
  * because every request means the same the second time: a command is claimed before it starts.
  */
 export class Runner {
-  readonly #handle: SandboxHandle;
+  readonly #handle: Pick<SandboxHandle, 'open'>;
   readonly #epoch: number;
+  readonly #connectMs: number;
   readonly #events = new EventEmitter<{ event: [RunnerEvent]; disconnect: [] }>();
   #connection: Promise<Connection> | undefined;
   #lastId = 0;
   #closed = false;
 
-  constructor(handle: SandboxHandle, epoch: number) {
+  /** @param connectMs how long one connection may take, in milliseconds */
+  constructor(handle: Pick<SandboxHandle, 'open'>, epoch: number, connectMs = CONNECT_MS) {
     this.#handle = handle;
     this.#epoch = epoch;
+    this.#connectMs = connectMs;
     this.#events.setMaxListeners(0);
   }
 
@@ -140,8 +143,19 @@ export class Runner {
     return withDeadline(this.#connection, { signal });
   }
 
+  /** @throws SandboxUnavailableError also when it takes too long, so that whoever waits is told what for */
   async #connect(): Promise<Connection> {
-    const deadline = AbortSignal.timeout(CONNECT_MS);
+    const deadline = AbortSignal.timeout(this.#connectMs);
+    try {
+      return await this.#connectBy(deadline);
+    } catch (error) {
+      if (!deadline.aborted || error !== deadline.reason) throw error;
+      const message = `the sandbox could not be connected to within ${this.#connectMs / 1000} s`;
+      throw new SandboxUnavailableError('ConnectionLost', message, { permanent: false, cause: error });
+    }
+  }
+
+  async #connectBy(deadline: AbortSignal): Promise<Connection> {
     const channel = await this.#handle.open(deadline);
     const connection: Connection = { channel, tools: new Set(), waiting: new Map() };
     const ended = this.#listen(connection);

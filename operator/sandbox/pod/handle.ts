@@ -25,8 +25,8 @@ const WINDOW = 4;
 /** How long a link is looked for again and again before that is somebody else's decision. */
 const LINK_MS = 15_000;
 const CONNECT_MS = 5_000;
-/** Ten seconds in all: a container that ends under load takes several links with it before the next one runs. */
-const RETRY_DELAYS_MS = [0, 100, 500, 1500, 3000, 5000];
+/** Five seconds in all, well within what a connection may take: a container that ends under load takes several links with it before the next one runs. */
+const RETRY_DELAYS_MS = [0, 100, 500, 1500, 3000];
 /** A link that serves files only is given back after this long. */
 const IDLE_MS = 30_000;
 
