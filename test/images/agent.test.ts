@@ -16,7 +16,8 @@ import { RestClient } from './rest-client.ts';
 /** Recognisable wherever they turn up. */
 const KEY = 'sk-RECOGNISE-openai-4f9a1c';
 const TOKEN = 'github_pat_RECOGNISE_git_7b2e';
-const LARGEST_IMAGE = 450e6;
+/** Bytes. Node is nearly half of it; the SDK of Daytona brings some 19 MB, the telemetry that it insists on above all. */
+const LARGEST_IMAGE = 470e6;
 const REMOTE = '/srv/greeter.git';
 
 describeWithDocker()('the image', () => {
