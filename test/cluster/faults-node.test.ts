@@ -44,6 +44,8 @@ if (!daemons) console.warn('no node is stopped: CLUSTER_FAULTS is not "true", or
       const session = views.of('node');
       await session.home('runs', 'run\n');
       const pod = await session.podUid();
+      // A Pod is used before its node has said that it runs; a node that dies just then would leave it in preparation.
+      await installation.must('wait', `pod/${session.pod}`, '--for=condition=Ready', '--timeout=55s');
       stopped = true;
       await daemons?.kill('kubelet');
       expect(await session.waitsFor(/^(ClusterUnreachable|ConnectionLost)$/)).toMatch(/\w/);
