@@ -1,5 +1,5 @@
 /** Keyboard shortcuts. Each belongs to the view that offers it, and the help (`?`) lists those that work now. */
-import { useEffect, useRef, useSyncExternalStore } from 'react';
+import { useLayoutEffect, useRef, useSyncExternalStore } from 'react';
 import { NO_KEYS, nextKey } from './key-sequence.ts';
 
 export type Shortcut = {
@@ -18,12 +18,13 @@ const listeners = new Set<() => void>();
 /** Offers the shortcuts while the component is there. Those offered later win. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   const latest = useRef(shortcuts);
-  useEffect(() => {
+  // Both before the browser shows the view: a key that is pressed as soon as it is seen must not be lost.
+  useLayoutEffect(() => {
     latest.current = shortcuts;
   });
   const described = JSON.stringify(shortcuts.map(({ keys, label, group }) => ({ keys, label, group })));
   // biome-ignore lint/correctness/useExhaustiveDependencies: offered anew when what the help shows of them changes
-  useEffect(() => {
+  useLayoutEffect(() => {
     const offered = latest.current.map(({ keys, label, group }) => ({
       keys,
       label,

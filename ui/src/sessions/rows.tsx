@@ -71,10 +71,15 @@ export function SessionRows({ sessions, queryKey }: RowsProps) {
     virtual.scrollToIndex(sessions.indexOf(session), { align: 'auto' });
     focusWhenThere(box.current, session.id);
   };
+  // A row that has the focus opens by itself; this one is for the moment before it has it, and for the first row.
+  const openCurrent = () => {
+    if (current === null || currentIndex < 0) goTo(0);
+    else void navigate(`/sessions/${encodeURIComponent(current)}`);
+  };
   useShortcuts([
     { keys: 'j', label: 'Next session', group: 'Sessions', run: () => goTo(currentIndex + 1) },
     { keys: 'k', label: 'Previous session', group: 'Sessions', run: () => goTo(currentIndex < 0 ? 0 : currentIndex - 1) },
-    { keys: 'Enter', label: 'Open session', group: 'Sessions', run: () => goTo(Math.max(currentIndex, 0)) },
+    { keys: 'Enter', label: 'Open session', group: 'Sessions', run: openCurrent },
   ]);
 
   return (
