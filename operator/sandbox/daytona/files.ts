@@ -14,7 +14,7 @@ export type FileRequest = { verb: 'get' | 'stat' | 'put' | 'install'; fields: re
 export type FileReply = { word: string; rest: string; bytes: Buffer };
 
 /**
- * A command that does the requests in order, and what reads its output.
+ * A command that does the requests in order, and what reads the last answer from its output.
  * @param toolbox folder of the tools that the image may lack
  * @throws RangeError for a field that cannot be sent | in `parse` Error for an output that is none of its answers
  */
@@ -22,7 +22,7 @@ export function fileCommand(
   root: string,
   toolbox: string,
   requests: readonly FileRequest[],
-): { command: string; parse: (output: string) => FileReply[] } {
+): { command: string; parse: (output: string) => FileReply } {
   const mark = randomBytes(16).toString('hex');
   const input = requests.flatMap(({ verb, fields, body }, index) => {
     const line = encodeRequest(index, 0, verb, fields);
@@ -38,20 +38,23 @@ export function fileCommand(
   };
 }
 
-function parse(answers: Buffer, requests: readonly FileRequest[], mark: Buffer): FileReply[] {
+function parse(answers: Buffer, requests: readonly FileRequest[], mark: Buffer): FileReply {
   let at = 0;
-  return requests.map(({ verb }, index) => {
+  let last: FileReply | undefined;
+  for (const [index, { verb }] of requests.entries()) {
     const end = answers.indexOf('\n', at);
     const [id, word = '', ...rest] = answers.subarray(at, Math.max(at, end)).toString().split(' ');
     if (end < 0 || id !== String(index)) throw new Error(`the sandbox did not answer a ${verb} request`);
     at = end + 1;
     let bytes: Buffer = Buffer.alloc(0);
     if (verb === 'get' && word === 'ok') {
-      const last = answers.indexOf(mark, at);
-      if (last < 0) throw new Error('the sandbox did not send a file to its end');
-      bytes = answers.subarray(at, last);
-      at = last + mark.length;
+      const end = answers.indexOf(mark, at);
+      if (end < 0) throw new Error('the sandbox did not send a file to its end');
+      bytes = answers.subarray(at, end);
+      at = end + mark.length;
     }
-    return { word, rest: rest.join(' '), bytes };
-  });
+    last = { word, rest: rest.join(' '), bytes };
+  }
+  if (!last) throw new RangeError('nothing was requested');
+  return last;
 }

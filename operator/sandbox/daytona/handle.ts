@@ -2,8 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Sandbox } from '@daytonaio/sdk';
 import { pause } from '../deadline.ts';
-import { canCarry } from '../protocol.ts';
-import { storageFull } from '../runner.ts';
+import { contentIn, expectInstalled, type FileStat, pathBelow, plainPathBelow, readInPieces, statIn } from '../link-files.ts';
 import { PathError } from '../sandbox.ts';
 import {
   type Channel,
@@ -20,7 +19,6 @@ import { type FileReply, type FileRequest, fileCommand } from './files.ts';
 
 /** What goes through one command; larger files are uploaded, and read in pieces. */
 const INLINE_BYTES = 64 * 1024;
-const CHUNK_BYTES = 512 * 1024;
 /** Pieces that are under way at once. */
 const WINDOW = 3;
 const EXECUTE_SECONDS = 60;
@@ -49,8 +47,6 @@ export type DaytonaHandleOptions = {
   /** Whether the sandbox was stopped by the platform after this handle was given out. */
   stopped: () => boolean;
 };
-
-type Stat = { type: 'file' | 'directory' | 'other'; size: number; mode: number };
 
 export class DaytonaHandle implements SandboxHandle {
   readonly identity: SandboxIdentity;
@@ -96,12 +92,7 @@ export class DaytonaHandle implements SandboxHandle {
 
   async put(path: string, bytes: Uint8Array, options: { mode?: number; signal: AbortSignal }): Promise<void> {
     const { mode = 0o644, signal } = options;
-    const parts = this.#named(path)
-      .slice(this.root.length + 1)
-      .split('/');
-    if (path === this.root || parts.some((part) => part === '' || part === '.' || part === '..')) {
-      throw new PathError(`${path} is not a plain path below ${this.root}`);
-    }
+    plainPathBelow(this.root, path);
     const { client, sandbox } = this.#options;
     const reply = await this.#inSandbox(
       'write a file',
@@ -110,67 +101,39 @@ export class DaytonaHandle implements SandboxHandle {
         const install = { verb: 'install', fields: [(mode & 0o7777).toString(8), token, path] } as const;
         if (bytes.length <= INLINE_BYTES) {
           const stage = { verb: 'put', fields: ['1', String(bytes.length), token], body: bytes } as const;
-          return (await this.#ask([stage, install], signal)).at(-1);
+          return this.#ask([stage, install], signal);
         }
         const upload = () => sandbox.fs.uploadFile(Buffer.from(bytes), `${this.root}/.run/put/${token}`, UPLOAD_SECONDS);
         await client.call('take a file', upload, { signal, ms: UPLOAD_SECONDS * 1000, raw: true });
-        return (await this.#ask([install], signal)).at(-1);
+        return this.#ask([install], signal);
       },
       signal,
     );
-    if (reply?.word === 'refused') throw new PathError(refusal(path, reply.rest));
-    if (reply?.word !== 'ok') throw storageFull();
+    expectInstalled(path, reply);
   }
 
   async get(path: string, range: { offset: number; length: number; signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    const { offset, length, signal } = range;
-    this.#named(path);
-    const read = async (from: number): Promise<Buffer | undefined> => {
-      const wanted = Math.min(CHUNK_BYTES, offset + length - from);
-      const fields = [String(from), String(wanted), path];
-      const [reply] = await this.#inSandbox('read a file', () => this.#ask([{ verb: 'get', fields }], signal), signal);
-      if (reply?.word === 'outside') throw new PathError(`${path} leads out of the sandbox`);
-      return reply?.word === 'ok' ? reply.bytes : undefined;
-    };
-    const first = await read(offset);
-    if (first === undefined || first.length < CHUNK_BYTES || length <= CHUNK_BYTES) return first;
-    const chunks = [first];
-    // Where the end is nobody has said: a row of pieces, then the next one, until one is short.
-    for (let from = offset + CHUNK_BYTES; from < offset + length; from += WINDOW * CHUNK_BYTES) {
-      const starts = Array.from({ length: WINDOW }, (_, index) => from + index * CHUNK_BYTES).filter(
-        (at) => at < offset + length,
-      );
-      for (const piece of await Promise.all(starts.map(read))) {
-        if (piece) chunks.push(piece);
-        if (!piece || piece.length < CHUNK_BYTES) return Buffer.concat(chunks);
-      }
-    }
-    return Buffer.concat(chunks);
+    const { signal } = range;
+    pathBelow(this.root, path);
+    return readInPieces(range, WINDOW, async (from, wanted) => {
+      const request = { verb: 'get', fields: [String(from), String(wanted), path] } as const;
+      return contentIn(path, await this.#inSandbox('read a file', () => this.#ask([request], signal), signal));
+    });
   }
 
-  async stat(path: string, signal: AbortSignal): Promise<Stat | undefined> {
-    this.#named(path);
-    const [reply] = await this.#inSandbox('look at a file', () => this.#ask([{ verb: 'stat', fields: [path] }], signal), signal);
-    const { word = '', rest = '' } = reply ?? {};
-    if (word === 'outside') throw new PathError(`${path} leads out of the sandbox`);
-    if (word !== 'file' && word !== 'directory' && word !== 'other') return undefined;
-    const [mode = '', size = ''] = rest.split(' ');
-    return { type: word, size: /^\d+$/.test(size) ? Number(size) : 0, mode: modeOf(mode) };
+  async stat(path: string, signal: AbortSignal): Promise<FileStat | undefined> {
+    pathBelow(this.root, path);
+    const request = { verb: 'stat', fields: [path] } as const;
+    return statIn(path, await this.#inSandbox('look at a file', () => this.#ask([request], signal), signal));
   }
 
-  async #ask(requests: readonly FileRequest[], signal: AbortSignal): Promise<FileReply[]> {
+  /** Has the requests done in order, in one command. @returns the last answer */
+  async #ask(requests: readonly FileRequest[], signal: AbortSignal): Promise<FileReply> {
     const { client, sandbox, toolbox } = this.#options;
     const { command, parse } = fileCommand(this.root, toolbox, requests);
     const execute = () => sandbox.process.executeCommand(command, undefined, undefined, EXECUTE_SECONDS);
     const options = { signal, ms: (EXECUTE_SECONDS + 10) * 1000, raw: true };
     return parse((await client.call('reach files', execute, options)).result);
-  }
-
-  #named(path: string): string {
-    if (path !== this.root && !path.startsWith(`${this.root}/`)) throw new PathError(`${path} is not below ${this.root}`);
-    if (!canCarry(path))
-      throw new PathError(`${JSON.stringify(path.slice(0, 200))} holds control characters and cannot be used as a path`);
-    return path;
   }
 
   /**
@@ -224,27 +187,4 @@ function isOwn(error: unknown): boolean {
     error instanceof PathError ||
     error instanceof RangeError
   );
-}
-
-/** `-rwsr-x--T` as a number. */
-function modeOf(text: string): number {
-  const bits = [...text.slice(1, 10)];
-  const special = ['sS', 'sS', 'tT'];
-  return bits.reduce((mode, letter, index) => {
-    const set = letter !== '-' && letter !== 'S' && letter !== 'T' ? 1 << (8 - index) : 0;
-    const group = Math.floor(index / 3);
-    const extra = index % 3 === 2 && special[group]?.includes(letter) ? 1 << (11 - group) : 0;
-    return mode | set | extra;
-  }, 0);
-}
-
-function refusal(path: string, why: string): string {
-  switch (why) {
-    case 'link':
-      return `${path} runs through a symbolic link or something that is not a directory`;
-    case 'directory':
-      return `${path} is a directory`;
-    default:
-      return `${path} lies in a directory that cannot be written to`;
-  }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Sandbox } from '@daytonaio/sdk';
+import { KeyedLock } from '../../keyed-lock.ts';
 import { pause } from '../deadline.ts';
 import { quoteAll } from '../quote.ts';
 import {
@@ -52,7 +53,8 @@ export class DaytonaTransport implements SandboxTransport {
   readonly type = 'daytona';
   readonly #options: DaytonaTransportOptions;
   readonly #client: DaytonaClient;
-  readonly #queues = new Map<string, Promise<unknown>>();
+  /** Work on one sandbox is done in the order in which it was asked for. */
+  readonly #locks = new KeyedLock();
   /** How often the processes of a sandbox were ended; what was handed out before must not start them again. */
   readonly #stops = new Map<string, number>();
 
@@ -68,7 +70,7 @@ export class DaytonaTransport implements SandboxTransport {
     onNotice?: (notice: SandboxNotice) => void,
   ): Promise<SandboxHandle> {
     signal.throwIfAborted();
-    return this.#exclusive(owner, async () => {
+    return this.#locks.hold(this.#nameOf(owner), signal, async () => {
       const sandbox = await this.#findOrCreate(owner, spec, signal);
       try {
         await this.#ready(sandbox, signal, onNotice);
@@ -98,7 +100,7 @@ export class DaytonaTransport implements SandboxTransport {
 
   async dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await this.#exclusive(owner, async () => {
+    await this.#locks.hold(this.#nameOf(owner), signal, async () => {
       const sandbox = await this.#look(owner, signal);
       if (sandbox && this.#belongsTo(sandbox, owner)) await this.#remove(sandbox, signal);
     });
@@ -106,7 +108,7 @@ export class DaytonaTransport implements SandboxTransport {
 
   async quiesce(owner: SandboxOwner, signal: AbortSignal, { graceMs = 1000 }: { graceMs?: number } = {}): Promise<void> {
     signal.throwIfAborted();
-    await this.#exclusive(owner, async () => {
+    await this.#locks.hold(this.#nameOf(owner), signal, async () => {
       const sandbox = await this.#look(owner, signal);
       // What is stopped has no processes.
       if (!sandbox || !this.#belongsTo(sandbox, owner) || verdictOf(sandbox.state).kind !== 'ready') return;
@@ -162,7 +164,7 @@ export class DaytonaTransport implements SandboxTransport {
     const { snapshot, target, ephemeral, networkAllowList, networkBlockAll } = spec.daytona ?? {};
     const daytona = await this.#client.daytona(target);
     const common = {
-      name: nameOf(owner, installation),
+      name: this.#nameOf(owner),
       labels: labelsOf(owner, installation),
       envVars: environment(spec),
       public: false,
@@ -253,7 +255,7 @@ export class DaytonaTransport implements SandboxTransport {
     return new DaytonaHandle({
       client: this.#client,
       sandbox,
-      identity: { type: 'daytona', name: nameOf(owner, this.#options.installation), uid: sandbox.id },
+      identity: { type: 'daytona', name: this.#nameOf(owner), uid: sandbox.id },
       isolation: {
         isolated: true,
         method: 'daytona',
@@ -307,7 +309,11 @@ export class DaytonaTransport implements SandboxTransport {
   }
 
   #look(owner: SandboxOwner, signal: AbortSignal): Promise<Sandbox | undefined> {
-    return this.#client.get(nameOf(owner, this.#options.installation), signal);
+    return this.#client.get(this.#nameOf(owner), signal);
+  }
+
+  #nameOf(owner: SandboxOwner): string {
+    return nameOf(owner, this.#options.installation);
   }
 
   #belongsTo(sandbox: Sandbox, owner: SandboxOwner): boolean {
@@ -316,22 +322,6 @@ export class DaytonaTransport implements SandboxTransport {
 
   #stopsOf(id: string): number {
     return this.#stops.get(id) ?? 0;
-  }
-
-  /** Runs work on a sandbox after all work on it that was asked for before. */
-  #exclusive<T>(owner: SandboxOwner, work: () => Promise<T>): Promise<T> {
-    const key = nameOf(owner, this.#options.installation);
-    const before = this.#queues.get(key) ?? Promise.resolve();
-    const result = before.then(work, work);
-    const settled = result.then(
-      () => {},
-      () => {},
-    );
-    this.#queues.set(key, settled);
-    void settled.then(() => {
-      if (this.#queues.get(key) === settled) this.#queues.delete(key);
-    });
-    return result;
   }
 }
 

@@ -5,10 +5,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KeyedLock } from '../../keyed-lock.ts';
 import { CachedClone, CommitNotServedError, type FetchOptions, type Packed } from './cached-clone.ts';
 import { type GitCredential, GitError, type RepositorySource, type Snapshot } from './git.ts';
 import { type Access, fileFailure } from './git-failure.ts';
-import { KeyedLock } from './keyed-lock.ts';
 import { resolveTarget, type Target } from './remote-refs.ts';
 import { parseRepositoryUrl, redactUrl } from './repository-url.ts';
 import { type GitEnvironment, GitRunner } from './run-git.ts';

@@ -4,9 +4,17 @@ import { KubeError } from '../../kube/client.ts';
 import type { ContainerFate, ExecOptions, ExecRequest, ExecSession } from '../../kube/exec.ts';
 import { KubeUnreachableError } from '../../kube/http-transport.ts';
 import { pause, withDeadline } from '../deadline.ts';
-import { canCarry } from '../protocol.ts';
+import {
+  CHUNK_BYTES,
+  contentIn,
+  expectInstalled,
+  type FileStat,
+  pathBelow,
+  plainPathBelow,
+  readInPieces,
+  statIn,
+} from '../link-files.ts';
 import { storageFull } from '../runner.ts';
-import { PathError } from '../sandbox.ts';
 import {
   type Channel,
   ChannelClosedError,
@@ -18,8 +26,6 @@ import {
 import type { FirstLink } from './arrival.ts';
 import { linkCommand, PodLink } from './link.ts';
 
-/** Files go in pieces, so that nothing waits long behind a large one. */
-const CHUNK_BYTES = 512 * 1024;
 /** Pieces that are under way at once. */
 const WINDOW = 4;
 /** How long a link is looked for again and again before that is somebody else's decision. */
@@ -51,8 +57,6 @@ export type PodHandleOptions = {
   /** A link that was made before, attached to the runner, for the first `open`; undefined when it failed. Never rejects. */
   first?: Promise<FirstLink | undefined>;
 };
-
-type Stat = { type: 'file' | 'directory' | 'other'; size: number; mode: number };
 
 export class PodHandle implements SandboxHandle {
   readonly identity: SandboxIdentity;
@@ -95,12 +99,7 @@ export class PodHandle implements SandboxHandle {
 
   async put(path: string, bytes: Uint8Array, options: { mode?: number; signal: AbortSignal }): Promise<void> {
     const { mode = 0o644, signal } = options;
-    const parts = this.#named(path)
-      .slice(this.root.length + 1)
-      .split('/');
-    if (path === this.root || parts.some((part) => part === '' || part === '.' || part === '..')) {
-      throw new PathError(`${path} is not a plain path below ${this.root}`);
-    }
+    plainPathBelow(this.root, path);
     await this.#withLink(async (link) => {
       const token = randomBytes(8).toString('hex');
       const stage = async (index: number) => {
@@ -114,49 +113,25 @@ export class PodHandle implements SandboxHandle {
       const installing = link.request('install', [(mode & 0o7777).toString(8), token, path]);
       installing.catch(() => undefined);
       if ([...before, await staging].some(({ word }) => word !== 'ok')) throw storageFull();
-      const { word, rest } = await installing;
-      if (word === 'full') throw storageFull();
-      if (word !== 'ok') throw new PathError(refusal(path, rest));
+      expectInstalled(path, await installing);
     }, signal);
   }
 
   async get(path: string, range: { offset: number; length: number; signal: AbortSignal }): Promise<Uint8Array | undefined> {
-    const { offset, length, signal } = range;
-    this.#named(path);
-    return this.#withLink(async (link) => {
-      const read = async (from: number): Promise<Buffer | undefined> => {
-        const wanted = Math.min(CHUNK_BYTES, offset + length - from);
-        const { word, bytes } = await link.request('get', [String(from), String(wanted), path]);
-        if (word === 'outside') throw new PathError(`${path} leads out of the sandbox`);
-        return word === 'ok' ? bytes : undefined;
-      };
-      const first = await read(offset);
-      if (first === undefined || first.length < CHUNK_BYTES || length <= CHUNK_BYTES) return first;
-      const chunks = [first];
-      // Where the end is nobody has said: a row of pieces, then the next one, until one is short.
-      for (let from = offset + CHUNK_BYTES; from < offset + length; from += WINDOW * CHUNK_BYTES) {
-        const starts = Array.from({ length: WINDOW }, (_, index) => from + index * CHUNK_BYTES).filter(
-          (at) => at < offset + length,
-        );
-        const row = await inWindow(starts, signal, read);
-        for (const piece of row) {
-          if (piece) chunks.push(piece);
-          if (!piece || piece.length < CHUNK_BYTES) return Buffer.concat(chunks);
-        }
-      }
-      return Buffer.concat(chunks);
-    }, signal);
+    const { signal } = range;
+    pathBelow(this.root, path);
+    return this.#withLink(
+      (link) =>
+        readInPieces(range, WINDOW, async (from, wanted) =>
+          contentIn(path, await link.request('get', [String(from), String(wanted), path])),
+        ),
+      signal,
+    );
   }
 
-  async stat(path: string, signal: AbortSignal): Promise<Stat | undefined> {
-    this.#named(path);
-    return this.#withLink(async (link) => {
-      const { word, rest } = await link.request('stat', [path]);
-      if (word === 'outside') throw new PathError(`${path} leads out of the sandbox`);
-      if (word !== 'file' && word !== 'directory' && word !== 'other') return undefined;
-      const [mode = '', size = ''] = rest.split(' ');
-      return { type: word, size: /^\d+$/.test(size) ? Number(size) : 0, mode: modeOf(mode) };
-    }, signal);
+  async stat(path: string, signal: AbortSignal): Promise<FileStat | undefined> {
+    pathBelow(this.root, path);
+    return this.#withLink(async (link) => statIn(path, await link.request('stat', [path])), signal);
   }
 
   onLost(listener: (message: string) => void): Disposable {
@@ -174,13 +149,6 @@ export class PodHandle implements SandboxHandle {
   async close(): Promise<void> {
     clearTimeout(this.#idle);
     (await this.#link?.catch(() => undefined))?.close();
-  }
-
-  #named(path: string): string {
-    if (path !== this.root && !path.startsWith(`${this.root}/`)) throw new PathError(`${path} is not below ${this.root}`);
-    if (!canCarry(path))
-      throw new PathError(`${JSON.stringify(path.slice(0, 200))} holds control characters and cannot be used as a path`);
-    return path;
   }
 
   /** Does something over the link, again over a new one when it was lost meanwhile: everything here may be done twice. */
@@ -298,29 +266,6 @@ async function inWindow<T, R>(items: readonly T[], signal: AbortSignal, work: (i
     if (running.length >= WINDOW) results.push(...(await Promise.all(running.splice(0, 1))));
   }
   return [...results, ...(await Promise.all(running))];
-}
-
-/** `-rwsr-x--T` as a number. */
-function modeOf(text: string): number {
-  const bits = [...text.slice(1, 10)];
-  const special = ['sS', 'sS', 'tT'];
-  return bits.reduce((mode, letter, index) => {
-    const set = letter !== '-' && letter !== 'S' && letter !== 'T' ? 1 << (8 - index) : 0;
-    const group = Math.floor(index / 3);
-    const extra = index % 3 === 2 && special[group]?.includes(letter) ? 1 << (11 - group) : 0;
-    return mode | set | extra;
-  }, 0);
-}
-
-function refusal(path: string, why: string): string {
-  switch (why) {
-    case 'link':
-      return `${path} runs through a symbolic link or something that is not a directory`;
-    case 'directory':
-      return `${path} is a directory`;
-    default:
-      return `${path} lies in a directory that cannot be written to`;
-  }
 }
 
 function messageOf(error: unknown): string {

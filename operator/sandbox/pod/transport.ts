@@ -1,5 +1,6 @@
 /** Sandboxes that are Pods of a Kubernetes cluster, each with a NetworkPolicy of its own. */
 import { isIP } from 'node:net';
+import { KeyedLock } from '../../keyed-lock.ts';
 import { type KubeClient, KubeError } from '../../kube/client.ts';
 import { startExec } from '../../kube/exec.ts';
 import { execScript } from '../../kube/exec-script.ts';
@@ -81,7 +82,8 @@ export class PodTransport implements SandboxTransport {
   readonly #policies: Policies;
   readonly #readiness: Readiness;
   readonly #arrivals: Arrivals;
-  readonly #queues = new Map<string, Promise<unknown>>();
+  /** Work on one sandbox is done in the order in which it was asked for. */
+  readonly #locks = new KeyedLock();
   /** How often the processes of a Pod were ended; what was handed out before must not start them again. */
   readonly #stops = new Map<string, number>();
   /** The container that each Pod was last seen with. */
@@ -117,7 +119,9 @@ export class PodTransport implements SandboxTransport {
       const message = 'no image is set for sandboxes; set WORKER_IMAGE, or spec.sandbox.image of the session';
       throw unavailable('ImageMissing', message, undefined, true);
     }
-    const { pod, unguarded } = await this.#exclusive(place, () => this.#findOrCreate(owner, place, { ...merged, image }, signal));
+    const { pod, unguarded } = await this.#locks.hold(keyOf(place), signal, () =>
+      this.#findOrCreate(owner, place, { ...merged, image }, signal),
+    );
     const arrived = await this.#arrivals.wait(place, pod, this.#execIn(place), signal, (notice) => {
       this.#options.onNotice?.(owner, notice);
       if (!ORDINARY.has(notice.reason)) onNotice?.(notice);
@@ -141,7 +145,7 @@ export class PodTransport implements SandboxTransport {
   async dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const place = this.#placeOf(owner);
-    await this.#exclusive(place, async () => {
+    await this.#locks.hold(keyOf(place), signal, async () => {
       const pod = await this.#read(place, signal);
       if (pod && this.#belongsTo(pod, owner)) await this.#remove(place, pod, signal);
       await this.#policies.remove(owner, place, signal);
@@ -151,7 +155,7 @@ export class PodTransport implements SandboxTransport {
   async quiesce(owner: SandboxOwner, signal: AbortSignal, { graceMs = 1000 }: { graceMs?: number } = {}): Promise<void> {
     signal.throwIfAborted();
     const place = this.#placeOf(owner);
-    await this.#exclusive(place, async () => {
+    await this.#locks.hold(keyOf(place), signal, async () => {
       const pod = await this.#read(place, signal);
       if (!pod || !this.#belongsTo(pod, owner) || this.#readiness.isOver(pod)) return;
       const uid = uidOf(pod);
@@ -354,22 +358,10 @@ export class PodTransport implements SandboxTransport {
   #stopsOf(uid: string): number {
     return this.#stops.get(uid) ?? 0;
   }
+}
 
-  /** Runs work on a Pod after all work on it that was asked for before. */
-  #exclusive<T>({ namespace, name }: Place, work: () => Promise<T>): Promise<T> {
-    const key = `${namespace}/${name}`;
-    const before = this.#queues.get(key) ?? Promise.resolve();
-    const result = before.then(work, work);
-    const settled = result.then(
-      () => {},
-      () => {},
-    );
-    this.#queues.set(key, settled);
-    void settled.then(() => {
-      if (this.#queues.get(key) === settled) this.#queues.delete(key);
-    });
-    return result;
-  }
+function keyOf({ namespace, name }: Place): string {
+  return `${namespace}/${name}`;
 }
 
 function uidOf({ metadata }: Pod): string {
