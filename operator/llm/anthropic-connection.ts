@@ -1,5 +1,7 @@
 /** One address with one key that speaks Anthropic's API. */
 import type { Anthropic } from '@anthropic-ai/sdk';
+import { inPieces } from './answer-pieces.ts';
+import { apiRoot } from './api-root.ts';
 import type { HttpTransport } from './http-transport.ts';
 import { field, type ModelCard, windowOf } from './model-card.ts';
 import { ModelConnection, SDK_TIMEOUT_MS } from './model-connection.ts';
@@ -11,7 +13,7 @@ export class AnthropicConnection extends ModelConnection<Anthropic> {
   /** @param settings the address with or without `/v1` */
   constructor(settings: { baseUrl: string; apiKey: string | undefined; transport: HttpTransport }) {
     const { apiKey, transport } = settings;
-    const baseUrl = settings.baseUrl.replace(/\/+(v1\/*)?$/, '');
+    const baseUrl = apiRoot(settings.baseUrl, /\/+v1\/*$/);
     super({
       baseUrl,
       apiKey,
@@ -40,7 +42,7 @@ async function load(baseURL: string, apiKey: string | undefined, transport: Http
     logLevel: 'off',
     maxRetries: 0,
     timeout: SDK_TIMEOUT_MS,
-    fetch: transport.fetch,
+    fetch: async (...call) => inPieces(await transport.fetch(...call), 'event'),
     defaultHeaders: { Authorization: apiKey === undefined ? null : `Bearer ${apiKey}` },
   });
 }

@@ -1,4 +1,5 @@
 /** OpenAI's models as Azure serves them: the same APIs at a resource's endpoint, where a deployment's name takes the model's place. */
+import { apiRoot } from './api-root.ts';
 import type { HttpTransport } from './http-transport.ts';
 import { OpenAIConnection } from './openai-connection.ts';
 
@@ -20,7 +21,7 @@ const DATED = /^\d{4}-\d{2}-\d{2}/;
 /** The connection, and the API to use over it. */
 export function azureConnection(settings: AzureSettings): { connection: OpenAIConnection; api: 'responses' | 'chat' } {
   const { apiKey, deployment, apiVersion, transport } = settings;
-  const endpoint = settings.baseUrl.replace(/\/openai(\/.*)?$/, '').replace(/\/+$/, '');
+  const endpoint = apiRoot(settings.baseUrl, /\/openai(\/.*)?$/);
   const dated = apiVersion !== undefined && DATED.test(apiVersion);
   const api = settings.api ?? (dated ? 'chat' : 'responses');
   const baseUrl = dated ? `${endpoint}/openai` : `${endpoint}/openai/v1`;

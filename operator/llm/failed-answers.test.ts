@@ -52,7 +52,7 @@ describe('an answer that does not end', () => {
     'fails for good when it says that all is well: %s',
     async (provider) => {
       const error = await probe(provider, (response) =>
-        flood(response.writeHead(200, { 'content-type': 'application/json' }), 1 << 20),
+        flood(response.writeHead(200, { 'content-type': 'application/json' }), 1 << 20, '\n\n'),
       );
       expect(error).toMatchObject({
         name: 'ModelError',
@@ -61,6 +61,24 @@ describe('an answer that does not end', () => {
       });
     },
   );
+
+  it.each([
+    ['openai', 'event'],
+    ['azure', 'event'],
+    ['gemini', 'event'],
+    ['ollama', 'line'],
+    ['anthropic', 'event'],
+    ['openai-compatible', 'event'],
+  ] as const)('fails for good, and early, when it is one endless line: %s', async (provider, piece) => {
+    for (const type of ['text/event-stream', 'application/json']) {
+      const endless = (response: ServerResponse) => flood(response.writeHead(200, { 'content-type': type }), 100_000);
+      expect(await probe(provider, endless, 'the call')).toMatchObject({
+        name: 'ModelError',
+        class: 'invalid',
+        message: expect.stringMatching(`^the model at 127\\.0\\.0\\.1:\\d+: one ${piece} of the answer is longer than 8 MiB$`),
+      });
+    }
+  });
 });
 
 describe('what people get to read of a refusal', () => {

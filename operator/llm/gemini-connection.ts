@@ -1,5 +1,7 @@
 /** One address with one key that speaks Google's Gemini API. */
 import type { GoogleGenAI } from '@google/genai/web';
+import { inPieces } from './answer-pieces.ts';
+import { apiRoot } from './api-root.ts';
 import type { Failure } from './failure.ts';
 import { failingFetch, failureFromBody, httpFailure } from './http-failure.ts';
 import type { HttpTransport } from './http-transport.ts';
@@ -17,7 +19,7 @@ export class GeminiConnection extends ModelConnection<GeminiClient> {
   /** @param settings the address with or without the version of the API */
   constructor(settings: { baseUrl: string; apiKey: string | undefined; transport: HttpTransport }) {
     const { apiKey, transport } = settings;
-    const baseUrl = settings.baseUrl.replace(/\/+(v1(beta|alpha)?\/*)?$/, '');
+    const baseUrl = apiRoot(settings.baseUrl, /\/+v1(beta|alpha)?\/*$/);
     super({ baseUrl, apiKey, load: (key) => load(baseUrl, key, transport), failureOf });
   }
 
@@ -34,10 +36,11 @@ export class GeminiConnection extends ModelConnection<GeminiClient> {
 /** The SDK's build for browsers: the one for Node brings a library for Google's cloud accounts, which a key does not need. */
 async function load(baseUrl: string, apiKey: string | undefined, transport: HttpTransport): Promise<GeminiClient> {
   const { GoogleGenAI: Client, FunctionCallingConfigMode, ThinkingLevel } = await import('@google/genai/web');
+  const fetch = failingFetch(transport);
   const { models } = new Client({
     apiKey: apiKey ?? 'none',
     apiVersion: 'v1beta',
-    httpOptions: { baseUrl, fetch: failingFetch(transport) },
+    httpOptions: { baseUrl, fetch: async (...call) => inPieces(await fetch(...call), 'event') },
   });
   return { models, words: { FunctionCallingConfigMode, ThinkingLevel } };
 }

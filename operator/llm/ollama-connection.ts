@@ -1,4 +1,5 @@
 /** One address at which Ollama serves its own API. It has no SDK worth its place: a request is JSON, an answer lines of JSON. */
+import { apiRoot } from './api-root.ts';
 import type { Failure } from './failure.ts';
 import { failingFetch, HttpFailure, httpFailure } from './http-failure.ts';
 import type { HttpTransport } from './http-transport.ts';
@@ -14,7 +15,7 @@ export class OllamaConnection extends ModelConnection<OllamaClient> {
   /** @param settings the address with or without `/api` or `/v1`; Ollama itself wants no key, what stands before it may */
   constructor(settings: { baseUrl: string; apiKey: string | undefined; transport: HttpTransport }) {
     const { apiKey, transport } = settings;
-    const baseUrl = settings.baseUrl.replace(/\/+((api|v1)\/*)?$/, '');
+    const baseUrl = apiRoot(settings.baseUrl, /\/+(api|v1)\/*$/);
     super({ baseUrl, apiKey, load: async (key) => clientOf(baseUrl, key, transport), failureOf });
   }
 

@@ -93,6 +93,13 @@ describe('an ollama profile', () => {
     }
   });
 
+  it('takes a host that is named like a part of the path', () => {
+    const transport = new HttpTransport();
+    open.push(transport);
+    for (const baseUrl of ['http://v1', 'http://api/', 'http://v1:11434/v1?x=1'])
+      expect(new OllamaConnection({ baseUrl, apiKey: undefined, transport }).host).toBe(new URL(baseUrl).host);
+  });
+
   it('says plainly that a model cannot call tools, when it is called and when it is probed', async () => {
     const { ask, probe } = await start({}, { withoutTools: ['m'] });
     const told = {

@@ -1,4 +1,5 @@
 /** Ollama's own chat API: the only one over which its context length can be set, beyond which it would cut a prompt in silence. */
+import { inPieces } from './answer-pieces.ts';
 import { argumentsObject } from './call-arguments.ts';
 import { repairConversation } from './conversation-repair.ts';
 import { filteredAnswer } from './model-connection.ts';
@@ -108,13 +109,5 @@ function thinkOf(model: string, effort: NonNullable<ModelRequest['reasoningEffor
 }
 
 async function* linesOf(response: Response): AsyncGenerator<string> {
-  if (!response.body) return;
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const bytes of response.body) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
-  yield rest + decoder.decode();
+  for await (const whole of inPieces(response, 'line').body ?? []) yield* Buffer.from(whole).toString('utf8').split('\n');
 }

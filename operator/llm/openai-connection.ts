@@ -1,5 +1,6 @@
 /** One address with one key that speaks OpenAI's APIs. Both OpenAI adapters stand on it. */
 import type { OpenAI } from 'openai';
+import { inPieces } from './answer-pieces.ts';
 import type { HttpTransport } from './http-transport.ts';
 import { cardOfEntry, type ModelCard } from './model-card.ts';
 import { ModelConnection, SDK_TIMEOUT_MS } from './model-connection.ts';
@@ -90,7 +91,7 @@ async function load({ baseUrl, transport, azure }: ConnectionSettings, apiKey: s
     logLevel: 'off' as const,
     maxRetries: 0,
     timeout: SDK_TIMEOUT_MS,
-    fetch: transport.fetch,
+    fetch: async (...call: Parameters<typeof fetch>) => inPieces(await transport.fetch(...call), 'event'),
   };
   const key = apiKey ?? 'none';
   const { deployment, apiVersion, dated = false } = azure ?? {};
