@@ -161,6 +161,7 @@ async function build(
 type Sandboxes = {
   /** The first is that of sessions that name none. */
   kinds: readonly [SandboxTransport, ...SandboxTransport[]];
+  /** Those whose sandboxes are not on this machine. */
   swept: readonly SandboxTransport[];
   /** Why a connection comes from a command of a session; not asked where commands are not on this machine. */
   refusal?: ConnectionCheck;
@@ -196,7 +197,7 @@ async function openSandboxes(
       home: homedir(),
     });
     const refusal: ConnectionCheck = (connection) => transport.refusal(connection);
-    return { kinds: [transport, ...elsewhere], swept: [], refusal, isolation: () => transport.isolation() };
+    return { kinds: [transport, ...elsewhere], swept: elsewhere, refusal, isolation: () => transport.isolation() };
   }
   if (settings.sandbox.type !== 'k8s') throw new TypeError('the settings ask for sandboxes at Daytona and have no key for them');
   const { pods } = settings.sandbox;
@@ -213,5 +214,5 @@ async function openSandboxes(
   });
   const message = `Commands run in Pods of the namespace ${namespace}.`;
   const isolation = async () => ({ isolated: true, method: 'pod', message });
-  return { kinds: [transport, ...elsewhere], swept: [transport], isolation };
+  return { kinds: [transport, ...elsewhere], swept: [transport, ...elsewhere], isolation };
 }

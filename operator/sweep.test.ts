@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { DaytonaSandboxes } from '../test/support/daytona/sandboxes.ts';
 import { type TestApi, testApi } from '../test/support/embedded-api.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { KeepingLogger } from '../test/support/keeping-logger.ts';
@@ -49,7 +50,8 @@ class Sandboxes {
     return this.owners.filter(({ uid }) => !known.has(uid));
   }
 
-  async dispose({ uid }: SandboxOwner): Promise<void> {
+  async dispose({ uid, name }: SandboxOwner): Promise<void> {
+    if (name === 'stubborn') throw new Error('it does not go');
     this.owners.splice(
       this.owners.findIndex((owner) => owner.uid === uid),
       1,
@@ -69,6 +71,43 @@ it('removes the sandboxes of sessions that are gone or were made anew, and those
   expect(await sweep.sweep(stop.signal)).toEqual([gone, before]);
   expect(sandboxes.owners).toEqual([kept, late]);
   expect(logger.lines).toHaveLength(2);
+});
+
+it('removes the others when one does not go, and says why that does not', async () => {
+  const owners = ['first', 'stubborn', 'last'].map((name) => ({ uid: `uid-${name}`, name, namespace: 'default' }));
+  const sandboxes = new Sandboxes(...owners);
+  const sweep = new OrphanSweep({ client, transport: sandboxes, sessions: { list: () => [] }, logger: new KeepingLogger() });
+  await expect(sweep.sweep(stop.signal)).rejects.toThrow('it does not go');
+  expect(sandboxes.owners.map(({ name }) => name)).toEqual(['stubborn']);
+});
+
+it('leaves at Daytona what is of a session that is there, of another installation, or not of SWE Agent', async () => {
+  await using stack = new AsyncDisposableStack();
+  const daytona = stack.adopt(await DaytonaSandboxes.start(), (one) => one.close());
+  const [own, other] = [daytona.transport({ installation: 'own' }), daytona.transport({ installation: 'other' })];
+  const living = await session('living');
+  const gone = { uid: 'uid-gone', name: 'gone', namespace: 'default' };
+  const elsewhere = { uid: 'uid-gone', name: 'gone', namespace: 'elsewhere' };
+  const stopped = { uid: 'uid-stopped', name: 'stopped', namespace: 'default' };
+  for (const owner of [living, gone, elsewhere, stopped]) await own.provision(owner, {}, stop.signal);
+  await other.provision(gone, {}, stop.signal);
+  const { control } = daytona.server;
+  const of = ({ uid, namespace }: SandboxOwner, installation: string) =>
+    control.all().filter(({ dto: { labels } }) => {
+      const { 'sweagent.dev/session-uid': labelled, 'sweagent.dev/session-namespace': place } = labels;
+      return labelled === uid && place === namespace && labels['sweagent.dev/installation'] === installation;
+    });
+  for (const sandbox of of(stopped, 'own')) await control.stop(sandbox);
+  // Somebody's who makes sandboxes by hand, and knows our label.
+  const [foreign] = of(elsewhere, 'own');
+  if (foreign) foreign.dto.labels = { 'sweagent.dev/installation': 'own' };
+  const sweep = new OrphanSweep({ client, transport: own, sessions: { list: () => [] }, logger: new KeepingLogger() });
+  expect((await sweep.sweep(stop.signal)).map(({ name }) => name).toSorted()).toEqual(['gone', 'stopped']);
+  expect(of(gone, 'own')).toEqual([]);
+  expect(of(stopped, 'own')).toEqual([]);
+  expect(of(gone, 'other')).toHaveLength(1);
+  expect(of(living, 'own')).toHaveLength(1);
+  expect(control.all()).toHaveLength(3);
 });
 
 it('removes nothing while it cannot ask whether the session is there', async () => {
@@ -94,5 +133,5 @@ it('looks again and again, also after a look that failed, until it is stopped', 
   await eventually('the timer', () => clock.pending === 1);
   stop.abort();
   await running;
-  expect(logger.lines).toEqual(['warn: cannot look for left pod sandboxes: the cluster is away']);
+  expect(logger.lines).toEqual(['warn: cannot remove all left pod sandboxes: the cluster is away']);
 });

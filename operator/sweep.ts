@@ -42,22 +42,32 @@ export class OrphanSweep {
       try {
         await this.sweep(AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]));
       } catch (error) {
-        if (!signal.aborted) logger.warn(`cannot look for left ${transport.type} sandboxes: ${describeError(error)}`);
+        if (!signal.aborted) logger.warn(`cannot remove all left ${transport.type} sandboxes: ${describeError(error)}`);
       }
     }
   }
 
-  /** Looks once, and resolves with whose sandboxes were removed. */
+  /**
+   * Looks once, and resolves with whose sandboxes were removed.
+   * @throws what kept one from being removed, after all others were
+   */
   async sweep(signal: AbortSignal): Promise<SandboxOwner[]> {
     const { transport, sessions, logger } = this.#options;
     const known = new Set(sessions.list().flatMap(({ metadata }) => metadata.uid ?? []));
     const removed: SandboxOwner[] = [];
+    const problems: unknown[] = [];
     for (const owner of await transport.listOrphans(known, signal)) {
-      if (await this.#exists(owner, signal)) continue;
-      await transport.dispose(owner, signal);
-      logger.info(`removed a ${transport.type} sandbox whose session is gone`, ownerFields(owner));
-      removed.push(owner);
+      try {
+        if (await this.#exists(owner, signal)) continue;
+        await transport.dispose(owner, signal);
+        logger.info(`removed a ${transport.type} sandbox whose session is gone`, ownerFields(owner));
+        removed.push(owner);
+      } catch (error) {
+        signal.throwIfAborted();
+        problems.push(error);
+      }
     }
+    if (problems.length > 0) throw problems[0];
     return removed;
   }
 
