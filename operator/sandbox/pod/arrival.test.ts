@@ -11,6 +11,7 @@ import { CONTAINER, ROOT, TOOLBOX_CONTAINER } from './manifest.ts';
 import type { Pod, PodStatus } from './objects.ts';
 import { Pods } from './pods.ts';
 import { Readiness } from './readiness.ts';
+import { SilentNodes } from './silent-node.ts';
 import { STAGE_DEADLINES_MS } from './verdict.ts';
 
 const place = { namespace: 'ns', name: 'p' };
@@ -54,7 +55,9 @@ describe('a Pod on its way', () => {
     stops.push(stop);
     const client = new OnePod(status);
     const pods = new Pods({ client, logger: new KeepingLogger(), selector: 'a=b', signal: stop.signal });
-    const arrivals = new Arrivals(pods, new Readiness(client, pods, STAGE_DEADLINES_MS), stop.signal);
+    const nodes = new SilentNodes({ client, pods, exec: () => () => Promise.reject(new Error('no node is asked')) });
+    const readiness = new Readiness({ client, pods, nodes, deadlines: STAGE_DEADLINES_MS });
+    const arrivals = new Arrivals(pods, readiness, stop.signal);
     const real = processes.exec(inside);
     /** Tries that come before there is a container. */
     const tries = { early: 0, made: 0 };

@@ -8,6 +8,7 @@ import { CONTAINER } from './manifest.ts';
 import type { Pod, PodStatus } from './objects.ts';
 import { Pods, type PodsOptions } from './pods.ts';
 import { Readiness } from './readiness.ts';
+import { SilentNodes } from './silent-node.ts';
 import { STAGE_DEADLINES_MS } from './verdict.ts';
 
 const ASK_MS = 5;
@@ -29,8 +30,7 @@ describe('a Pod that is waited for', () => {
     for (const one of stack.splice(0)) await one.dispose();
   });
 
-  async function world(options: Partial<PodsOptions> & { glanceMs?: number } = {}) {
-    const { glanceMs, ...rest } = options;
+  async function world({ glanceMs = 10_000, ...rest }: Partial<PodsOptions> & { glanceMs?: number } = {}) {
     const server = await ScriptedKubeServer.start();
     const stop = new AbortController();
     stack.push({
@@ -41,7 +41,8 @@ describe('a Pod that is waited for', () => {
     });
     const client = new HttpKubeClient({ baseUrl: server.url, headers: async () => ({}), signal: stop.signal });
     const pods = new Pods({ client, logger: new KeepingLogger(), selector: 'a=b', signal: stop.signal, askMs: ASK_MS, ...rest });
-    const readiness = new Readiness(client, pods, STAGE_DEADLINES_MS, glanceMs);
+    const nodes = new SilentNodes({ client, pods, exec: () => () => Promise.reject(new Error('no node is asked')) });
+    const readiness = new Readiness({ client, pods, nodes, deadlines: STAGE_DEADLINES_MS, glanceMs });
     const put = (status: PodStatus, metadata: object = {}) =>
       server.put(PODS, { ...POD, status, metadata: { ...POD.metadata, ...metadata } }) as unknown as Pod;
     const asked = () => server.requests.filter(({ method, path }) => method === 'GET' && path === `/api/v1/namespaces/ns/pods/p`);

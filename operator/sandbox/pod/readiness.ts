@@ -2,27 +2,33 @@
 import { type KubeClient, KubeError } from '../../kube/client.ts';
 import { SandboxLostError, type SandboxNotice, SandboxUnavailableError } from '../transport.ts';
 import { creationFault } from './creation-fault.ts';
-import { NODES, type Node, POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
+import { POD_EVENTS, type Pod, type PodEvent } from './objects.ts';
 import type { Place } from './placement.ts';
 import type { Pods } from './pods.ts';
+import type { SilentNodes } from './silent-node.ts';
 import { type Stage, type Verdict, verdictOf } from './verdict.ts';
 
-/** How often the Events of a Pod that its node cannot make are looked at: its status does not tell why. */
+/** How often it is looked why a Pod that a node has does not run: its status tells neither what fails nor that the node is gone. */
 const GLANCE_MS = 10_000;
-/** After this long a failure that the node repeats is no passing one, in milliseconds. */
+/** After this long a failure that is found at every look is no passing one, in milliseconds. */
 const NODE_FAILURE_MS = 90_000;
 
-export class Readiness {
-  readonly #client: KubeClient;
-  readonly #pods: Pods;
-  readonly #deadlines: Record<Stage, number>;
-  readonly #glanceMs: number;
+type Waiting = Verdict & { state: 'waiting' };
 
-  constructor(client: KubeClient, pods: Pods, deadlines: Record<Stage, number>, glanceMs = GLANCE_MS) {
-    this.#client = client;
-    this.#pods = pods;
-    this.#deadlines = deadlines;
-    this.#glanceMs = glanceMs;
+export type ReadinessOptions = {
+  client: KubeClient;
+  pods: Pods;
+  nodes: SilentNodes;
+  deadlines: Record<Stage, number>;
+  glanceMs?: number;
+  failureMs?: number;
+};
+
+export class Readiness {
+  readonly #options: ReadinessOptions;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
   }
 
   of(pod: Pod): Verdict {
@@ -39,13 +45,14 @@ export class Readiness {
    * @throws SandboxLostError | SandboxUnavailableError with the reason that the cluster gives | the signal's reason
    */
   async wait(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: SandboxNotice) => void): Promise<Pod> {
+    const { pods, deadlines, glanceMs = GLANCE_MS, failureMs = NODE_FAILURE_MS } = this.#options;
     const uid = pod.metadata.uid ?? '';
     let stage: Stage | undefined;
     let deadline: AbortSignal | undefined;
-    let last: (Verdict & { state: 'waiting' }) | undefined;
+    let last: Waiting | undefined;
     let current: Pod | undefined = pod;
-    let since = performance.now();
-    let told = '';
+    /** What was found at the last look, and since when something is found at each. */
+    let found: { message: string; since: number } | undefined;
     for (;;) {
       if (!current) throw new SandboxLostError(`the Pod ${place.namespace}/${place.name} was deleted`);
       const verdict = verdictOf(current);
@@ -58,76 +65,54 @@ export class Readiness {
       last = verdict;
       if (verdict.stage !== stage || !deadline) {
         stage = verdict.stage;
-        deadline = AbortSignal.timeout(this.#deadlines[stage]);
-        since = performance.now();
+        deadline = AbortSignal.timeout(deadlines[stage]);
+        found = undefined;
       }
-      const seen: Verdict & { state: 'waiting' } = verdict;
-      const waited: Pod = current;
-      const glance = stage === 'creating' ? [AbortSignal.timeout(this.#glanceMs)] : [];
+      const seen: Waiting = verdict;
+      let newest: Pod = current;
+      const glance = stage === 'scheduling' ? [] : [AbortSignal.timeout(glanceMs)];
       try {
         // Something else than what was seen: another state, another reason, or the Pod gone.
-        const look = (now: Pod | undefined) => (now && same(verdictOf(now), seen) ? undefined : { now });
+        const look = (now: Pod | undefined) => {
+          newest = now ?? newest;
+          return now && same(verdictOf(now), seen) ? undefined : { now };
+        };
         const enough = AbortSignal.any([signal, deadline, ...glance]);
-        current = (await this.#pods.until(place, uid, look, enough, waited)).now;
+        current = (await pods.until(place, uid, look, enough, newest)).now;
       } catch (error) {
         signal.throwIfAborted();
-        if (deadline.aborted) throw await this.#late(place, uid, seen, signal);
+        if (deadline.aborted) throw await this.#late(place, newest, seen, signal);
         if (!glance.some(({ aborted }) => aborted)) throw creationFault(error);
-        const event = await this.#lastWarning(place, uid, signal);
-        const notice = event?.reason
-          ? { reason: event.reason, message: `${seen.message}: ${event.message ?? event.reason}` }
-          : await this.#silentNode(waited, signal);
-        if (!notice) continue;
-        if (performance.now() - since > NODE_FAILURE_MS)
+        const notice = await this.#obstacle(place, newest, seen, signal);
+        if (notice && notice.message !== found?.message) onNotice(notice);
+        // It has passed, and what the Pod itself says holds again.
+        if (!notice && found) onNotice({ reason: seen.reason, message: seen.message });
+        found = notice && { message: notice.message, since: found?.since ?? performance.now() };
+        if (notice && found && performance.now() - found.since > failureMs)
           throw new SandboxUnavailableError(notice.reason, notice.message, { permanent: false });
-        if (notice.message !== told) onNotice(notice);
-        told = notice.message;
       }
     }
   }
 
-  async #late(
-    place: Place,
-    uid: string,
-    { reason, message, stage }: Verdict & { state: 'waiting' },
-    signal: AbortSignal,
-  ): Promise<Error> {
-    const seconds = this.#deadlines[stage] / 1000;
-    const event = stage === 'creating' ? await this.#lastWarning(place, uid, signal) : undefined;
-    const real = event?.reason ?? reason;
-    const words = event?.message ? `${message}: ${event.message}` : message;
-    return new SandboxUnavailableError(real, `${words} (waited ${seconds} s)`, { permanent: false });
+  async #late(place: Place, pod: Pod, seen: Waiting, signal: AbortSignal): Promise<Error> {
+    const seconds = this.#options.deadlines[seen.stage] / 1000;
+    const { reason, message } = (await this.#obstacle(place, pod, seen, signal)) ?? seen;
+    return new SandboxUnavailableError(reason, `${message} (waited ${seconds} s)`, { permanent: false });
   }
 
-  /** A node that is gone says nothing, and others only after a while: it is known by not having taken notice of its Pod. */
-  async #silentNode({ spec: { nodeName }, status = {} }: Pod, signal: AbortSignal): Promise<SandboxNotice | undefined> {
-    if (nodeName === undefined || status.startTime !== undefined) return undefined;
-    const ready = await this.#readyOf(nodeName, signal);
-    const known =
-      ready && ready.status !== 'True' ? `the node is not ready (${ready.message ?? ready.reason ?? ready.status})` : '';
-    const why = known || 'it may be down, or cut off';
-    return { reason: 'NodeNotResponding', message: `the node ${nodeName} has not taken notice of the Pod: ${why}` };
-  }
-
-  /** Nodes are not ours to look at everywhere. */
-  async #readyOf(
-    name: string,
-    signal: AbortSignal,
-  ): Promise<NonNullable<NonNullable<Node['status']>['conditions']>[number] | undefined> {
-    try {
-      const node = await this.#client.get<Node>(NODES, undefined, name, signal);
-      return node.status?.conditions?.find(({ type }) => type === 'Ready');
-    } catch {
-      signal.throwIfAborted();
-      return undefined;
-    }
+  /** What keeps the Pod from running that its status does not tell. */
+  async #obstacle(place: Place, pod: Pod, { stage, message }: Waiting, signal: AbortSignal): Promise<SandboxNotice | undefined> {
+    const silent = await this.#options.nodes.look(place, pod, signal);
+    if (silent || stage !== 'creating') return silent;
+    const event = await this.#lastWarning(place, pod.metadata.uid ?? '', signal);
+    return event?.reason ? { reason: event.reason, message: `${message}: ${event.message ?? event.reason}` } : undefined;
   }
 
   /** Why the node does not make the Pod is told in Events only. */
   async #lastWarning({ namespace }: Place, uid: string, signal: AbortSignal): Promise<PodEvent | undefined> {
     try {
       const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
-      const { items } = await this.#client.list<PodEvent>(POD_EVENTS, { namespace, fieldSelector }, signal);
+      const { items } = await this.#options.client.list<PodEvent>(POD_EVENTS, { namespace, fieldSelector }, signal);
       return items.findLast((event) => event.reason !== 'FailedScheduling');
     } catch (error) {
       // Events are not ours to ask for everywhere; what the status says has to do.

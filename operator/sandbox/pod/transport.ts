@@ -27,6 +27,7 @@ import { Pods } from './pods.ts';
 import { Policies, type PoliciesOptions } from './policies.ts';
 import { QUIESCE_SCRIPT } from './quiesce.ts';
 import { Readiness } from './readiness.ts';
+import { NODE_SILENT, SilentNodes } from './silent-node.ts';
 import { lastEndOf, ORDINARY, STAGE_DEADLINES_MS, type Stage } from './verdict.ts';
 
 export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 'tickSeconds' | 'user' | 'toolboxImage'> & {
@@ -101,7 +102,12 @@ export class PodTransport implements SandboxTransport {
     const { client, logger, endpoint } = options;
     this.#pods = new Pods({ client, logger, selector: selectorOf(options.installation), signal: endpoint.signal });
     this.#policies = new Policies(options);
-    this.#readiness = new Readiness(client, this.#pods, { ...STAGE_DEADLINES_MS, ...options.stageDeadlinesMs });
+    this.#readiness = new Readiness({
+      client,
+      pods: this.#pods,
+      nodes: new SilentNodes({ client, pods: this.#pods, exec: (place) => this.#execIn(place) }),
+      deadlines: { ...STAGE_DEADLINES_MS, ...options.stageDeadlinesMs },
+    });
     this.#arrivals = new Arrivals(this.#pods, this.#readiness, endpoint.signal);
   }
 
@@ -122,7 +128,7 @@ export class PodTransport implements SandboxTransport {
     const { pod, unguarded } = await this.#locks.hold(keyOf(place), signal, () =>
       this.#findOrCreate(owner, place, { ...merged, image }, signal),
     );
-    const arrived = await this.#arrivals.wait(place, pod, this.#execIn(place), signal, (notice) => {
+    const arrived = await this.#arrive(place, pod, signal, (notice) => {
       this.#options.onNotice?.(owner, notice);
       if (!ORDINARY.has(notice.reason)) onNotice?.(notice);
     });
@@ -228,6 +234,20 @@ export class PodTransport implements SandboxTransport {
         // Another operator was faster.
         if (!(error instanceof KubeError && error.reason === 'AlreadyExists') || attempt === 5) throw creationFault(error);
       }
+    }
+  }
+
+  /** @throws as `Arrivals.wait`; a Pod that its node never began is gone by then, so that the next try has another one made */
+  async #arrive(place: Place, pod: Pod, signal: AbortSignal, onNotice: (notice: SandboxNotice) => void): Promise<Arrived> {
+    try {
+      return await this.#arrivals.wait(place, pod, this.#execIn(place), signal, onNotice);
+    } catch (error) {
+      if (!(error instanceof SandboxUnavailableError && error.reason === NODE_SILENT)) throw error;
+      await this.#locks.hold(keyOf(place), signal, async () => {
+        const found = await this.#read(place, signal);
+        if (found?.metadata.uid === uidOf(pod) && !ran(found)) await this.#remove(place, found, signal);
+      });
+      throw error;
     }
   }
 
@@ -370,10 +390,14 @@ function uidOf({ metadata }: Pod): string {
   return metadata.uid;
 }
 
+/** As far as its node has said. */
+function ran({ status }: Pod): boolean {
+  return status?.containerStatuses?.some(({ containerID }) => containerID !== undefined && containerID !== '') ?? false;
+}
+
 /** Whether it was asked for with other settings and never ran: those of now may be what mends it. */
 function outdated(found: Pod, wanted: Pod): boolean {
-  const ran = found.status?.containerStatuses?.some(({ containerID }) => containerID !== undefined && containerID !== '');
-  return !ran && found.metadata.annotations?.[TEMPLATE_ANNOTATION] !== wanted.metadata.annotations?.[TEMPLATE_ANNOTATION];
+  return !ran(found) && found.metadata.annotations?.[TEMPLATE_ANNOTATION] !== wanted.metadata.annotations?.[TEMPLATE_ANNOTATION];
 }
 
 function isolationOf({ spec: { runtimeClassName } }: Pod, unguarded: string | undefined): Isolation {
