@@ -128,13 +128,14 @@ function pictureOf(session: AgentSession, projection: Projection | undefined): P
   const finishSeen = status.phase === phase && (!status.log || mirrored >= (projection?.finishedSeq ?? 0));
   const condition = conditionOf(session, phase);
   const plan = ahead ? state.plan : status.plan;
-  const reason = (ahead ? state.phaseReason : condition?.reason) || undefined;
+  const removal = session.metadata.deletionTimestamp ? status.conditions?.find(({ type }) => type === 'Deleted') : undefined;
+  const reason = (removal?.reason ?? (ahead ? state.phaseReason : condition?.reason)) || undefined;
   return {
     session,
     phase,
     status: statusOf(session, phase, state, finishSeen),
     reason,
-    message: (ahead ? state.phaseMessage : condition?.message) || undefined,
+    message: (removal?.message ?? (ahead ? state.phaseMessage : condition?.message)) || undefined,
     plan: plan && { revision: plan.revision, steps: plan.steps ?? [] },
     question: ahead ? state.question && { id: state.question.id, text: state.question.text } : status.question,
     pausedAt:

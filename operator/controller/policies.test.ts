@@ -5,6 +5,7 @@ import type { SessionView } from '../engine/session-tasks.ts';
 import { INITIAL_STATE } from '../engine/state.ts';
 import {
   CLEANUP_DEADLINE_MS,
+  type Cleanup,
   type Decision,
   decide,
   RELEASE_RETRY_MS,
@@ -263,29 +264,54 @@ const TABLE: [string, Partial<Snapshot>, unknown][] = [
     { do: 'clean-up' },
   ],
   [
-    'a removal under way is waited for until its deadline',
-    { session: aSession({}, {}, deleted), cleanup: { state: 'running', since: NOW - 1_000 } },
-    { do: 'rest', recheckInMs: CLEANUP_DEADLINE_MS - 1_000 },
+    'a removal under way is waited for',
+    { session: aSession({}, {}, deleted), cleanup: { state: 'running', since: NOW - 1_000, tries: 1 } },
+    { do: 'rest', recheckInMs: 9_000 },
+  ],
+  [
+    'one that takes its time is spoken of, and waited for until its deadline',
+    { session: aSession({}, {}, deleted), cleanup: { state: 'running', since: NOW - 10_000, tries: 1 } },
+    { do: 'rest', hold: kept('CleanupPending', 'still being removed'), recheckInMs: CLEANUP_DEADLINE_MS - 10_000 },
+  ],
+  [
+    'one that failed before says so while it is tried again',
+    { session: aSession({}, {}, deleted), cleanup: { state: 'running', since: NOW - 3_000, tries: 2, error: 'busy' } },
+    { do: 'rest', hold: kept('CleanupFailed', 'busy'), recheckInMs: CLEANUP_DEADLINE_MS - 3_000 },
   ],
   [
     'a removal that takes too long is given up',
-    { session: aSession({}, {}, deleted), cleanup: { state: 'running', since: NOW - CLEANUP_DEADLINE_MS } },
+    { session: aSession({}, {}, deleted), cleanup: { state: 'running', since: NOW - CLEANUP_DEADLINE_MS, tries: 1 } },
     { do: 'remove-finalizer', incomplete: expect.stringContaining('60 s') },
   ],
   [
     'a removal that failed is tried again',
-    { session: aSession({}, {}, deleted), cleanup: { state: 'failed', since: NOW - 9_000, at: NOW - 5_000, error: 'busy' } },
+    { session: aSession({}, {}, deleted), cleanup: failed({ since: NOW - 9_000, at: NOW - 4_000, tries: 2 }) },
     { do: 'clean-up' },
   ],
   [
-    'but not without pause',
-    { session: aSession({}, {}, deleted), cleanup: { state: 'failed', since: NOW - 9_000, at: NOW - 1_000, error: 'busy' } },
-    { do: 'rest', recheckInMs: 4_000 },
+    'but not without pause, and says why',
+    { session: aSession({}, {}, deleted), cleanup: failed({ since: NOW - 9_000, at: NOW - 1_000, tries: 1 }) },
+    { do: 'rest', hold: kept('CleanupFailed', 'busy'), recheckInMs: 1_000 },
+  ],
+  [
+    'ever less often',
+    { session: aSession({}, {}, deleted), cleanup: failed({ since: NOW - 9_000, at: NOW - 1_000, tries: 3 }) },
+    { do: 'rest', hold: kept('CleanupFailed', 'busy'), recheckInMs: 7_000 },
+  ],
+  [
+    'though not beyond its deadline',
+    { session: aSession({}, {}, deleted), cleanup: failed({ since: NOW - 58_000, at: NOW - 1_000, tries: 9 }) },
+    { do: 'rest', hold: kept('CleanupFailed', 'busy'), recheckInMs: 2_000 },
   ],
   [
     'and not for ever',
-    { session: aSession({}, {}, deleted), cleanup: { state: 'failed', since: NOW - 60_000, at: NOW - 1_000, error: 'busy' } },
+    { session: aSession({}, {}, deleted), cleanup: failed({ since: NOW - 60_000, at: NOW - 1_000 }) },
     { do: 'remove-finalizer', incomplete: expect.stringContaining('busy') },
+  ],
+  [
+    'nor at all when it can only fail again',
+    { session: aSession({}, {}, deleted), cleanup: failed({ final: true }) },
+    { do: 'remove-finalizer', incomplete: 'Not everything of the session was removed: busy' },
   ],
   [
     'a session of which nothing is left is let go',
@@ -293,6 +319,14 @@ const TABLE: [string, Partial<Snapshot>, unknown][] = [
     { do: 'remove-finalizer' },
   ],
 ];
+
+function failed(changes: Partial<Cleanup & { state: 'failed' }>): Cleanup {
+  return { state: 'failed', since: NOW, at: NOW, tries: 1, error: 'busy', final: false, ...changes };
+}
+
+function kept(reason: string, message: string): object {
+  return { reason, message: expect.stringContaining(message) };
+}
 
 describe('what is done about a session', () => {
   it.each(TABLE)('%s', (_, changes, expected) => {

@@ -22,11 +22,14 @@ export type Snapshot = {
   now: number;
 };
 
-/** How far the removal of a deleted session's belongings is. `since`: the first attempt of this process. */
+/**
+ * How far the removal of a deleted session's belongings is. `since`: the first attempt of this process; `error`: why the last
+ * one failed; `final`: another would fail as well.
+ */
 export type Cleanup =
   | { state: 'none' }
-  | { state: 'running'; since: number }
-  | { state: 'failed'; since: number; at: number; error: string }
+  | { state: 'running'; since: number; tries: number; error?: string }
+  | { state: 'failed'; since: number; at: number; tries: number; error: string; final: boolean }
   | { state: 'done' };
 
 /** Why a session is not worked on although it wants to be. */
@@ -41,7 +44,7 @@ export type Decision =
   | { do: 'run'; slot: boolean; hold?: Hold }
   /** Start, or start again, to remove what belongs to the session. */
   | { do: 'clean-up' }
-  /** `incomplete`: what could not be removed. */
+  /** `incomplete`: that not everything could be removed, and why. */
   | { do: 'remove-finalizer'; incomplete?: string }
   | { do: 'delete'; reason: string }
   /** Give it to the engine, which gives back its sandbox; it takes no place for that. */
@@ -51,7 +54,10 @@ export type Decision =
 
 /** A deleted session is let go after this time even if not everything could be removed. */
 export const CLEANUP_DEADLINE_MS = 60_000;
-const CLEANUP_RETRY_MS = 5_000;
+/** Doubled with every try. */
+const CLEANUP_RETRY_MS = { first: 2_000, most: 16_000 };
+/** From then on a removal that is under way is spoken of. */
+export const CLEANUP_SLOW_MS = 10_000;
 /** A task that ended with work left is not started again before this time, unless the object changed. */
 export const RESTART_MS = 5_000;
 export const RESTART_AFTER_ERROR_MS = 30_000;
@@ -97,12 +103,17 @@ function removed({ session, cleanup, now }: Snapshot): Decision | undefined {
       return { do: 'remove-finalizer' };
     case 'running': {
       const left = cleanup.since + CLEANUP_DEADLINE_MS - now;
-      return left > 0 ? { do: 'rest', recheckInMs: left } : gaveUp('it was not done in time');
+      if (left <= 0) return gaveUp(cleanup.error ?? 'it was not done in time');
+      if (cleanup.error !== undefined) return { do: 'rest', hold: notRemoved(cleanup.error), recheckInMs: left };
+      const quiet = cleanup.since + CLEANUP_SLOW_MS - now;
+      return quiet > 0 ? { do: 'rest', recheckInMs: quiet } : { do: 'rest', hold: beingRemoved(), recheckInMs: left };
     }
     case 'failed': {
-      if (now >= cleanup.since + CLEANUP_DEADLINE_MS) return gaveUp(cleanup.error);
-      const left = cleanup.at + CLEANUP_RETRY_MS - now;
-      return left > 0 ? { do: 'rest', recheckInMs: left } : { do: 'clean-up' };
+      if (cleanup.final)
+        return { do: 'remove-finalizer', incomplete: `Not everything of the session was removed: ${cleanup.error}` };
+      const left = Math.min(cleanup.at + cleanupRetryMs(cleanup.tries), cleanup.since + CLEANUP_DEADLINE_MS) - now;
+      if (left > 0) return { do: 'rest', hold: notRemoved(cleanup.error), recheckInMs: left };
+      return now < cleanup.since + CLEANUP_DEADLINE_MS ? { do: 'clean-up' } : gaveUp(cleanup.error);
     }
     default:
       return cleanup satisfies never;
@@ -114,6 +125,23 @@ function gaveUp(why: string): Decision {
     do: 'remove-finalizer',
     incomplete: `Not everything of the session was removed within ${CLEANUP_DEADLINE_MS / 1000} s: ${why}`,
   };
+}
+
+function cleanupRetryMs(tries: number): number {
+  return Math.min(CLEANUP_RETRY_MS.first * 2 ** (tries - 1), CLEANUP_RETRY_MS.most);
+}
+
+const LETS_GO = `${CLEANUP_DEADLINE_MS / 1000} s after the first try the session goes all the same.`;
+
+function notRemoved(error: string): Hold {
+  return {
+    reason: 'CleanupFailed',
+    message: `Not everything of the session could be removed, which is tried again: ${error}. ${LETS_GO}`,
+  };
+}
+
+function beingRemoved(): Hold {
+  return { reason: 'CleanupPending', message: `What belongs to the session is still being removed. ${LETS_GO}` };
 }
 
 /** Before anything exists that only the finalizer's owner removes. */

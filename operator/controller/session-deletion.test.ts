@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { ControllersSuite, creepingClock, fastClock, planned } from '../../test/support/controllers.ts';
+import { ControllersSuite, conditionOf, creepingClock, fastClock, planned } from '../../test/support/controllers.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { type KubeObject, RESOURCES } from '../api/resources.ts';
+import { SandboxUnavailableError } from '../sandbox/transport.ts';
 import { CLEANUP_DEADLINE_MS } from './policies.ts';
 
 const suite = new ControllersSuite();
@@ -36,8 +37,14 @@ describe('a session that is deleted', () => {
     await remove('s');
     for (const attempt of [1, 2]) {
       await eventually('a try', () => tries === attempt);
+      const message = 'the sandbox is busy. 60 s after the first try the session goes all the same.';
+      const { metadata } = await eventually('the reason', async () => {
+        const session = await get('s');
+        const { reason, message: said = '' } = conditionOf(session, 'Deleted') ?? {};
+        return reason === 'CleanupFailed' && said.endsWith(message) && session;
+      });
+      expect(metadata.deletionTimestamp).toBeDefined();
       await planned(controllers);
-      expect((await get('s')).metadata.deletionTimestamp).toBeDefined();
       await clock.advance(5_000);
     }
     await isGone('s');
@@ -60,6 +67,39 @@ describe('a session that is deleted', () => {
     await remove('s');
     await isGone('s');
     expect(aborted).toBe(true);
+    await eventually('the warning', async () => (await saidOf('s')).includes('CleanupIncomplete'));
+  });
+
+  it('says that its removal takes long', async () => {
+    await createProfile('main');
+    using clock = creepingClock();
+    const { tasks, controllers } = await startOperator({ clock });
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
+    const going = Promise.withResolvers<void>();
+    tasks.removal = () => going.promise;
+    await remove('s');
+    await eventually('the removal', () => tasks.cleaned.length === 1);
+    await planned(controllers);
+    expect(conditionOf(await get('s'), 'Deleted')).toBeUndefined();
+    await clock.advance(10_000);
+    await eventually('the condition', async () => conditionOf(await get('s'), 'Deleted')?.reason === 'CleanupPending');
+    going.resolve();
+    await isGone('s');
+  });
+
+  it('is let go at once with a warning when its removal can only fail again', async () => {
+    await createProfile('main');
+    using clock = creepingClock();
+    const { tasks } = await startOperator({ clock });
+    await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.removal = async () => {
+      throw new SandboxUnavailableError('SandboxTypeUnavailable', 'there is no such sandbox', { permanent: true });
+    };
+    await remove('s');
+    await isGone('s');
+    expect(tasks.cleaned).toHaveLength(1);
     await eventually('the warning', async () => (await saidOf('s')).includes('CleanupIncomplete'));
   });
 

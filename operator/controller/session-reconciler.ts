@@ -13,16 +13,26 @@ import { mergePatchOf } from '../kube/merge-patch.ts';
 import { patchStatus } from '../kube/patch-status.ts';
 import type { ProcessResult } from '../kube/work-queue.ts';
 import { describeError, type Logger } from '../logger.ts';
+import { SandboxUnavailableError } from '../sandbox/transport.ts';
 import { sessionFields } from '../session-log.ts';
 import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
 import { countersDueAt } from './counters-due.ts';
-import { CLEANUP_DEADLINE_MS, type Decision, decide, type Hold, isElsewhere, MAX_RELEASES, type Snapshot } from './policies.ts';
+import {
+  CLEANUP_DEADLINE_MS,
+  CLEANUP_SLOW_MS,
+  type Decision,
+  decide,
+  type Hold,
+  isElsewhere,
+  MAX_RELEASES,
+  type Snapshot,
+} from './policies.ts';
 import { resolveSession } from './profile-resolution.ts';
 import { contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
 import { type ReleaseSettings, releaseDueAt } from './session-release.ts';
 import { rankOf, Slots } from './slots.ts';
-import { isLoaded, projectStatus, withoutCounters } from './status.ts';
+import { isLoaded, projectStatus, withoutCounters, withRemoval } from './status.ts';
 
 export type SessionReconcilerOptions = {
   client: KubeClient;
@@ -92,7 +102,7 @@ export class SessionReconciler {
         return this.#removeFinalizer(session, record, decision.incomplete, signal);
       case 'clean-up':
         this.#cleanUp(session, record, key);
-        return { requeueAfterMs: CLEANUP_DEADLINE_MS };
+        return { requeueAfterMs: CLEANUP_SLOW_MS };
       case 'delete':
         return this.#delete(session, decision.reason, signal);
       case 'run':
@@ -104,6 +114,7 @@ export class SessionReconciler {
         return this.#report(session, record, snapshot, undefined, undefined, signal);
       case 'rest':
         this.#rest(session, key, decision);
+        if (session.metadata.deletionTimestamp) return this.#reportRemoval(session, record, snapshot, decision, signal);
         return this.#report(session, record, snapshot, decision.hold, decision.recheckInMs, signal);
       default:
         return decision satisfies never;
@@ -209,6 +220,23 @@ export class SessionReconciler {
     return recheck;
   }
 
+  /** Of a session that is being deleted only what keeps it is told. */
+  async #reportRemoval(
+    session: AgentSession,
+    record: SessionRecord,
+    { now }: Snapshot,
+    { hold, recheckInMs }: Decision & { do: 'rest' },
+    signal: AbortSignal,
+  ): Promise<ProcessResult> {
+    const recheck = recheckInMs === undefined ? undefined : { requeueAfterMs: recheckInMs };
+    if (!hold) return recheck;
+    const status = withRemoval(session, hold, now);
+    const { outcome, object } = await patchStatus(this.#options.client, RESOURCES.sessions, session, status, signal);
+    if (outcome === 'conflict') return CONFLICT;
+    if (outcome === 'written') wrote(record, session, object);
+    return recheck;
+  }
+
   async #addFinalizer(session: AgentSession, record: SessionRecord, key: string, signal: AbortSignal): Promise<ProcessResult> {
     const finalizers = [...(session.metadata.finalizers ?? []), FINALIZER];
     const result = await this.#patchFinalizers(session, finalizers, signal);
@@ -270,10 +298,12 @@ export class SessionReconciler {
   #cleanUp(session: AgentSession, record: SessionRecord, key: string): void {
     const { tasks, logger, enqueue } = this.#options;
     const now = this.#clock.now();
-    const since = record.cleanup.state === 'failed' ? record.cleanup.since : now;
+    const { cleanup: before } = record;
+    const { since, tries } =
+      before.state === 'failed' ? { since: before.since, tries: before.tries + 1 } : { since: now, tries: 1 };
     const abort = new AbortController();
     record.abortCleanup = abort;
-    record.cleanup = { state: 'running', since };
+    record.cleanup = { state: 'running', since, tries, ...(before.state === 'failed' && { error: before.error }) };
     const cancel = this.#clock.after(since + CLEANUP_DEADLINE_MS - now, () =>
       abort.abort(new Error('the deadline for removing the session passed')),
     );
@@ -285,7 +315,9 @@ export class SessionReconciler {
         },
         (error: unknown) => {
           const text = describeError(error);
-          if (record.cleanup.state === 'running') record.cleanup = { state: 'failed', since, at: this.#clock.now(), error: text };
+          const final = error instanceof SandboxUnavailableError && error.permanent;
+          if (record.cleanup.state === 'running')
+            record.cleanup = { state: 'failed', since, at: this.#clock.now(), tries, error: text, final };
           logger.warn('the session cannot be removed whole', { ...sessionFields(session.metadata), error: text });
         },
       )

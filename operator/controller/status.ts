@@ -30,6 +30,13 @@ export function isLoaded({ status }: AgentSession, { state }: SessionView): bool
   return state.lastSeq > 0 && state.lastSeq >= (status?.log?.lastSeq ?? 0);
 }
 
+/** The status of a session that is being deleted: as it was, with what keeps it. @param now ms since 1970 */
+export function withRemoval({ metadata, status = {} }: AgentSession, { reason, message }: Hold, now: number): AgentSessionStatus {
+  const deleted = { type: 'Deleted', status: 'False', reason, message } as const;
+  const conditions = setCondition(status.conditions ?? [], deleted, now, metadata.generation ?? 0);
+  return { ...status, conditions: [...conditions] };
+}
+
 /** The status as it was, with why nothing happens. */
 function withoutState(session: AgentSession, known: Known, now: number): AgentSessionStatus {
   const before: AgentSessionStatus = session.status ?? {};

@@ -1,6 +1,7 @@
 /** The sessions that run in this process. */
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
+import { type SandboxOwner, SandboxUnavailableError } from '../sandbox/transport.ts';
 import { sessionFields } from '../session-log.ts';
 import type { Waiting } from './owning.ts';
 import type { EngineDeps } from './ports.ts';
@@ -120,11 +121,20 @@ export class SessionRunner implements SessionTasks {
       await withSignal(entry.task.ended, signal);
     }
     const owner = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
-    const type = session.status?.sandbox?.type ?? session.spec.sandbox?.type ?? this.#deps.defaultSandboxType;
-    await this.#deps.transport(type)?.dispose(owner, signal);
-    await this.#deps.blobs.delete(uid);
-    await this.#deps.log.delete(uid);
+    // None waits for another: what cannot be reached must not keep what can be removed.
+    const removals = [this.#dispose(session, owner, signal), this.#deps.blobs.delete(uid), this.#deps.log.delete(uid)];
+    for (const removal of await Promise.allSettled(removals)) if (removal.status === 'rejected') throw removal.reason;
     this.#entries.delete(uid);
+  }
+
+  async #dispose({ spec, status }: AgentSession, owner: SandboxOwner, signal: AbortSignal): Promise<void> {
+    const type = status?.sandbox?.type ?? spec.sandbox?.type ?? this.#deps.defaultSandboxType;
+    const transport = this.#deps.transport(type);
+    if (!transport && status?.sandbox) {
+      const message = `this operator has no sandboxes of type ${type}, and cannot remove ${status.sandbox.name}`;
+      throw new SandboxUnavailableError('SandboxTypeUnavailable', message, { permanent: true });
+    }
+    await transport?.dispose(owner, signal);
   }
 
   onChange(listener: (key: SessionKey, urgent: boolean) => void): void {
