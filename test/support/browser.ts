@@ -7,6 +7,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, type Browser as Chrome, chromium, type Locator, type Page, type Response } from 'playwright-core';
 import { eventually, PATIENCE_MS } from './eventually.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { withoutNetworkNews } from './without-network-news.ts';
 
 export type WindowOptions = {
   /** In CSS pixels; 1280 × 900 unless said otherwise. */
@@ -39,17 +41,24 @@ export function chromiumPath(): string | null {
 /** One browser, of which every window is somebody else's: nothing is shared between them unless they are opened together. */
 export class Browser implements AsyncDisposable {
   readonly #chrome: Chrome;
+  readonly #resources: AsyncDisposableStack;
   readonly #contexts: BrowserContext[] = [];
   #windows: BrowserWindow[] = [];
 
-  private constructor(chrome: Chrome) {
+  private constructor(chrome: Chrome, resources: AsyncDisposableStack) {
     this.#chrome = chrome;
+    this.#resources = resources;
   }
 
   static async launch(): Promise<Browser> {
-    const executablePath = chromiumPath();
-    if (executablePath === null) throw new Error(`Chromium is not installed; none of ${NAMES.join(', ')} is on the PATH`);
-    return new Browser(await chromium.launch({ executablePath, args: ARGUMENTS, timeout: PATIENCE_MS }));
+    const program = chromiumPath();
+    if (program === null) throw new Error(`Chromium is not installed; none of ${NAMES.join(', ')} is on the PATH`);
+    await using resources = new AsyncDisposableStack();
+    const folder = resources.use(await temporaryFolder());
+    const executablePath = withoutNetworkNews(program, folder.path);
+    const chrome = await chromium.launch({ executablePath, args: ARGUMENTS, timeout: PATIENCE_MS });
+    resources.defer(() => chrome.close());
+    return new Browser(chrome, resources.move());
   }
 
   /** Windows that were opened since the last call of `closeWindows`. */
@@ -71,7 +80,9 @@ export class Browser implements AsyncDisposable {
       context.setDefaultTimeout(PATIENCE_MS);
       this.#contexts.push(context);
     }
-    const window = new BrowserWindow(await context.newPage(), new URL(url).origin);
+    const page = await context.newPage();
+    await slowDown(page);
+    const window = new BrowserWindow(page, new URL(url).origin);
     this.#windows.push(window);
     await window.page.goto(url);
     return window;
@@ -83,7 +94,7 @@ export class Browser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#chrome.close();
+    await this.#resources.disposeAsync();
   }
 }
 
@@ -195,6 +206,14 @@ export class BrowserWindow {
     writeFileSync(join(folder, `${name}.log`), `${this.page.url()}\n${this.#log.join('\n')}\n`);
     await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, timeout: 10_000 });
   }
+}
+
+/** For who looks for what goes wrong on a slow machine: BROWSER_SLOWDOWN=6 has a window take six times as long for its work. */
+async function slowDown(page: Page): Promise<void> {
+  const rate = Number(process.env.BROWSER_SLOWDOWN ?? 1);
+  if (rate === 1) return;
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate });
 }
 
 async function bodyOf(response: Response): Promise<{ url: string; text: string }> {
