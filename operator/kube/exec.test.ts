@@ -345,9 +345,16 @@ async function idleProxy(target: string, patienceMs: number) {
           upstream.destroy();
         });
     }
-    client.setTimeout(patienceMs, () => client.destroy());
+    let last = 0;
+    // What has arrived while this process had no time is no silence: it is read before the connection is judged.
+    client.setTimeout(patienceMs, () => {
+      const before = last;
+      setImmediate(() => {
+        if (last === before) client.destroy();
+      });
+    });
     client.on('data', (data) => {
-      chunks++;
+      last = ++chunks;
       upstream.write(data);
     });
     // What comes back does not count as activity: only writing resets a socket's timer as reading does.

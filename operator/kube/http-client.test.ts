@@ -196,9 +196,9 @@ describe('HttpKubeClient', () => {
         attempts++;
         return {};
       };
-      const kube = client({ tries: 50, retryBackoff: { baseMs: 5, maxMs: 20 } }, { headers });
+      const kube = client({ tries: 100_000, retryBackoff: { baseMs: 5, maxMs: 20 } }, { headers });
       const made = kube.create(RESOURCES.profiles, profile('a'));
-      await eventually('a second attempt', () => attempts === 2);
+      await eventually('a second attempt', () => attempts >= 2);
       await server.start();
       expect((await made).metadata.name).toBe('a');
       expect(server.requests).toHaveLength(1);

@@ -5,6 +5,7 @@ import { Agent } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { patience as signal } from '../../../test/support/eventually.ts';
 import { TestGateway } from '../../../test/support/gateway.ts';
 import { LocalSandboxes, missing, until } from '../../../test/support/local-sandboxes.ts';
 import { openSandbox } from '../commands.ts';
@@ -14,7 +15,6 @@ import { type Occupant, Peers } from './peers.ts';
 import { identify } from './processes.ts';
 import type { LocalTransport } from './transport.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 const linux = process.platform === 'linux';
 const describeOnLinux = linux ? describe : describe.skip;
 if (!linux) console.warn('not tested: who opened a connection can only be told on Linux');
