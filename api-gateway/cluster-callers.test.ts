@@ -181,6 +181,7 @@ describe('with the tokens of a cluster', () => {
 describe('a stream', () => {
   const caller = (demand: Caller['demand']): Caller => ({
     author: 'ada',
+    rights: 'those-of-ada',
     kube: gateway.kube,
     demand,
     may: async () => true,

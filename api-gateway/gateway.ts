@@ -19,12 +19,14 @@ import type { Caller } from './http/caller.ts';
 import { Callers, type ConnectionCheck } from './http/callers.ts';
 import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
+import { OpenStreams, type StreamLimits } from './http/open-streams.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
 import { type ProxyUserOptions, ProxyUsers } from './http/proxy-user.ts';
 import { mount } from './http/routes.ts';
 import type { About } from './me.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Pictures } from './picture.ts';
+import { ProfileLists } from './profiles/profile-lists.ts';
 import { profileRoutes } from './profiles/profile-routes.ts';
 import { sessionSchema } from './schema/crd.ts';
 import { serverRoutes } from './server-routes.ts';
@@ -58,6 +60,8 @@ export type GatewayDeps = {
   about: About;
   /** How an authenticating proxy names users; not with callers of a cluster. */
   proxyUser?: ProxyUserOptions;
+  /** How many event streams may be open. */
+  streamLimits?: StreamLimits;
   /** Folder of the built web page; without one, or while nothing is built there, a text says how to begin. */
   page?: string;
 };
@@ -83,6 +87,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     get author() {
       return deps.author();
     },
+    rights: 'everybody',
     kube: deps.kube,
     demand: async () => undefined,
     may: async () => true,
@@ -112,13 +117,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   mount(app, server.login, readBody);
   mount(app, server.guarded, authenticator.require);
   const pictures = new Pictures(log);
-  const lists = new SessionLists(deps.kube, { namespace: deps.namespace, logger, closing: closing.signal });
+  const streams = new OpenStreams(metrics, deps.streamLimits);
+  const lists = new SessionLists(deps.kube, { namespace, logger, closing: closing.signal });
   for (const noun of ['session', 'task'] as const) {
     const own = new Sessions(deps.kube, deps.namespace, noun);
-    const routes = sessionRoutes(noun, { ...deps, sessions: own, callerOf, pictures, lists, metrics, closing: closing.signal });
+    const routes = sessionRoutes(noun, { ...deps, sessions: own, callerOf, pictures, lists, streams, closing: closing.signal });
     mount(app, routes, authenticator.require, readBody);
   }
-  const profiles = profileRoutes({ callerOf, namespace: deps.namespace, now, metrics, closing: closing.signal });
+  const profileLists = new ProfileLists({ namespace, logger, closing: closing.signal });
+  const profiles = profileRoutes({ callerOf, namespace, now, lists: profileLists, streams, closing: closing.signal });
   mount(app, profiles, authenticator.require, readBody);
   app.use((request: Request) => {
     const detail = `There is no ${request.path.slice(0, 200)} here. GET /openapi.json lists what there is.`;

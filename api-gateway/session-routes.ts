@@ -12,11 +12,11 @@ import { TRACE_ANNOTATION, traceIdOf } from '../operator/trace.ts';
 import { addInput, approvalOf, approve, cancel, changeLimits, type Decision, inputOf, resume, suspend } from './actions.ts';
 import { bodyOf, only } from './http/body.ts';
 import { type Caller, lease } from './http/caller.ts';
+import type { OpenStreams } from './http/open-streams.ts';
 import { type FieldError, invalid, Problem } from './http/problem.ts';
 import { param, type RouteTable } from './http/routes.ts';
 import { listSessions } from './listing.ts';
 import { wantsWatch } from './live/send-list.ts';
-import type { GatewayMetrics } from './metrics.ts';
 import type { Picture, Pictures } from './picture.ts';
 import { streamEvents } from './session-events.ts';
 import { sendHistory, wantsHistory } from './session-history.ts';
@@ -30,7 +30,7 @@ export type SessionDoor = {
   sessions: Sessions;
   pictures: Pictures;
   lists: SessionLists;
-  metrics: GatewayMetrics;
+  streams: OpenStreams;
   log: EventLog;
   blobs: BlobStore;
   /** Who sent a request, and with which rights. */
@@ -93,8 +93,9 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
           response.json(await listSessions(sessionsOf(request), request, noun, signal));
           return;
         }
-        door.metrics.streamOpened(response);
-        await door.lists.send(door.callerOf(request), noun, request, response, signal);
+        const caller = door.callerOf(request);
+        door.streams.open(caller, response);
+        await door.lists.send(caller, noun, request, response, signal);
       },
     },
     [`${base}/:id`]: {
@@ -176,8 +177,9 @@ export function sessionRoutes(noun: Noun, door: SessionDoor): RouteTable {
           await sendHistory(log, metadata.uid ?? '', request, response, door.closing);
           return;
         }
-        door.metrics.streamOpened(response);
-        using allowed = lease(door.callerOf(request), { session: metadata.name }, door.closing);
+        const caller = door.callerOf(request);
+        door.streams.open(caller, response);
+        using allowed = lease(caller, { session: metadata.name }, door.closing);
         await streamEvents(log, metadata.uid ?? '', request, response, allowed.signal);
       },
     },

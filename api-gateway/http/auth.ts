@@ -116,8 +116,8 @@ export class Authenticator {
 }
 
 /** Somebody with the rights that all have, and a name of their own. */
-function named(author: string, { kube, demand, may }: Caller): Caller {
-  return { author, kube, demand, may };
+function named(author: string, { rights, kube, demand, may }: Caller): Caller {
+  return { author, rights, kube, demand, may };
 }
 
 function bearerOf(authorization: string): string | undefined {

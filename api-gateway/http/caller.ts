@@ -1,5 +1,6 @@
 /** Who sent a request, as far as the routes need to know it. */
-import type { KubeClient } from '../../operator/kube/client.ts';
+import { type KubeClient, KubeError } from '../../operator/kube/client.ts';
+import { Problem } from './problem.ts';
 
 /** Something that a caller may be allowed to read although it is no object of the API. */
 export type Ask =
@@ -20,6 +21,8 @@ export type Right = {
 export interface Caller {
   /** Who asks for the work. */
   readonly author: string;
+  /** The same for requests that may see and do the same; tells nothing about a token. */
+  readonly rights: string;
   /** The Kubernetes API with the caller's rights, where callers have rights of their own. */
   readonly kube: KubeClient;
   /** @throws Problem 403 when the caller may not read it */
@@ -43,7 +46,7 @@ export function lease(
     const signal = AbortSignal.any([parent, AbortSignal.timeout(everyMs)]);
     caller.demand(ask, signal).catch((error: unknown) => {
       // That it cannot be asked takes nothing away: the API server may be away for a while.
-      if (!(error instanceof Error && 'status' in error && (error.status === 401 || error.status === 403))) return;
+      if (!isRefusal(error)) return;
       clearInterval(timer);
       lost.abort(error);
     });
@@ -53,4 +56,9 @@ export function lease(
     signal: AbortSignal.any([parent, lost.signal]),
     [Symbol.dispose]: () => clearInterval(timer),
   };
+}
+
+function isRefusal(error: unknown): boolean {
+  const code = error instanceof KubeError ? error.code : error instanceof Problem ? error.status : 0;
+  return code === 401 || code === 403;
 }

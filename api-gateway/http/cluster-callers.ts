@@ -66,6 +66,7 @@ export class ClusterCallers {
     );
     return {
       author,
+      rights: digest(token),
       kube,
       demand: (ask, within) => this.#demand(token, author, kube, ask, within),
       may: async (right, within) => (await this.#ask(token, kube, { right }, within)).allowed,

@@ -41,6 +41,7 @@ const TITLES = {
   'id-in-use': 'The id is in use',
   'no-such-question': 'The question is not open',
   conflict: 'Somebody else changed it',
+  'too-many-streams': 'Too many event streams are open',
   unavailable: 'This cannot be done right now',
   fault: 'The gateway failed',
 } as const;

@@ -25,6 +25,7 @@ export type ChangesOf = {
   resource: Resource;
   namespace: string;
   labelSelector?: string;
+  fieldSelector?: string;
   /** Goes on after this version, without a list, as long as the server knows it. */
   after?: string;
 };
@@ -40,8 +41,12 @@ const SHORT_MS = 1_000;
  * @throws KubeError 401 and 403, what the first list failed with, and the signal's reason
  */
 export async function* changesOf<T extends KubeObject>(of: ChangesOf, signal: AbortSignal): AsyncGenerator<Change<T>, void> {
-  const { client, resource, namespace, labelSelector } = of;
-  const selection = { namespace, ...(labelSelector !== undefined && { labelSelector }) };
+  const { client, resource, namespace, labelSelector, fieldSelector } = of;
+  const selection = {
+    namespace,
+    ...(labelSelector !== undefined && { labelSelector }),
+    ...(fieldSelector !== undefined && { fieldSelector }),
+  };
   let version = of.after;
   let begun = version !== undefined;
   for (let failures = 0; ; ) {

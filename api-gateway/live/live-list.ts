@@ -23,6 +23,8 @@ export type LiveListOptions<T> = {
   remembered?: number;
   /** How long it goes on when nobody reads, in milliseconds: who reloads a page comes back at once. */
   lingerMs?: number;
+  /** Called when nobody has read for so long. */
+  unread?: () => void;
   /** Tells this list from those of other processes and times. */
   epoch: () => string;
 };
@@ -75,6 +77,7 @@ export class LiveList<T extends KubeObject> {
     this.#linger = setTimeout(() => {
       this.#running?.end();
       this.#running = undefined;
+      this.#options.unread?.();
     }, lingerMs).unref();
   }
 }

@@ -2,12 +2,12 @@
 import type { Request } from 'express';
 import { bodyOf, only } from '../http/body.ts';
 import { type Caller, lease, type Right } from '../http/caller.ts';
+import type { OpenStreams } from '../http/open-streams.ts';
 import { type FieldError, invalid, Problem } from '../http/problem.ts';
 import { param, type RouteTable } from '../http/routes.ts';
 import { sendList, tokenOf, wantsWatch } from '../live/send-list.ts';
-import type { GatewayMetrics } from '../metrics.ts';
+import type { ProfileLists } from './profile-lists.ts';
 import { keyRequest, profileRequest } from './profile-request.ts';
-import { profilePieces } from './profile-stream.ts';
 import { Profiles } from './profiles.ts';
 
 export type ProfileDoor = {
@@ -15,7 +15,8 @@ export type ProfileDoor = {
   callerOf: (request: Request) => Caller;
   namespace: string;
   now: () => number;
-  metrics: GatewayMetrics;
+  lists: ProfileLists;
+  streams: OpenStreams;
   /** Aborts when the gateway closes. */
   closing: AbortSignal;
 };
@@ -23,7 +24,7 @@ export type ProfileDoor = {
 const BASE = '/agent/profiles';
 const TO_WATCH: Right = { verb: 'watch', resource: 'aiprofiles' };
 
-export function profileRoutes({ callerOf, namespace, now, metrics, closing }: ProfileDoor): RouteTable {
+export function profileRoutes({ callerOf, namespace, now, lists, streams, closing }: ProfileDoor): RouteTable {
   const profilesOf = (request: Request) => new Profiles(callerOf(request), namespace, now);
   return {
     [BASE]: {
@@ -33,17 +34,16 @@ export function profileRoutes({ callerOf, namespace, now, metrics, closing }: Pr
           .map((field) => ({ field, message: 'is not a parameter here; possible is watch' }));
         const watch = wantsWatch(request, errors);
         if (errors.length > 0) throw invalid(errors);
-        const profiles = profilesOf(request);
         if (!watch) {
-          response.json({ items: await profiles.list(signal) });
+          response.json({ items: await profilesOf(request).list(signal) });
           return;
         }
         const caller = callerOf(request);
         const token = tokenOf(request);
         await caller.demand({ right: TO_WATCH }, signal);
-        metrics.streamOpened(response);
+        streams.open(caller, response);
         using allowed = lease(caller, { right: TO_WATCH }, closing);
-        const read = (until: AbortSignal) => profilePieces({ profiles, kube: caller.kube, namespace }, token, until);
+        const read = (until: AbortSignal) => lists.read(caller, token, until);
         await sendList('profile', read, request, response, allowed.signal);
       },
       async post(request, response, signal) {

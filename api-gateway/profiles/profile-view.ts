@@ -1,9 +1,10 @@
 /** A profile as REST shows it. */
-import type { AIProfile, Secret } from '../../operator/api/resources.ts';
+import type { AgentSession, AIProfile, Secret } from '../../operator/api/resources.ts';
 import { ENVIRONMENT_LABEL } from '../../operator/llm/environment.ts';
 import { partOf, profileSchema } from '../schema/crd.ts';
 import { toRest } from '../schema/rest-names.ts';
 import { keyView } from './profile-key.ts';
+import { sessionsByProfile } from './profile-use.ts';
 
 /** What belongs to a profile besides itself. */
 export type Around = { secret: Secret | 'hidden' | undefined; sessions: readonly string[] };
@@ -38,6 +39,20 @@ export function profileView(profile: AIProfile, { secret, sessions }: Around) {
     sessions,
     created_at: metadata.creationTimestamp ?? null,
   };
+}
+
+/** All of these, each with what belongs to it. @param secrets by name, `hidden` when they may not be read */
+export function profileViews(
+  profiles: readonly AIProfile[],
+  secrets: ReadonlyMap<string, Secret> | 'hidden',
+  sessions: readonly AgentSession[],
+) {
+  const used = sessionsByProfile(sessions, profiles);
+  return profiles.map((profile) => {
+    const { name } = profile.metadata;
+    const secret = secrets === 'hidden' ? secrets : secrets.get(profile.spec.credentialSecretRef?.name ?? '');
+    return profileView(profile, { secret, sessions: used.get(name) ?? [] });
+  });
 }
 
 /** Made from the environment, and made again with every start. */

@@ -17,7 +17,7 @@ import { isRecord } from '../record.ts';
 import { addressOf, keyReference, losesItsPlace, withoutKey, writeKey } from './profile-key.ts';
 import { checkedProfile, nameFor, type ProfileRequest, patched, profileErrors } from './profile-request.ts';
 import { sessionsByProfile } from './profile-use.ts';
-import { isReadOnly, profileView } from './profile-view.ts';
+import { isReadOnly, profileView, profileViews } from './profile-view.ts';
 
 export type ProfileView = ReturnType<typeof profileView>;
 
@@ -45,12 +45,7 @@ export class Profiles {
   /** All profiles by name. */
   async list(signal: AbortSignal): Promise<ProfileView[]> {
     const [profiles, secrets, sessions] = await Promise.all([this.#all(signal), this.#secrets(signal), this.#unfinished(signal)]);
-    const used = sessionsByProfile(sessions, profiles);
-    return profiles.map((profile) => {
-      const ref = profile.spec.credentialSecretRef?.name ?? '';
-      const secret = secrets === 'hidden' ? secrets : secrets.get(ref);
-      return profileView(profile, { secret, sessions: used.get(profile.metadata.name) ?? [] });
-    });
+    return profileViews(profiles, secrets, sessions);
   }
 
   /** @throws Problem 404 */
