@@ -54,7 +54,7 @@ describe('the live list', () => {
         id,
         status: 'RUNNING',
         plan_progress: { completed: 2, total: 4 },
-        sandbox: { type: 'pod', name: 'swe-1', image: null },
+        sandbox: { type: 'pod', name: 'swe-1', uid: null, image: null },
       },
     });
     const other = await gateway.started();

@@ -98,7 +98,7 @@ function sandboxOf({ spec, status }: AgentSession) {
   const { type, image } = spec.sandbox ?? {};
   const found = status?.sandbox;
   if (!found && type === undefined && image === undefined) return null;
-  return { type: found?.type ?? type ?? null, name: found?.name ?? null, image: image ?? null };
+  return { type: found?.type ?? type ?? null, name: found?.name ?? null, uid: found?.uid ?? null, image: image ?? null };
 }
 
 /** Steps that need no more work, of all. */

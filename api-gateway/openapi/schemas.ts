@@ -27,7 +27,11 @@ export function schemas(): Json {
     'cost_usd',
     'unpriced_calls',
   ]);
-  const sandbox: Json = { type: maybeText, name: maybeText, image: maybeText };
+  const uid = {
+    ...maybeText,
+    description: 'UID of the Pod, or id of the sandbox at Daytona; another one when it was made anew.',
+  };
+  const sandbox: Json = { type: maybeText, name: maybeText, uid, image: maybeText };
   const summary: Json = {
     id: { type: 'string', description: 'Name of the AgentSession object; a UUID when it was made here.' },
     uid: { ...maybeText, description: 'Of the object: a name that is used again gets another one.' },

@@ -6,7 +6,7 @@ export type SessionStatus = (typeof STATUSES)[number];
 
 /** `cost_usd` is null when no price of what was used is known. */
 export type Usage = { input_tokens: number; output_tokens: number; cost_usd: number | null };
-export type SandboxPicture = { type: string | null; name: string | null; image: string | null };
+export type SandboxPicture = { type: string | null; name: string | null; uid: string | null; image: string | null };
 
 export type SessionResult = {
   summary: string | null;
@@ -105,7 +105,7 @@ export function readLimits(given: Fields): Limits {
 }
 
 export function readSandbox(given: Fields): SandboxPicture {
-  return { type: text(given.type), name: text(given.name), image: text(given.image) };
+  return { type: text(given.type), name: text(given.name), uid: text(given.uid), image: text(given.image) };
 }
 
 export function readResult(given: Fields): SessionResult {

@@ -4,17 +4,12 @@ import { type ReactNode, useId } from 'react';
 import { useMe } from '../api/me.ts';
 import { profilesQuery } from '../api/profiles.ts';
 import { Checkbox, Field, Input, Select } from '../design/field.tsx';
+import { sandboxWords } from '../design/sandbox-words.ts';
 import { type Draft, isUsed } from './draft.ts';
 import type { FormState } from './form.tsx';
 import styles from './page.module.css';
 import { NamedProfiles } from './profile-options.tsx';
 import { REQUEST_FIELDS } from './request-fields.gen.ts';
-
-const SANDBOXES: Readonly<Record<string, string>> = {
-  pod: 'Pod of the cluster',
-  daytona: 'Daytona sandbox',
-  local: "Folder on the server's machine",
-};
 
 type TextKey = Exclude<keyof Draft, 'push' | 'mode'>;
 
@@ -58,7 +53,7 @@ export function Advanced({ state }: { state: FormState }) {
               <option value="">As the server is set up</option>
               {known.map((type) => (
                 <option key={type} value={type}>
-                  {SANDBOXES[type] ?? type}
+                  {sandboxWords(type)}
                 </option>
               ))}
             </Select>

@@ -37,6 +37,7 @@ export function Attention({ session, timeline, phase }: Props) {
     return (
       <Notice icon={<Ban size={18} aria-hidden="true" />} tone="idle" title="This session is being deleted">
         <p>It ends what it does, then everything of it goes.</p>
+        {session.reason?.startsWith('Cleanup') ? <p>{visible(session.message ?? '')}</p> : null}
       </Notice>
     );
   }

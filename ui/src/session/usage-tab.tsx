@@ -9,6 +9,7 @@ import { visibleLine } from '../timeline/visible-text.ts';
 import { Cost } from './cost.tsx';
 import { Meter } from './header.tsx';
 import { LimitsDialog } from './limits-dialog.tsx';
+import { SandboxFacts } from './sandbox-facts.tsx';
 import { useSession } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import styles from './tables.module.css';
@@ -69,6 +70,7 @@ export function UsageTab({ session, timeline }: { session: SessionView; timeline
         />
       )}
       <Table title="By model" rows={Object.entries(model).map(([name, spent]) => ({ name, spent }))} />
+      <SandboxFacts session={session} />
       <LimitsDialog session={session} open={asked} onClose={() => setAsked(false)} />
     </div>
   );
