@@ -17,8 +17,7 @@ export type NewMessage = {
 export type Act =
   | { do: 'cancel' | 'suspend' | 'resume' | 'delete' }
   | { do: 'approve'; revision: number }
-  /** Sent one after the other. */
-  | { do: 'send'; messages: readonly NewMessage[] }
+  | { do: 'send'; message: NewMessage }
   | { do: 'limits'; limits: Partial<Limits> };
 
 /** Does things to a session. What the server says to it is shown; a failure too, and the promise rejects. */
@@ -45,13 +44,9 @@ async function perform(id: string, act: Act): Promise<string> {
     case 'limits':
       return said(await send(sessionPath(id, 'limits'), { method: 'PATCH', body: act.limits }));
     case 'send': {
-      let last = '';
-      for (const message of act.messages) {
-        // The key makes a request that is sent again by a browser or a proxy the same message.
-        const headers = { 'Idempotency-Key': crypto.getRandomValues(new Uint32Array(4)).join('-') };
-        last = await said(await send(sessionPath(id, 'input'), { method: 'POST', body: message, headers }));
-      }
-      return last;
+      // The key makes a request that is sent again by a browser or a proxy the same message.
+      const headers = { 'Idempotency-Key': crypto.getRandomValues(new Uint32Array(4)).join('-') };
+      return said(await send(sessionPath(id, 'input'), { method: 'POST', body: act.message, headers }));
     }
     default:
       return said(await send(sessionPath(id, act.do), { method: 'POST', body: {} }));

@@ -9,6 +9,7 @@ import { visibleLine } from '../timeline/visible-text.ts';
 import { useAct } from './act.ts';
 import styles from './composer.module.css';
 import { appliedWords } from './entry-words.ts';
+import { MESSAGE_LENGTH } from './plan-comments.ts';
 import { useSession } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { useKept } from './use-kept.ts';
@@ -38,7 +39,7 @@ export function Composer({ session, timeline, phase }: Props) {
       ...(answers && question && { answer_to: question.id }),
     };
     act.mutate(
-      { do: 'send', messages: [message] },
+      { do: 'send', message },
       {
         onSuccess: () => {
           setText('');
@@ -68,7 +69,7 @@ export function Composer({ session, timeline, phase }: Props) {
           className={styles.field}
           rows={1}
           value={text}
-          maxLength={16_000}
+          maxLength={MESSAGE_LENGTH}
           disabled={told.refused}
           placeholder={
             told.refused ? 'The session takes no more messages' : answers ? 'Your answer' : 'Tell it what to do differently'

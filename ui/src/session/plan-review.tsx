@@ -6,14 +6,13 @@ import { Field, TextArea } from '../design/field.tsx';
 import { counted } from '../design/time.ts';
 import type { PlanRevision, PlanStep } from '../timeline/model.ts';
 import { visible, visibleLine } from '../timeline/visible-text.ts';
-import { type NewMessage, useAct } from './act.ts';
+import { useAct } from './act.ts';
 import styles from './attention.module.css';
+import { commentOn, countComments, MESSAGE_LENGTH, readComments, sentBack } from './plan-comments.ts';
 import { PlanChanges, PlanText } from './plan-text.tsx';
 import { useSession } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { useKept } from './use-kept.ts';
-
-type Comments = Readonly<Record<string, string>>;
 
 export function PlanReview(props: { session: SessionView; plan: PlanRevision; previous: PlanRevision | undefined }) {
   const { session, plan, previous } = props;
@@ -23,20 +22,20 @@ export function PlanReview(props: { session: SessionView; plan: PlanRevision; pr
   const [open, setOpen] = useState(true);
   const [kept, setComments] = useKept(`comments ${id} ${plan.revision}`);
   const comments = readComments(kept);
-  const general = comments[''] ?? '';
+  const general = commentOn(comments, '');
   const write = (step: string, text: string) => setComments(JSON.stringify({ ...comments, [step]: text }));
-  const messages: NewMessage[] = [
-    ...plan.steps.flatMap((step) => {
-      const message = (Object.hasOwn(comments, step.id) ? (comments[step.id] ?? '') : '').trim();
-      return message === '' ? [] : [{ message, plan_step: step.id }];
-    }),
-    ...(general.trim() === '' ? [] : [{ message: general.trim() }]),
-  ];
+  const count = countComments(plan, comments);
+  const message = sentBack(plan, comments);
+  const tooMuch = (message?.message.length ?? 0) - MESSAGE_LENGTH;
   // What was just asked for stays so until the session has taken it up.
   const acting = act.isPending || (act.isSuccess && session.status === 'RUNNING');
-  const commentOn = (step: PlanStep) =>
+  const comment = (step: PlanStep) =>
     may.sessions.update ? (
-      <StepComment text={comments[step.id] ?? ''} title={visibleLine(step.title)} onChange={(text) => write(step.id, text)} />
+      <StepComment
+        text={commentOn(comments, step.id)}
+        title={visibleLine(step.title)}
+        onChange={(text) => write(step.id, text)}
+      />
     ) : null;
   return (
     <section className={styles.review} aria-label={`Plan ${plan.revision} waits for approval`}>
@@ -68,9 +67,9 @@ export function PlanReview(props: { session: SessionView; plan: PlanRevision; pr
       </div>
       <div className={styles.reviewBody} hidden={!open}>
         {changes && previous ? (
-          <PlanChanges before={previous} after={plan} below={commentOn} />
+          <PlanChanges before={previous} after={plan} below={comment} />
         ) : (
-          <PlanText plan={plan} below={commentOn} />
+          <PlanText plan={plan} below={comment} />
         )}
         {may.sessions.update ? (
           <div className={styles.general}>
@@ -78,7 +77,7 @@ export function PlanReview(props: { session: SessionView; plan: PlanRevision; pr
               <TextArea
                 rows={2}
                 value={general}
-                maxLength={16_000}
+                maxLength={MESSAGE_LENGTH}
                 placeholder="What should be otherwise, and why"
                 onChange={(event) => write('', event.target.value)}
               />
@@ -89,21 +88,25 @@ export function PlanReview(props: { session: SessionView; plan: PlanRevision; pr
       {may.sessions.update ? (
         <div className={styles.reviewFoot}>
           <p className={styles.says}>
-            {messages.length === 0
+            {!message
               ? 'Approving starts the work on exactly this plan.'
-              : `${counted(messages.length, 'comment')} to send: the planner makes a new plan of them and waits again.`}
+              : tooMuch > 0
+                ? `Together the comments are ${counted(tooMuch, 'character')} longer than a message can be.`
+                : `${counted(count, 'comment')} to send: the planner makes a new plan of ${count === 1 ? 'it' : 'them'} and waits again.`}
           </p>
           <Button
-            variant={messages.length > 0 ? 'primary' : 'secondary'}
+            variant={message ? 'primary' : 'secondary'}
             icon={<Send size={15} aria-hidden="true" />}
             busy={acting}
-            disabled={messages.length === 0}
-            onClick={() => act.mutate({ do: 'send', messages }, { onSuccess: () => setComments('') })}
+            disabled={!message || tooMuch > 0}
+            onClick={() => {
+              if (message) act.mutate({ do: 'send', message }, { onSuccess: () => setComments('') });
+            }}
           >
-            Send back
+            {count === 0 ? 'Send back' : `Send back (${counted(count, 'comment')})`}
           </Button>
           <Button
-            variant={messages.length > 0 ? 'secondary' : 'primary'}
+            variant={message ? 'secondary' : 'primary'}
             icon={<ThumbsUp size={15} aria-hidden="true" />}
             busy={acting}
             onClick={() => act.mutate({ do: 'approve', revision: plan.revision })}
@@ -151,7 +154,7 @@ function StepComment({ text, title, onChange }: { text: string; title: string; o
         id={id}
         autoFocus
         rows={2}
-        maxLength={16_000}
+        maxLength={MESSAGE_LENGTH}
         value={text}
         placeholder="What should be otherwise in this step"
         onChange={(event) => onChange(event.target.value)}
@@ -178,15 +181,4 @@ function StepComment({ text, title, onChange }: { text: string; title: string; o
       </div>
     </div>
   );
-}
-
-function readComments(kept: string): Comments {
-  if (kept === '') return {};
-  try {
-    const value: unknown = JSON.parse(kept);
-    if (typeof value !== 'object' || value === null) return {};
-    return Object.fromEntries(Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
-  } catch {
-    return {};
-  }
 }

@@ -43,13 +43,14 @@ export function foldLife(draft: Draft, event: LifeEvent): void {
       const place = draft.add(entry);
       draft.at.threads.pause = place;
       if (reason !== 'Suspended') draft.problem(place);
+      if (draft.at.phase !== 'Paused') draft.at.threads.pausedFrom = { phase: draft.at.phase, now: draft.at.now };
       draft.at.phase = 'Paused';
       draft.at.phaseReason = reason;
       draft.at.now = { kind: 'paused', reason, message, since: draft.time, seq: draft.seq };
       return;
     }
     case 'session.resumed': {
-      const { pause } = draft.at.threads;
+      const { pause, pausedFrom } = draft.at.threads;
       const entry = draft.entry(pause);
       if (pause && entry?.kind === 'pause') {
         draft.replace(pause, { ...entry, last: draft.seq, resumedAt: draft.time });
@@ -57,10 +58,12 @@ export function foldLife(draft: Draft, event: LifeEvent): void {
         if (entry.reason === 'Stuck') draft.at.threads.question = undefined;
       }
       draft.at.threads.pause = undefined;
-      draft.at.phase = phaseOf(draft.section?.kind);
+      draft.at.threads.pausedFrom = undefined;
+      draft.at.phase = pausedFrom?.phase ?? phaseOf(draft.section?.kind);
       draft.at.phaseReason = 'Resumed';
       line(draft, { topic: 'resume', text: 'Resumed' });
-      busy(draft, 'Going on');
+      if (draft.at.phase === 'WaitingForUser' && pausedFrom) draft.at.now = pausedFrom.now;
+      else busy(draft, 'Going on');
       return;
     }
     case 'session.finished': {

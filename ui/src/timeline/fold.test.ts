@@ -180,6 +180,26 @@ describe('a session that was reviewed twice', () => {
   });
 });
 
+describe('a session that was paused', () => {
+  const entered = { type: 'phase.entered', phase: 'WaitingForUser', reason: 'PlanReady', message: '' };
+  const paused = { type: 'session.paused', reason: 'Suspended', message: '', resumeCounter: 0 };
+  const resumed = { type: 'session.resumed', resumeCounter: 0 };
+  const asked = { type: 'question.asked', id: 'q1', text: 'Which one?' };
+
+  it('waits for the same again when it goes on', () => {
+    const approval = append(EMPTY, log(plan(1, 'A'), entered, paused, { ...paused, reason: 'LimitReached' }, resumed));
+    expect(approval).toMatchObject({ phase: 'WaitingForUser', now: { kind: 'approval', revision: 1 } });
+    const question = append(EMPTY, log(asked, { ...entered, reason: 'QuestionAsked' }, paused, resumed));
+    expect(question).toMatchObject({ phase: 'WaitingForUser', now: { kind: 'question', questionId: 'q1' } });
+  });
+
+  it('is busy again when it was before', () => {
+    const working = { ...entered, phase: 'Programming', reason: 'PlanApproved' };
+    const timeline = append(EMPTY, log(working, paused, resumed));
+    expect(timeline).toMatchObject({ phase: 'Programming', now: { kind: 'busy' } });
+  });
+});
+
 describe('what a model says', () => {
   it('grows while it comes, and is replaced by the whole when it is there', () => {
     const output = (text: string) => ({ type: 'model.output', conversation: 'c', call: 1, text });

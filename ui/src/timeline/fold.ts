@@ -35,6 +35,7 @@ export const EMPTY: Timeline = {
     inputs: new Map(),
     question: undefined,
     pause: undefined,
+    pausedFrom: undefined,
     step: undefined,
   },
 };

@@ -362,6 +362,8 @@ export type Threads = {
   readonly inputs: ReadonlyMap<string, Place>;
   readonly question: { readonly id: string; readonly place: Place } | undefined;
   readonly pause: Place | undefined;
+  /** What it did when it was paused: resumed, it waits for the same again. */
+  readonly pausedFrom: { readonly phase: string; readonly now: Now } | undefined;
   /** The plan step that is being worked on. */
   readonly step: string | undefined;
 };
