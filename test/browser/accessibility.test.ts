@@ -2,6 +2,7 @@ import { describe, expect } from '@jest/globals';
 import { DESK, faults } from '../support/accessibility.ts';
 import type { BrowserWindow } from '../support/browser.ts';
 import { type AtThePage, browserSuite } from '../support/browser-suite.ts';
+import { eventually } from '../support/eventually.ts';
 import { bash, CHECK, finish, plan, write } from '../support/scripted-sessions.ts';
 
 const { it } = browserSuite();
@@ -222,5 +223,44 @@ describe('the main job', () => {
     await window.page.getByRole('dialog').getByText('New session').waitFor();
     await keyboard.press('Escape');
     await window.page.getByRole('dialog').waitFor({ state: 'hidden' });
+  });
+});
+
+describe('keys that come faster than the page can draw', () => {
+  /** Presses keys in one task, so that nothing is drawn and nothing gets the focus in between. */
+  const press = (window: BrowserWindow, ...keys: string[]) =>
+    window.page.evaluate(
+      `for (const key of ${JSON.stringify(keys)}) document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))`,
+    );
+
+  it('open the session that they lead to', async ({ system, open }) => {
+    const repository = await system.repository('fast');
+    const goals = ['Greet at dawn', 'Greet at noon', 'Greet at night'];
+    for (const goal of goals) await system.session(system.model.on(goal), repository, { suspend: true });
+    const window = await open('/sessions');
+    const rows = window.page.getByRole('list', { name: 'Sessions' }).getByRole('listitem');
+    for (const [keys, at] of [
+      [['j', 'Enter'], 0],
+      [['j', 'j', 'j', 'k', 'Enter'], 1],
+    ] as const) {
+      await rows.nth(goals.length - 1).waitFor();
+      const text = await rows.nth(at).textContent();
+      await press(window, ...keys);
+      await window.shows(window.page.getByRole('heading', { level: 1 }), goals.find((goal) => text?.includes(goal)) ?? '?');
+      await window.page.goBack();
+    }
+  });
+
+  it('fold the part of the timeline that they lead to', async ({ system, open }) => {
+    const id = await system.session(system.model.on('Greet, and be looked at'), await system.repository('entries'));
+    await system.completed(id);
+    const window = await open(`/sessions/${id}`);
+    const { page } = window;
+    await page.getByRole('region', { name: 'Done, and verified' }).waitFor();
+    const first = page.getByRole('feed', { name: 'Timeline' }).getByRole('button', { expanded: true }).first();
+    await first.waitFor();
+    const section = await first.elementHandle();
+    await press(window, 'j', 'Enter');
+    await eventually('it to be folded', async () => (await section?.getAttribute('aria-expanded')) === 'false');
   });
 });

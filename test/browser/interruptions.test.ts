@@ -72,3 +72,51 @@ describe('a window at a session', () => {
     expect(new Set(shown).size).toBe(shown.length);
   });
 });
+
+describe('a part of the page that is loaded when it is needed', () => {
+  /** Has requests for the file fail, as often as said, and counts them. */
+  async function lose(window: BrowserWindow, file: string, times: number) {
+    const asked = { times: 0 };
+    window.tolerate(/Failed to load resource: net::ERR_FAILED/);
+    await window.page.route(`**/assets/${file}-*`, (route) => {
+      asked.times++;
+      return asked.times <= times ? route.abort() : route.continue();
+    });
+    return asked;
+  }
+
+  it('is asked for again when a request is lost, and nothing that was entered is', async ({ system, open }) => {
+    const id = await system.session(system.model.on('Greet over a bad line'), await system.repository('lossy'));
+    await system.completed(id);
+    const window = await open(`/sessions/${id}`);
+    await done(window);
+    const menu = await lose(window, 'menu-parts', 1);
+    const dialog = await lose(window, 'dialog-box', 2);
+    const tab = await lose(window, 'changes-tab', 2);
+    await window.field('Message').fill('Half a sen');
+    await window.button('More').click();
+    await window.page.getByRole('menuitem', { name: 'Change limits' }).click();
+    await window.shows(window.page.getByRole('dialog'), 'Cost in US dollars');
+    await window.page.keyboard.press('Escape');
+    await window.page.getByRole('tab', { name: /^Changes/ }).click();
+    await window.shows(window.page.getByRole('tabpanel'), 'greeting.txt');
+    // Its style sheet and its script have names that begin alike.
+    expect([menu.times, dialog.times, tab.times]).toEqual([2, 3, 4]);
+    expect(await window.field('Message').inputValue()).toBe('Half a sen');
+  });
+
+  it('brings the page anew when the server has another build', async ({ open }) => {
+    const window = await open('/sessions');
+    await window.sees('No sessions yet');
+    await lose(window, 'dialog-box', 1);
+    await window.page.route('**/sessions', (route) =>
+      route.request().isNavigationRequest() ? route.continue() : route.fulfill({ contentType: 'text/html', body: 'of tomorrow' }),
+    );
+    const anew = window.page.waitForEvent('load');
+    await window.page.keyboard.press('?');
+    await anew;
+    await window.sees('No sessions yet');
+    await window.page.keyboard.press('?');
+    await window.page.getByRole('dialog').getByText('New session').waitFor();
+  });
+});

@@ -6,8 +6,8 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { RouterProvider } from 'react-router/dom';
+import { noticeLostStyles } from './api/part.ts';
 import { newQueryClient } from './api/query-client.ts';
-import { reloadAfterUpdate } from './app/reload-after-update.ts';
 import { newRouter } from './app/router.tsx';
 import { listenForShortcuts } from './app/shortcuts.ts';
 import { followTheme } from './app/theme.ts';
@@ -15,7 +15,7 @@ import { TooltipLayer } from './design/tooltip.tsx';
 
 followTheme();
 listenForShortcuts();
-reloadAfterUpdate();
+noticeLostStyles();
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no #root');

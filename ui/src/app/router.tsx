@@ -1,6 +1,7 @@
 /** The addresses of the page. Each view is loaded when it is first gone to. */
 import type { ComponentType } from 'react';
 import { createBrowserRouter, type RouteObject } from 'react-router';
+import { loadPart } from '../api/part.ts';
 import FirstView from './first-view.tsx';
 import { Layout } from './layout.tsx';
 import NotFound from './not-found.tsx';
@@ -11,7 +12,7 @@ function view(path: string, load: () => Promise<{ default: ComponentType }>): Ro
     path,
     ErrorBoundary: ViewFailed,
     async lazy() {
-      const { default: Component } = await load();
+      const { default: Component } = await loadPart(load);
       return { Component };
     },
   };

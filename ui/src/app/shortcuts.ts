@@ -1,5 +1,6 @@
 /** Keyboard shortcuts. Each belongs to the view that offers it, and the help (`?`) lists those that work now. */
 import { useLayoutEffect, useRef, useSyncExternalStore } from 'react';
+import { flushSync } from 'react-dom';
 import { NO_KEYS, nextKey } from './key-sequence.ts';
 
 export type Shortcut = {
@@ -57,7 +58,8 @@ export function listenForShortcuts(): () => void {
     sequence = step.sequence;
     if (step.found === undefined) return;
     event.preventDefault();
-    offered.findLast((one) => one.keys === step.found)?.run();
+    // What the next key does may depend on what this one did, however soon it comes.
+    flushSync(() => offered.findLast((one) => one.keys === step.found)?.run());
   };
   addEventListener('keydown', onKeyDown);
   return () => removeEventListener('keydown', onKeyDown);

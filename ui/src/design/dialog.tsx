@@ -1,5 +1,6 @@
 /** A dialog over the page. Focus goes in and comes back to where it was. */
 import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { loadPart } from '../api/part.ts';
 import { Button } from './button.tsx';
 
 export type DialogProps = {
@@ -13,7 +14,7 @@ export type DialogProps = {
   actions?: ReactNode;
 };
 
-const DialogBox = lazy(() => import('./dialog-box.tsx'));
+const DialogBox = lazy(() => loadPart(() => import('./dialog-box.tsx')));
 
 export function Dialog(props: DialogProps) {
   const [needed, setNeeded] = useState(props.open);

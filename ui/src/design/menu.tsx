@@ -2,6 +2,7 @@
 import type { Menu as Base } from '@base-ui/react/menu';
 import { cloneElement, createContext, type ReactElement, type ReactNode, use, useState } from 'react';
 import { Link } from 'react-router';
+import { loadPart } from '../api/part.ts';
 import { explain } from '../api/problem.ts';
 import { classes } from './classes.ts';
 import styles from './popup.module.css';
@@ -12,7 +13,7 @@ type Parts = typeof Base;
 let loaded: Parts | undefined;
 
 async function load(): Promise<Parts> {
-  loaded ??= (await import('./menu-parts.ts')).Menu;
+  loaded ??= (await loadPart(() => import('./menu-parts.ts'))).Menu;
   return loaded;
 }
 

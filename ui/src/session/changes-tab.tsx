@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { ChevronRight, Columns2, FileDown, Rows2 } from 'lucide-react';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { send } from '../api/http.ts';
+import { loadPart } from '../api/part.ts';
 import { Problem } from '../api/problem.ts';
 import { Badge } from '../design/badge.tsx';
 import { Button } from '../design/button.tsx';
@@ -23,7 +24,7 @@ import { type TouchedFile, TouchedFiles } from './touched-files.ts';
 import { useSeen } from './use-seen.ts';
 
 /** Its library is large, and few look at changes first. */
-const PatchDiff = lazy(() => import('./patch-diff.tsx'));
+const PatchDiff = lazy(() => loadPart(() => import('./patch-diff.tsx')));
 
 /** Lines of a file above which it is opened on request only. */
 const LARGE = 1_500;

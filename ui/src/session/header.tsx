@@ -16,6 +16,7 @@ import {
 } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { useNavigate } from 'react-router';
+import { loadPart } from '../api/part.ts';
 import { Time } from '../design/amounts.tsx';
 import { StatusPill } from '../design/badge.tsx';
 import { Button, IconButton } from '../design/button.tsx';
@@ -37,7 +38,7 @@ import { LimitsDialog } from './limits-dialog.tsx';
 import { useSession } from './session-context.ts';
 import { type SessionView, sessionPath } from './session-view.ts';
 
-const CommandsDialog = lazy(async () => ({ default: (await import('./commands-dialog.tsx')).CommandsDialog }));
+const CommandsDialog = lazy(async () => ({ default: (await loadPart(() => import('./commands-dialog.tsx'))).CommandsDialog }));
 
 type Props = { session: SessionView; timeline: Timeline; phase: string };
 

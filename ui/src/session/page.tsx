@@ -3,6 +3,7 @@ import { SearchX, Trash2 } from 'lucide-react';
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 import { useMe } from '../api/me.ts';
+import { loadPart } from '../api/part.ts';
 import { Problem } from '../api/problem.ts';
 import { useTitle } from '../app/title.ts';
 import { ButtonLink } from '../design/button.tsx';
@@ -23,11 +24,11 @@ import { useInSight } from './use-seen.ts';
 import { type FollowedLog, useSessionLog, useSessionView } from './use-session.ts';
 
 /** Views that few look at first are loaded when somebody does. */
-const ChangesTab = lazy(async () => ({ default: (await import('./changes-tab.tsx')).ChangesTab }));
-const EvidenceTab = lazy(async () => ({ default: (await import('./evidence-tab.tsx')).EvidenceTab }));
-const EventsTab = lazy(async () => ({ default: (await import('./events-tab.tsx')).EventsTab }));
-const PlanTab = lazy(async () => ({ default: (await import('./plan-tab.tsx')).PlanTab }));
-const UsageTab = lazy(async () => ({ default: (await import('./usage-tab.tsx')).UsageTab }));
+const ChangesTab = lazy(async () => ({ default: (await loadPart(() => import('./changes-tab.tsx'))).ChangesTab }));
+const EvidenceTab = lazy(async () => ({ default: (await loadPart(() => import('./evidence-tab.tsx'))).EvidenceTab }));
+const EventsTab = lazy(async () => ({ default: (await loadPart(() => import('./events-tab.tsx'))).EventsTab }));
+const PlanTab = lazy(async () => ({ default: (await loadPart(() => import('./plan-tab.tsx'))).PlanTab }));
+const UsageTab = lazy(async () => ({ default: (await loadPart(() => import('./usage-tab.tsx'))).UsageTab }));
 
 const TABS = ['timeline', 'plan', 'changes', 'evidence', 'usage', 'events'] as const;
 type Tab = (typeof TABS)[number];
