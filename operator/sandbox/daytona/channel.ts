@@ -24,11 +24,14 @@ const POLLED_LENGTH = 64 * 1024;
 const MAX_LINE = 1024 * 1024;
 /** Lines that are sent in one request: a pipe takes as many of the longest. */
 const BATCH_LINES = 8;
-/** How long the first word over a WebSocket is waited for. */
-const FIRST_WORD_MS = 10_000;
+/** How long the first word over a WebSocket is waited for, and the next one once something was sent. */
+const SILENCE_MS = { first: 10_000, next: 5000 };
 const POLL_MS = { least: 50, most: 1000 };
 /** Requests may fail for so long before the conversation counts as lost. */
 const LOST_MS = 20_000;
+
+/** What came of a connection: something was heard; nothing, though it was there; nothing before it ended or was refused. */
+type Followed = 'heard' | 'silent' | 'ended';
 
 export type ChannelOptions = {
   client: DaytonaClient;
@@ -38,6 +41,8 @@ export type ChannelOptions = {
   tickSeconds: number;
   /** How often the service is told that the sandbox is in use, in ms. */
   aliveMs: number;
+  /** How long a WebSocket may be silent, in ms; default SILENCE_MS. */
+  silenceMs?: { first: number; next: number };
   /** Whether following is not even tried; `refused` hears that it did not work. */
   polls: () => boolean;
   refused: () => void;
@@ -53,6 +58,7 @@ export class SessionChannel implements Channel {
   #seen = 0;
   #rest = '';
   #heardAt = 0;
+  #saidAt = 0;
   readonly #received: string[] = [];
   #wake: (() => void) | undefined;
   #outbox: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
@@ -140,11 +146,14 @@ export class SessionChannel implements Channel {
   /** Takes the log as it grows, until the command ends. */
   async #listen(): Promise<void> {
     const over = this.#over.signal;
+    let ended: Followed | undefined;
     try {
       for (;;) {
-        if (!this.#options.polls() && !(await this.#follow())) this.#options.refused();
+        const followed = this.#options.polls() ? 'heard' : await this.#follow();
         if (over.aborted || (await this.#hasEnded())) return;
-        if (!this.#options.polls()) continue;
+        // Not before it is known that the sandbox can be reached otherwise. One that ended early may just have been cut.
+        if (followed === 'silent' || (followed === 'ended' && ended === 'ended')) this.#options.refused();
+        ended = followed;
         while (!over.aborted && this.#options.polls()) if (!(await this.#poll())) return;
       }
     } catch {
@@ -154,27 +163,38 @@ export class SessionChannel implements Channel {
     }
   }
 
-  /** Follows the log until the connection ends or falls silent; false when nothing ever came over it. */
-  async #follow(): Promise<boolean> {
-    const { process } = this.#options.sandbox;
+  /** Follows the log until the connection ends or falls silent. */
+  async #follow(): Promise<Followed> {
+    const { sandbox, tickSeconds, silenceMs = SILENCE_MS } = this.#options;
     let position = 0;
     let heard = false;
     let left = false;
     const silence = Promise.withResolvers<void>();
     const began = Date.now();
-    const watch = setInterval(() => {
-      const quietMs = Date.now() - (heard ? this.#heardAt : began);
-      if (quietMs > (heard ? this.#options.tickSeconds * 2500 + 30_000 : FIRST_WORD_MS)) silence.resolve();
-    }, 500);
+    const patienceEnds = (): number => {
+      if (!heard) return began + silenceMs.first;
+      // Whatever is said is answered; without that the runner speaks at every tick of its clock.
+      if (this.#saidAt > this.#heardAt) return Math.max(began, this.#saidAt) + silenceMs.next;
+      return this.#heardAt + tickSeconds * 2500 + 30_000;
+    };
+    let watch: NodeJS.Timeout | undefined;
+    const look = (): void => {
+      const ms = patienceEnds() - Date.now();
+      if (ms <= 0) silence.resolve();
+      // Something may be said meanwhile.
+      else watch = setTimeout(look, Math.min(ms, 1000));
+    };
+    look();
     const take = (text: string): void => {
-      if (left) return;
+      // The SDK closes a connection whose listener fails, and in no other way.
+      if (left) throw closed();
       heard = true;
       const known = Math.max(0, Math.min(text.length, this.#seen - position));
       position += text.length;
       this.#take(text.slice(known));
       if (this.#seen > FOLLOWED_LENGTH) this.#end();
     };
-    const followed = process.getSessionCommandLogs(this.#session, this.#command, take, () => undefined);
+    const followed = sandbox.process.getSessionCommandLogs(this.#session, this.#command, take, () => undefined);
     // A connection that was refused has told nothing; one that broke is tried again.
     followed.catch(() => undefined);
     const ended = withDeadline(silence.promise, { signal: this.#over.signal });
@@ -184,11 +204,12 @@ export class SessionChannel implements Channel {
       // Refused, broken, or closed by ourselves.
     } finally {
       left = true;
-      clearInterval(watch);
+      clearTimeout(watch);
       silence.resolve();
       ended.catch(() => undefined);
     }
-    return heard;
+    if (heard) return 'heard';
+    return Date.now() >= began + silenceMs.first ? 'silent' : 'ended';
   }
 
   /** Takes what is new in the log; false when it is over. */
@@ -249,7 +270,9 @@ export class SessionChannel implements Channel {
       const data = batch.map(({ line }) => `${line}\n`).join('');
       const write = () => sandbox.process.sendSessionCommandInput(this.#session, this.#command, data);
       try {
+        const seen = this.#seen;
         await client.call('send input', write, { signal: this.#over.signal, raw: true });
+        if (this.#seen === seen) this.#saidAt = Date.now();
         for (const { done } of batch) done();
         this.#pollMs = POLL_MS.least;
         this.#polled?.();

@@ -13,11 +13,13 @@ export type DaytonaAccess = {
   apiUrl?: string;
   /** The region of new sandboxes; default the organization's. */
   target?: string;
+  /** How long a request may take that has no time of its own, in ms; default 30 s. */
+  requestMs?: number;
 };
 
 export type CallOptions = {
   signal?: AbortSignal;
-  /** How long one try may take, in ms; default 30 s. */
+  /** How long one try may take, in ms; default what a request may take. */
   ms?: number;
   /** Whether it means the same the second time. */
   repeatable?: boolean;
@@ -46,7 +48,7 @@ export class DaytonaClient {
    * @throws SandboxUnavailableError | the signal's reason | with `raw` the SDK's error
    */
   async call<T>(doing: string, work: () => Promise<T>, options: CallOptions = {}): Promise<T> {
-    const { signal, ms = CALL_MS, repeatable = false, raw = false } = options;
+    const { signal, ms = this.#access.requestMs ?? CALL_MS, repeatable = false, raw = false } = options;
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
       try {

@@ -5,7 +5,6 @@ import { eventually, patience as signal } from '../../../test/support/eventually
 import { openSandbox } from '../commands.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { type SandboxHandle, SandboxLostError } from '../transport.ts';
-import { DaytonaClient } from './client.ts';
 
 describe('a Daytona sandbox', () => {
   let sandboxes: DaytonaSandboxes;
@@ -132,13 +131,6 @@ describe('a Daytona sandbox', () => {
     });
   });
 
-  it('is waited for no longer than a deadline allows, whatever the SDK would wait', async () => {
-    const client = new DaytonaClient({ apiKey: 'x' });
-    await expect(client.call('answer', () => new Promise(() => {}), { ms: 20 })).rejects.toMatchObject({
-      reason: 'DaytonaUnreachable',
-    });
-  });
-
   it('is spoken to by asking again and again where WebSockets are refused', async () => {
     const { server } = sandboxes;
     server.refusesWebSockets = true;
@@ -152,22 +144,6 @@ describe('a Daytona sandbox', () => {
     } finally {
       server.refusesWebSockets = false;
     }
-  });
-
-  it('goes on where it was when the connection breaks, with each command run once', async () => {
-    const { server } = sandboxes;
-    const handle = await sandboxes.provision();
-    const sandbox = await open(handle);
-    const command = `echo x >>"$HOME/../count"; cat "$HOME/../go" >/dev/null; echo done`;
-    await sandbox.query(`mkfifo "$HOME/../go"`, { signal: signal() });
-    const running = sandbox.run('op', { command, timeoutSeconds: 60 }, { signal: signal() });
-    await eventually('the command to run', async () => (await sandbox.state('op', signal())) === 'running');
-    const follows = server.timesAsked('follow');
-    server.cutWebSockets();
-    await eventually('the log to be followed again', () => server.timesAsked('follow') > follows);
-    await sandbox.query(`echo >"$HOME/../go"`, { signal: signal() });
-    expect(await running).toMatchObject({ state: 'exited', exitCode: 0, output: { head: 'done\n' } });
-    expect(Buffer.from((await sandbox.download('count', { maxBytes: 10, signal: signal() })) ?? []).toString()).toBe('x\n');
   });
 
   for (const how of ['stop', 'archive'] as const) {
@@ -207,6 +183,41 @@ describe('a Daytona sandbox', () => {
     await stopping;
     expect(again.identity).toEqual(handle.identity);
     expect((await (await open(again)).query('echo here', { signal: signal() })).output).toBe('here\n');
+  });
+
+  for (const [when, operation] of [
+    ['its home directory is asked for', 'getUserHomeDir'],
+    ['it is looked into for tools', 'executeCommand'],
+  ] as const) {
+    it(`is started again when it stops by itself while ${when}`, async () => {
+      const { server } = sandboxes;
+      const owner = sandboxes.owner();
+      const transport = sandboxes.transport({ toolbox: server.folder });
+      const first = await transport.provision(owner, {}, signal());
+      const sandbox = atDaytona(first);
+      let stopped: Promise<void> | undefined;
+      server.next(operation, {
+        kind: 'before',
+        happens: () => {
+          stopped = server.control.stop(sandbox);
+        },
+      });
+      const again = await transport.provision(owner, {}, signal());
+      expect(stopped).toBeDefined();
+      expect(again.identity).toEqual(first.identity);
+      expect(await again.stat(`${again.root}/nothing`, signal())).toBeUndefined();
+    });
+  }
+
+  it('is left alone when it is to be quiesced and stops by itself meanwhile', async () => {
+    const { server } = sandboxes;
+    const owner = sandboxes.owner();
+    const transport = sandboxes.transport();
+    const sandbox = atDaytona(await transport.provision(owner, {}, signal()));
+    server.next('executeCommand', { kind: 'before', happens: () => void server.control.stop(sandbox) });
+    await transport.quiesce(owner, signal());
+    await sandbox.moving;
+    expect(sandbox.dto.state).toBe('stopped');
   });
 
   it('is replaced when it failed', async () => {

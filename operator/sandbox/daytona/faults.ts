@@ -1,4 +1,5 @@
 /** What an error of the SDK means for a sandbox: converted once, here. */
+import { storageFull } from '../runner.ts';
 import { SandboxUnavailableError } from '../transport.ts';
 
 /** The address of the service when none is configured; the SDK's own. */
@@ -20,6 +21,11 @@ export function retryAfterOf(error: unknown): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 60) : undefined;
 }
 
+/** Whether a deadline passed that an AbortSignal kept. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
+}
+
 /** Whether the same request may succeed in a moment: no answer came, or one that speaks of the service alone. */
 export function isPassing(error: unknown): boolean {
   const status = statusOf(error);
@@ -37,6 +43,7 @@ function isConnectionFault(error: unknown): boolean {
 export function faultOf(error: unknown, doing: string, apiUrl: string): unknown {
   if (error instanceof SandboxUnavailableError || !(error instanceof Error)) return error;
   const status = statusOf(error);
+  if (status !== undefined && /no space left on device/i.test(error.message)) return storageFull(error);
   const said = `Daytona could not ${doing}: ${error.message.replace(/\s+/g, ' ').slice(0, 500)}`;
   const unavailable = (reason: string, advice: string, permanent = false): SandboxUnavailableError =>
     new SandboxUnavailableError(reason, `${said}; ${advice}`, { permanent, cause: error });

@@ -54,6 +54,8 @@ function parse(answers: Buffer, requests: readonly FileRequest[], mark: Buffer):
       at = end + mark.length;
     }
     last = { word, rest: rest.join(' '), bytes };
+    // With the disk full it takes nothing more.
+    if (word === 'full') break;
   }
   if (!last) throw new RangeError('nothing was requested');
   return last;

@@ -1,21 +1,13 @@
 /** One Daytona sandbox: its conversations, and its files through commands and uploads of the toolbox. */
 import { randomBytes } from 'node:crypto';
 import type { Sandbox } from '@daytonaio/sdk';
-import { pause } from '../deadline.ts';
 import { contentIn, expectInstalled, type FileStat, pathBelow, plainPathBelow, readInPieces, statIn } from '../link-files.ts';
-import { PathError } from '../sandbox.ts';
-import {
-  type Channel,
-  type Isolation,
-  type SandboxHandle,
-  type SandboxIdentity,
-  SandboxLostError,
-  SandboxUnavailableError,
-} from '../transport.ts';
-import { SessionChannel } from './channel.ts';
+import type { Channel, Isolation, SandboxHandle, SandboxIdentity } from '../transport.ts';
+import { type ChannelOptions, SessionChannel } from './channel.ts';
 import { type DaytonaClient, unavailable } from './client.ts';
-import { faultOf, statusOf } from './faults.ts';
+import { isTimeout } from './faults.ts';
 import { type FileReply, type FileRequest, fileCommand } from './files.ts';
+import { type InSandboxOptions, inSandbox } from './in-sandbox.ts';
 
 /** What goes through one command; larger files are uploaded, and read in pieces. */
 const INLINE_BYTES = 64 * 1024;
@@ -23,9 +15,6 @@ const INLINE_BYTES = 64 * 1024;
 const WINDOW = 3;
 const EXECUTE_SECONDS = 60;
 const UPLOAD_SECONDS = 10 * 60;
-/** For how long a sandbox that sleeps is waited for before that is somebody else's decision. */
-const READY_MS = 60_000;
-const RETRY_DELAYS_MS = [0, 250, 1000, 2500];
 /** For how long following is not tried after it was refused. */
 const POLLING_MS = 10 * 60_000;
 
@@ -39,11 +28,10 @@ export type DaytonaHandleOptions = {
   tickSeconds: number;
   /** How often the service is told that the sandbox is in use while somebody is connected to it, in ms. */
   aliveMs: number;
-  /**
-   * Waits until the sandbox runs, and starts it when it was stopped.
-   * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
-   */
-  ready: (signal: AbortSignal) => Promise<void>;
+  /** As in ChannelOptions. */
+  silenceMs?: ChannelOptions['silenceMs'];
+  /** As in InSandboxOptions. */
+  ready: InSandboxOptions['ready'];
   /** Whether the sandbox was stopped by the platform after this handle was given out. */
   stopped: () => boolean;
 };
@@ -63,7 +51,7 @@ export class DaytonaHandle implements SandboxHandle {
   }
 
   async open(signal: AbortSignal): Promise<Channel> {
-    const { client, sandbox, root, toolbox, tickSeconds, aliveMs, stopped } = this.#options;
+    const { client, sandbox, root, toolbox, tickSeconds, aliveMs, silenceMs, stopped } = this.#options;
     const options = {
       client,
       sandbox,
@@ -71,6 +59,7 @@ export class DaytonaHandle implements SandboxHandle {
       toolbox,
       tickSeconds,
       aliveMs,
+      ...(silenceMs && { silenceMs }),
       polls: () => Date.now() < this.#pollsUntil,
       refused: () => {
         this.#pollsUntil = Date.now() + POLLING_MS;
@@ -94,6 +83,7 @@ export class DaytonaHandle implements SandboxHandle {
     const { mode = 0o644, signal } = options;
     plainPathBelow(this.root, path);
     const { client, sandbox } = this.#options;
+    const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const reply = await this.#inSandbox(
       'write a file',
       async () => {
@@ -103,7 +93,7 @@ export class DaytonaHandle implements SandboxHandle {
           const stage = { verb: 'put', fields: ['1', String(bytes.length), token], body: bytes } as const;
           return this.#ask([stage, install], signal);
         }
-        const upload = () => sandbox.fs.uploadFile(Buffer.from(bytes), `${this.root}/.run/put/${token}`, UPLOAD_SECONDS);
+        const upload = () => sandbox.fs.uploadFile(whole, `${this.root}/.run/put/${token}`, UPLOAD_SECONDS);
         await client.call('take a file', upload, { signal, ms: UPLOAD_SECONDS * 1000, raw: true });
         return this.#ask([install], signal);
       },
@@ -136,55 +126,8 @@ export class DaytonaHandle implements SandboxHandle {
     return parse((await client.call('reach files', execute, options)).result);
   }
 
-  /**
-   * Does something in the sandbox, again when it failed although the sandbox is there, or is there again: everything here may be
-   * done twice.
-   */
-  async #inSandbox<T>(doing: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const { client } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (isOwn(error) || statusOf(error) === 401) throw faultOf(error, doing, client.apiUrl);
-        // Why it failed the state of the sandbox tells best.
-        await this.#ready(signal);
-        const delay = RETRY_DELAYS_MS[attempt];
-        if (delay === undefined) {
-          const fault = faultOf(error, doing, client.apiUrl);
-          throw fault instanceof SandboxUnavailableError
-            ? unavailable(fault.reason, fault.message, error)
-            : unavailable('ConnectionLost', 'the connection to the sandbox was lost again and again', error);
-        }
-        await pause(delay, signal);
-      }
-    }
+  #inSandbox<T>(doing: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { client, ready } = this.#options;
+    return inSandbox({ doing, apiUrl: client.apiUrl, ready, signal }, work);
   }
-
-  /** Waits a while until the sandbox runs. */
-  async #ready(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#options.ready(AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]));
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isTimeout(error)) throw error;
-      throw unavailable('SandboxNotStarted', `the sandbox at Daytona did not start again within ${READY_MS / 1000} s`, error);
-    }
-  }
-}
-
-/** Whether a deadline passed that an AbortSignal kept. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError';
-}
-
-/** Errors that another try would meet as well. */
-function isOwn(error: unknown): boolean {
-  return (
-    error instanceof SandboxUnavailableError ||
-    error instanceof SandboxLostError ||
-    error instanceof PathError ||
-    error instanceof RangeError
-  );
 }

@@ -13,7 +13,7 @@ const EXECUTE_SECONDS = 120;
  * Does nothing where the image has git, or the tools are there already. Done twice it does no harm.
  * @param folder the tools on this machine; undefined: there are none to bring
  * @param target where they go in the sandbox
- * @throws SandboxUnavailableError | the signal's reason
+ * @throws SandboxUnavailableError | the SDK's errors | the signal's reason
  */
 export async function bringToolbox(
   client: DaytonaClient,
@@ -24,7 +24,7 @@ export async function bringToolbox(
   if (folder === undefined) return;
   const run = async (command: string): Promise<{ exitCode: number; result: string }> => {
     const execute = () => sandbox.process.executeCommand(command, undefined, undefined, EXECUTE_SECONDS);
-    return client.call('prepare a sandbox', execute, { signal, ms: (EXECUTE_SECONDS + 10) * 1000, repeatable: true });
+    return client.call('prepare a sandbox', execute, { signal, ms: (EXECUTE_SECONDS + 10) * 1000, repeatable: true, raw: true });
   };
   const there = await run(`command -v git >/dev/null || [ -e ${quote(target)}/complete ]`);
   if (there.exitCode === 0) return;
@@ -39,7 +39,7 @@ export async function bringToolbox(
     if (hasBusybox) await sandbox.fs.uploadFile(own, busybox, UPLOAD_MS / 1000);
     await uploadArchive(sandbox, folder, archive, signal);
   };
-  await client.call('take the toolbox', upload, { signal, ms: UPLOAD_MS, repeatable: true });
+  await client.call('take the toolbox', upload, { signal, ms: UPLOAD_MS, repeatable: true, raw: true });
   const tar = hasBusybox ? `chmod 755 ${quote(busybox)} && ${quote(busybox)} tar` : 'tar';
   const fresh = `${target}.new`;
   const [t, n] = [quote(target), quote(fresh)];

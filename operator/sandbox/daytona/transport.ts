@@ -13,9 +13,11 @@ import {
   type SandboxSpec,
   type SandboxTransport,
 } from '../transport.ts';
+import type { ChannelOptions } from './channel.ts';
 import { type DaytonaAccess, DaytonaClient, unavailable } from './client.ts';
 import { faultOf, isPassing, statusOf } from './faults.ts';
 import { DaytonaHandle } from './handle.ts';
+import { inSandbox } from './in-sandbox.ts';
 import { installationLabels, labelsOf, nameOf, ownerOf } from './labels.ts';
 import { resourcesOf } from './resources.ts';
 import { verdictOf } from './state.ts';
@@ -32,6 +34,8 @@ export type DaytonaTransportOptions = DaytonaAccess & {
   tickSeconds?: number;
   /** How often the service is told that a sandbox is in use, in ms; default 5 minutes. */
   aliveMs?: number;
+  /** How long a WebSocket may be silent; see ChannelOptions. */
+  silenceMs?: ChannelOptions['silenceMs'];
   /** How long a sandbox may take to start, its image included, in ms; default 10 minutes. */
   startMs?: number;
 };
@@ -74,14 +78,16 @@ export class DaytonaTransport implements SandboxTransport {
       const sandbox = await this.#findOrCreate(owner, spec, signal);
       try {
         await this.#ready(sandbox, signal, onNotice);
+        return await this.#inSandbox('prepare a sandbox', sandbox, signal, async () => {
+          const handle = await this.#handle(owner, sandbox, signal);
+          const tools = { folder: this.#options.toolbox, target: toolboxIn(handle.root) };
+          await bringToolbox(this.#client, sandbox, tools, signal);
+          return handle;
+        });
       } catch (error) {
         if (!(error instanceof SandboxLostError)) throw error;
         throw unavailable('SandboxFailed', `the sandbox was deleted while it started: ${error.message}`, error);
       }
-      const handle = await this.#handle(owner, sandbox, signal);
-      const tools = { folder: this.#options.toolbox, target: toolboxIn(handle.root) };
-      await bringToolbox(this.#client, sandbox, tools, signal);
-      return handle;
     });
   }
 
@@ -91,7 +97,7 @@ export class DaytonaTransport implements SandboxTransport {
     if (!sandbox || !this.#belongsTo(sandbox, owner) || isOver(sandbox)) return undefined;
     try {
       await this.#ready(sandbox, signal);
-      return await this.#handle(owner, sandbox, signal);
+      return await this.#inSandbox('connect to a sandbox', sandbox, signal, () => this.#handle(owner, sandbox, signal));
     } catch (error) {
       if (error instanceof SandboxLostError) return undefined;
       throw error;
@@ -113,12 +119,13 @@ export class DaytonaTransport implements SandboxTransport {
       // What is stopped has no processes.
       if (!sandbox || !this.#belongsTo(sandbox, owner) || verdictOf(sandbox.state).kind !== 'ready') return;
       this.#stops.set(sandbox.id, this.#stopsOf(sandbox.id) + 1);
-      const root = await this.#rootOf(sandbox, signal);
-      const args = [QUIESCE_SCRIPT, 'swe-agent-quiesce', root, String(Math.ceil(graceMs / 10)), sandbox.id];
-      const seconds = Math.ceil(graceMs / 1000) + 15;
-      const command = `/bin/sh -c ${quoteAll(args)}`;
-      const execute = () => sandbox.process.executeCommand(command, undefined, undefined, seconds);
-      await this.#client.call('end the processes of a sandbox', execute, { signal, ms: (seconds + 5) * 1000, repeatable: true });
+      try {
+        await this.#endProcesses(sandbox, graceMs, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (await this.#sleeps(sandbox, signal)) return;
+        throw faultOf(error, 'end the processes of a sandbox', this.#client.apiUrl);
+      }
     });
   }
 
@@ -249,8 +256,15 @@ export class DaytonaTransport implements SandboxTransport {
     }
   }
 
+  /** It may stop by itself in this very moment. */
+  #inSandbox<T>(doing: string, sandbox: Sandbox, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const ready = (until: AbortSignal) => this.#ready(sandbox, until);
+    return inSandbox({ doing, apiUrl: this.#client.apiUrl, ready, signal }, work);
+  }
+
   async #handle(owner: SandboxOwner, sandbox: Sandbox, signal: AbortSignal): Promise<SandboxHandle> {
     const root = await this.#rootOf(sandbox, signal);
+    const { silenceMs } = this.#options;
     const stops = this.#stopsOf(sandbox.id);
     return new DaytonaHandle({
       client: this.#client,
@@ -265,14 +279,37 @@ export class DaytonaTransport implements SandboxTransport {
       toolbox: toolboxIn(root),
       tickSeconds: this.#options.tickSeconds ?? 60,
       aliveMs: this.#options.aliveMs ?? ALIVE_MS,
+      ...(silenceMs && { silenceMs }),
       ready: (until) => this.#ready(sandbox, until),
       stopped: () => this.#stopsOf(sandbox.id) !== stops,
     });
   }
 
+  async #endProcesses(sandbox: Sandbox, graceMs: number, signal: AbortSignal): Promise<void> {
+    const root = await this.#rootOf(sandbox, signal);
+    const args = [QUIESCE_SCRIPT, 'swe-agent-quiesce', root, String(Math.ceil(graceMs / 10)), sandbox.id];
+    const seconds = Math.ceil(graceMs / 1000) + 15;
+    const command = `/bin/sh -c ${quoteAll(args)}`;
+    const execute = () => sandbox.process.executeCommand(command, undefined, undefined, seconds);
+    const options = { signal, ms: (seconds + 5) * 1000, repeatable: true, raw: true };
+    await this.#client.call('end the processes of a sandbox', execute, options);
+  }
+
+  /** Whether it was stopped or deleted meanwhile, and with it all that ran in it. */
+  async #sleeps(sandbox: Sandbox, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#refresh(sandbox, signal);
+    } catch (error) {
+      if (error instanceof SandboxLostError) return true;
+      throw error;
+    }
+    return verdictOf(sandbox.state).kind !== 'ready';
+  }
+
   async #rootOf(sandbox: Sandbox, signal: AbortSignal): Promise<string> {
     const ask = () => sandbox.getUserHomeDir();
-    const home = await this.#client.call('tell the home directory of a sandbox', ask, { signal, repeatable: true });
+    const options = { signal, repeatable: true, raw: true };
+    const home = await this.#client.call('tell the home directory of a sandbox', ask, options);
     if (!home?.startsWith('/'))
       throw unavailable('SandboxFailed', `the sandbox ${sandbox.name} at Daytona has no home directory`);
     return `${home === '/' ? '' : home}/swe-agent`;

@@ -8,16 +8,20 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { ControlPlane, type TestSandbox } from './control-plane.ts';
 import { HttpError, sendError } from './http.ts';
 import { API_ROUTES, type Operation, routeOf, TOOLBOX_ROUTES } from './routes.ts';
 
 /**
  * What happens to a request: `error` is its answer; `lost` has it done and the connection broken before the answer;
- * `silent` has it done and never answered.
+ * `silent` has it done and never answered; `before` has something happen first.
  */
-export type Fault = { kind: 'error'; error: HttpError } | { kind: 'lost' } | { kind: 'silent' };
+export type Fault =
+  | { kind: 'error'; error: HttpError }
+  | { kind: 'lost' }
+  | { kind: 'silent' }
+  | { kind: 'before'; happens: () => void };
 
 export class DaytonaServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'daytona-'));
@@ -26,12 +30,16 @@ export class DaytonaServer {
   apiKey = 'dtn_test';
   /** Whether connections that follow a log are refused, as by a proxy that knows no WebSockets. */
   refusesWebSockets = false;
+  /** Whether connections that follow a log are taken and nothing ever comes over them, as from a proxy that buffers. */
+  mutesWebSockets = false;
   /** How often each operation was asked for; `follow` counts the WebSockets. */
   readonly asked = new Map<Operation | 'follow', number>();
+  readonly #underWay = new Map<Operation, number>();
   readonly #faults = new Map<Operation, Fault[]>();
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({ noServer: true });
   readonly #connections = new Set<Socket>();
+  readonly #muted = new WeakSet<WebSocket>();
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#answer(request, response));
@@ -68,6 +76,16 @@ export class DaytonaServer {
     for (const socket of this.#sockets.clients) socket.terminate();
   }
 
+  /** Has nothing more come over the WebSockets that there are, which stay. */
+  muteWebSockets(): void {
+    for (const socket of this.#sockets.clients) this.#muted.add(socket);
+  }
+
+  /** How many requests of an operation wait for their answer. */
+  underWay(operation: Operation): number {
+    return this.#underWay.get(operation) ?? 0;
+  }
+
   /** Ends everything. @throws when a process stays behind */
   async close(): Promise<void> {
     await this.control.close();
@@ -99,9 +117,8 @@ export class DaytonaServer {
         const [, , id = '', ...rest] = pathname.split('/');
         const found = routeOf(TOOLBOX_ROUTES, method, `/${rest.join('/')}`);
         if (!found) throw new HttpError(404, `Cannot ${method} ${pathname}`);
-        const sandbox = this.control.running(id);
-        await this.#done(found.route.operation, response, (reply) =>
-          sandbox.toolbox.answer(found.route.operation, found.params, request, reply),
+        await this.#done(found.route.operation, response, async (reply) =>
+          this.control.running(id).toolbox.answer(found.route.operation, found.params, request, reply),
         );
       }
     } catch (error) {
@@ -114,7 +131,10 @@ export class DaytonaServer {
     this.asked.set(operation, this.timesAsked(operation) + 1);
     const fault = this.#faults.get(operation)?.shift();
     if (fault?.kind === 'error') throw fault.error;
-    if (fault === undefined) return work(response);
+    this.#underWay.set(operation, this.underWay(operation) + 1);
+    response.once('close', () => this.#underWay.set(operation, this.underWay(operation) - 1));
+    if (fault?.kind === 'before') fault.happens();
+    if (fault === undefined || fault.kind === 'before') return work(response);
     // Done as ever, with an answer that nobody gets.
     await work(new ServerResponse(response.req));
     if (fault.kind === 'lost') response.socket?.destroy();
@@ -147,7 +167,9 @@ export class DaytonaServer {
       () =>
         this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
           webSocket.on('error', () => undefined);
-          sandbox.toolbox.sessions.follow(session, command, webSocket).catch(() => webSocket.terminate());
+          if (this.mutesWebSockets) this.#muted.add(webSocket);
+          const isMute = (): boolean => this.#muted.has(webSocket);
+          sandbox.toolbox.sessions.follow(session, command, webSocket, isMute).catch(() => webSocket.terminate());
         }),
       () => refuse('404 Not Found'),
     );

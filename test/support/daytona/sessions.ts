@@ -19,6 +19,8 @@ export class Sessions {
   readonly #folder: string;
   readonly #env: () => Record<string, string>;
   readonly #sessions = new Map<string, Session>();
+  /** Whether the shell gets the text of a command itself, as from older daemons: one that ends in a heredoc hangs then. */
+  inlines = false;
 
   constructor(folder: string, env: () => Record<string, string>) {
     this.#folder = folder;
@@ -62,7 +64,7 @@ export class Sessions {
     await writeFile(join(command.folder, 'log'), '');
     await writeFile(join(command.folder, 'command'), text);
     session.commands.set(command.id, command);
-    session.shell.stdin?.write(wrapped(command.folder));
+    session.shell.stdin?.write(wrapped(command.folder, this.inlines ? text : undefined));
     return command.id;
   }
 
@@ -94,8 +96,11 @@ export class Sessions {
     if (!command.quiet) await appendFile(join(command.folder, 'log'), `\x01\x01\x01${text}`);
   }
 
-  /** Sends the log from its start, and what is added to it, until the command or the session ends. */
-  async follow(id: string, commandId: string, socket: WebSocket): Promise<void> {
+  /**
+   * Sends the log from its start, and what is added to it, until the command or the session ends.
+   * @param isMute whether what is sent is lost on its way
+   */
+  async follow(id: string, commandId: string, socket: WebSocket, isMute: () => boolean): Promise<void> {
     const session = this.#find(id);
     const { folder } = this.#command(id, commandId);
     const log = await open(join(folder, 'log'), 'r');
@@ -106,7 +111,7 @@ export class Sessions {
         for (;;) {
           const { bytesRead } = await log.read(buffer, 0, buffer.length);
           if (bytesRead === 0) break;
-          await new Promise((resolve) => socket.send(Buffer.from(buffer.subarray(0, bytesRead)), resolve));
+          if (!isMute()) await new Promise((resolve) => socket.send(Buffer.from(buffer.subarray(0, bytesRead)), resolve));
         }
         if (over || socket.readyState !== socket.OPEN) break;
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -149,7 +154,7 @@ export function demultiplexed(log: Buffer): { stdout: string; stderr: string } {
 }
 
 /** What the shell reads for one command: its streams are read line by line, and each line is written with the mark of its stream. */
-function wrapped(folder: string): string {
+function wrapped(folder: string, inline: string | undefined): string {
   const label = (stream: string, mark: string) =>
     `( while IFS= read -r line || [ -n "$line" ]; do printf '${mark}%s\\n' "$line"; done <"$dir/${stream}" ) >>"$dir/log" & ${stream}=$!`;
   return `{
@@ -158,7 +163,7 @@ mkfifo "$dir/out" "$dir/err" "$dir/in"
 ${label('out', '\\001\\001\\001')}
 ${label('err', '\\002\\002\\002')}
 while :; do sleep 3600; done >"$dir/in" & holder=$!
-{ . "$dir/command"; } <"$dir/in" >"$dir/out" 2>"$dir/err"
+{ ${inline ?? '. "$dir/command"'}; } <"$dir/in" >"$dir/out" 2>"$dir/err"
 status=$?
 kill "$holder"; wait "$holder"
 wait "$out" "$err"
