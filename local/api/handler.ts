@@ -1,25 +1,16 @@
 /** Answers one authenticated request. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expired, invalidObject, methodNotAllowed, notServed } from './api-status.ts';
+import { invalidObject, methodNotAllowed, notServed } from './api-status.ts';
 import { type Discovery, listEnvelope, type ReviewResource } from './discovery.ts';
 import { sendDocument } from './documents.ts';
-import { type ApiObject, isApiObject, type JsonObject, parseStored } from './json.ts';
+import { type ApiObject, isApiObject, type JsonObject } from './json.ts';
 import { apiVersionOf, type Kind, type Verb } from './kind.ts';
-import {
-  flag,
-  type ListPage,
-  type ListQuery,
-  nameAfter,
-  pageOf,
-  readListQuery,
-  revisionToRead,
-  tokenAfter,
-} from './list-options.ts';
+import { flag, type ListQuery, readListQuery } from './list-options.ts';
 import { contentTypeOf, type Form, negotiate } from './negotiate.ts';
 import { type DeleteOptions, type Objects, served, type Written } from './objects.ts';
 import type { OpenApi } from './openapi.ts';
 import { patchOf } from './patch-request.ts';
+import { readList } from './read-list.ts';
 import { decodeBody, type Expected, readBody } from './request-body.ts';
 import { type Exchange, send } from './respond.ts';
 import { answerReview, expectedReview } from './reviews.ts';
@@ -42,8 +33,6 @@ export type HandlerParts = {
 };
 
 const defaultWatchMs = 30 * 60 * 1000;
-/** Objects that are looked through before other work gets its turn. */
-const turn = 100;
 
 export class Handler {
   readonly #parts: HandlerParts;
@@ -131,55 +120,8 @@ export class Handler {
     } else throw methodNotAllowed();
   }
 
-  /** What a query selects, of the moment in which it is asked for; others have their turn while it is looked through. */
-  async #matching(
-    kind: Kind,
-    namespace: string | undefined,
-    { matches }: ListQuery,
-    at: number | undefined,
-  ): Promise<ApiObject[]> {
-    const { store } = this.#parts;
-    if (at !== undefined)
-      return store
-        .listAt(at, kind.bucket, namespace)
-        .map((object) => served(kind, object))
-        .filter(matches);
-    const found: ApiObject[] = [];
-    for (const [index, text] of store.texts(kind.bucket, namespace).entries()) {
-      if (index % turn === turn - 1) await nextTurn();
-      const object = served(kind, parseStored(text));
-      if (matches(object)) found.push(object);
-    }
-    return found;
-  }
-
-  /** The same as `pageOf` all that match, read no further than the page goes; others have their turn meanwhile. */
-  async #storedPage(kind: Kind, namespace: string, query: ListQuery, revision: number): Promise<ListPage> {
-    const { store } = this.#parts;
-    const { limit, matches, selects } = query;
-    const items: ApiObject[] = [];
-    for (let after = nameAfter(query.continueFrom?.after, namespace); ; await nextTurn()) {
-      if (revision < store.compacted) throw expired('The revision of this list is no longer known. Start the list over.');
-      const { objects, remaining } = store.page(kind.bucket, namespace, { after, limit: selects ? turn : limit, revision });
-      items.push(...objects.map((object) => served(kind, object)).filter(matches));
-      after = objects.at(-1)?.metadata.name ?? after;
-      // One more than fits says that there is more; without a selection that was counted.
-      const more = selects ? items.length > limit : remaining > 0;
-      if (!more && selects && remaining > 0) continue;
-      const last = items[limit - 1];
-      if (!more || !last) return { items, token: undefined, remaining: undefined };
-      return { items: items.slice(0, limit), token: tokenAfter(last, revision), remaining: selects ? undefined : remaining };
-    }
-  }
-
   async #list(exchange: Exchange, kind: Kind, namespace: string | undefined, options: ListQuery): Promise<void> {
-    const { store } = this.#parts;
-    const at = revisionToRead(options, store.revision, store.compacted);
-    const revision = at ?? store.revision;
-    const { items, token, remaining } =
-      namespace !== undefined && options.limit > 0
-        ? await this.#storedPage(kind, namespace, options, revision)
-        : pageOf(await this.#matching(kind, namespace, options, at), options, revision);
+    const { items, token, remaining, revision } = await readList(this.#parts.store, kind, namespace, options);
     const metadata = {
       resourceVersion: String(revision),
       ...(token && { continue: token }),

@@ -8,7 +8,7 @@ import { setMaxListeners } from 'node:events';
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
 import { SandboxFencedError } from '../sandbox/sandbox.ts';
-import { SandboxLostError, type SandboxOwner, SandboxUnavailableError } from '../sandbox/transport.ts';
+import type { SandboxOwner } from '../sandbox/transport.ts';
 import { sessionFields, withFields } from '../session-log.ts';
 import { traceOf } from '../trace.ts';
 import type { Action } from './action.ts';
@@ -18,7 +18,7 @@ import { perform } from './actions/perform.ts';
 import { Connection } from './connection.ts';
 import { decide } from './decide.ts';
 import type { EventBody } from './events.ts';
-import { delayAfter, type Fault, faultOf, MAX_TRIES, troubleOf } from './faults.ts';
+import { troubleOf } from './faults.ts';
 import { fold } from './fold.ts';
 import { type Intent, intentOf } from './intent.ts';
 import { endsCommands, Interrupt, interruptedBy } from './interrupt.ts';
@@ -29,6 +29,7 @@ import type { EngineDeps } from './ports.ts';
 import { Recorder } from './recorder.ts';
 import { NEVER } from './release.ts';
 import { URGENT } from './session-tasks.ts';
+import { Setbacks } from './setbacks.ts';
 import { INITIAL_STATE, type SessionState } from './state.ts';
 import { TextStore } from './text.ts';
 import { limitTime } from './time-limit.ts';
@@ -39,6 +40,7 @@ export type TaskEnd = 'idle' | 'stopped' | 'lost';
 
 /** After the end of the working time, so that it is over by any clock. */
 const TIME_SLACK_MS = 10;
+
 export class SessionTask {
   readonly #deps: EngineDeps;
   readonly #onChange: (urgent: boolean) => void;
@@ -55,16 +57,13 @@ export class SessionTask {
   #since = 0;
   readonly #waits: Waits;
   readonly #connection: Connection;
+  readonly #setbacks: Setbacks;
   #seen = { conversation: '', files: new Map<string, string>() };
   /** Once the session is ours. */
   #recorder: Recorder | undefined;
   /** Aborts the running action; renewed for each. */
   #action = new AbortController();
   #doing: Action['do'] | undefined;
-  /** Tries in a row that came to nothing for the same kind of reason. */
-  #tries = 0;
-  /** Its sandbox could not be given back, and is not tried to again here. */
-  #keepsSandbox = false;
   /** Looks anew at how long the running action may take. */
   #limitChanged: () => void = () => undefined;
   readonly ended: Promise<TaskEnd>;
@@ -84,6 +83,7 @@ export class SessionTask {
     };
     this.#waits = new Waits(this.#stop.signal, () => onChange(true));
     this.#connection = new Connection(this.#deps, this.#owner, (uid, message) => this.#sandboxGone(uid, message));
+    this.#setbacks = new Setbacks(this.#deps, this.#connection, this.#waits);
     this.#texts = new TextStore(deps.blobs, this.#owner.uid, {
       signal: this.#stop.signal,
       tell: (message) => this.#waits.show(message === undefined ? undefined : { reason: 'StorageUnavailable', message }),
@@ -255,7 +255,7 @@ export class SessionTask {
     const { models, now, releaseAfter } = this.#deps;
     const chain = (role: 'planner' | 'programmer' | 'reviewer') => models.chain(session, role);
     const profiles = { planner: chain('planner'), programmer: chain('programmer'), reviewer: chain('reviewer') };
-    return intentOf(session, profiles, now(), this.#since, this.#keepsSandbox ? NEVER : releaseAfter);
+    return intentOf(session, profiles, now(), this.#since, this.#setbacks.keepsSandbox ? NEVER : releaseAfter);
   }
 
   /** Files that were seen in a conversation; those of an earlier one are forgotten. */
@@ -295,70 +295,14 @@ export class SessionTask {
     this.#doing = action.do;
     try {
       await perform(action, context);
-      // A sandbox that can be made but not used is no progress.
-      if (action.do !== 'provision') this.#tries = 0;
+      this.#setbacks.overcome(action);
       this.#waits.show(undefined);
     } catch (error) {
-      if (action.do === 'release' && this.#keeps(error)) return;
-      await this.#failed(error, recorder, intent);
+      await this.#setbacks.meet(error, { action, recorder, intent, signal: this.#action.signal });
     } finally {
       this.#doing = undefined;
       this.#limitChanged = () => undefined;
     }
-  }
-
-  /** A session at rest goes on resting when its sandbox could not be given back; whoever hands it in next tries again. */
-  #keeps(error: unknown): boolean {
-    const late = error instanceof DOMException && error.name === 'TimeoutError';
-    if (this.#action.signal.aborted || !(late || error instanceof SandboxLostError || faultOf(error))) return false;
-    this.#keepsSandbox = true;
-    this.#deps.logger.warn('the sandbox of a session at rest could not be given back', { error: describeError(error) });
-    return true;
-  }
-
-  async #failed(error: unknown, recorder: Recorder, intent: Intent): Promise<void> {
-    if (error instanceof Interrupt || this.#action.signal.aborted) return;
-    if (error instanceof SandboxLostError) {
-      await this.#connection.forget();
-      // Where it was not told as soon as it happened.
-      if (recorder.state.sandboxLost !== error.message)
-        recorder.emit({ type: 'sandbox.lost', sandboxUid: recorder.state.sandbox?.uid ?? '', message: error.message });
-      const { message } = error;
-      // Once may happen, and is mended at once.
-      if (this.#tries++ > 0)
-        await this.#tryLater(
-          { kind: 'passing', pause: 'SandboxUnavailable', reason: 'SandboxLost', message },
-          recorder,
-          intent,
-          'sandbox',
-        );
-      return;
-    }
-    const fault = faultOf(error);
-    if (!fault) throw error;
-    const { kind, reason, message } = fault;
-    if (kind === 'final') {
-      await this.#connection.endProcesses(recorder.state);
-      recorder.emit({ type: 'session.finished', outcome: 'Failed', reason, message });
-      return;
-    }
-    this.#tries++;
-    await this.#tryLater(fault, recorder, intent, error instanceof SandboxUnavailableError ? 'sandbox' : undefined);
-  }
-
-  /** Waits longer after each try in a row; in the end the session pauses until the user resumes it. */
-  async #tryLater(fault: Fault & { kind: 'passing' }, recorder: Recorder, intent: Intent, about?: 'sandbox'): Promise<void> {
-    const { pause, reason, message } = fault;
-    if (this.#tries > MAX_TRIES) {
-      this.#tries = 0;
-      const text = `${message} (tried ${MAX_TRIES} times; resume to try again)`;
-      recorder.emit({ type: 'session.paused', reason: pause, message: text, resumeCounter: intent.resume });
-      return;
-    }
-    const delay = delayAfter(this.#tries, this.#deps.firstRetryMs);
-    this.#deps.logger.warn('an action could not be done; trying again', { reason, error: message });
-    this.#waits.show({ reason, message, retryAt: this.#deps.now() + delay }, about);
-    await this.#waits.during(delay);
   }
 
   async #pause(action: Action & { do: 'wait' }, now: number, timeLeft: number): Promise<void> {
