@@ -6,11 +6,13 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { Browser, type BrowserWindow, chromiumPath, type WindowOptions } from './browser.ts';
+import { Browser, type BrowserWindow, chromiumPath, PAGE_PATIENCE_MS, type WindowOptions } from './browser.ts';
 import { System, type SystemOptions } from './system.ts';
 
 const root = join(import.meta.dirname, '../..');
 const failures = join(root, '.cache/browser-failures');
+/** Some tests look at dozens of views, and the first suite builds the page: minutes on a machine under load. */
+const TIMEOUT_MS = 5 * PAGE_PATIENCE_MS;
 
 export type AtThePage = {
   system: System;
@@ -35,31 +37,35 @@ export function browserSuite(options: SystemOptions = {}): BrowserSuite {
   beforeAll(async () => {
     execFileSync('sh', ['scripts/build-ui'], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
     [system, browser] = await Promise.all([System.start(options), Browser.launch()]);
-  });
+  }, TIMEOUT_MS);
   afterEach(async () => {
     await browser.closeWindows();
     await system.clear();
-  });
+  }, TIMEOUT_MS);
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
     await system?.[Symbol.asyncDispose]();
-  });
+  }, TIMEOUT_MS);
+  const problems = () => browser.windows.flatMap((window) => window.problems.map((one) => `in the browser: ${one}`)).join('\n');
   return {
     it: (name, body) =>
-      it(name, async () => {
-        const folder = join(failures, slug(expect.getState().currentTestName ?? name));
-        rmSync(folder, { recursive: true, force: true });
-        try {
-          await body({ system, open: (path, how, beside) => browser.open(new URL(path, system.url).href, how, beside) });
-          const problems = browser.windows.flatMap((window) => window.problems);
-          if (problems.length > 0) throw new Error(`in the browser:\n${problems.join('\n')}`);
-        } catch (error) {
-          await record(folder, browser, system);
-          throw new Error(`${error instanceof Error ? error.message : String(error)}\n(see ${relative(root, folder)})`, {
-            cause: error,
-          });
-        }
-      }),
+      it(
+        name,
+        async () => {
+          const folder = join(failures, slug(expect.getState().currentTestName ?? name));
+          rmSync(folder, { recursive: true, force: true });
+          try {
+            await body({ system, open: (path, how, beside) => browser.open(new URL(path, system.url).href, how, beside) });
+            if (problems() !== '') throw new Error('the test went well, but not all that the browser shows');
+          } catch (error) {
+            await record(folder, browser, system);
+            // What went wrong in the browser is often the reason of what the test waited for in vain.
+            const all = [error instanceof Error ? error.message : String(error), problems(), `(see ${relative(root, folder)})`];
+            throw new Error(all.filter(Boolean).join('\n'), { cause: error });
+          }
+        },
+        TIMEOUT_MS,
+      ),
   };
 }
 

@@ -17,6 +17,9 @@ export type WindowOptions = {
   scheme?: 'light' | 'dark';
 };
 
+/** How long a test waits for what a window must show, in ms: drawing is slower than anything else on a machine under load. */
+export const PAGE_PATIENCE_MS = 2 * PATIENCE_MS;
+
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 const ARGUMENTS = [
   '--no-sandbox',
@@ -56,7 +59,7 @@ export class Browser implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const folder = resources.use(await temporaryFolder());
     const executablePath = withoutNetworkNews(program, folder.path);
-    const chrome = await chromium.launch({ executablePath, args: ARGUMENTS, timeout: PATIENCE_MS });
+    const chrome = await chromium.launch({ executablePath, args: ARGUMENTS, timeout: PAGE_PATIENCE_MS });
     resources.defer(() => chrome.close());
     return new Browser(chrome, resources.move());
   }
@@ -77,7 +80,7 @@ export class Browser implements AsyncDisposable {
         reducedMotion: 'reduce',
         permissions: ['clipboard-read', 'clipboard-write'],
       });
-      context.setDefaultTimeout(PATIENCE_MS);
+      context.setDefaultTimeout(PAGE_PATIENCE_MS);
       this.#contexts.push(context);
     }
     const page = await context.newPage();
@@ -177,7 +180,7 @@ export class BrowserWindow {
   }
 
   /** Waits until the text can be seen somewhere. */
-  async sees(text: string | RegExp, ms = PATIENCE_MS): Promise<void> {
+  async sees(text: string | RegExp, ms = PAGE_PATIENCE_MS): Promise<void> {
     await this.page.getByText(text).filter({ visible: true }).first().waitFor({ timeout: ms });
   }
 
@@ -191,10 +194,14 @@ export class BrowserWindow {
   async shows(locator: Locator, text: string | RegExp): Promise<void> {
     let last = '';
     try {
-      await eventually(`a text`, async () => {
-        last = (await locator.allInnerTexts()).join('\n');
-        return typeof text === 'string' ? last.includes(text) : text.test(last);
-      });
+      await eventually(
+        'a text',
+        async () => {
+          last = (await locator.allInnerTexts()).join('\n');
+          return typeof text === 'string' ? last.includes(text) : text.test(last);
+        },
+        PAGE_PATIENCE_MS,
+      );
     } catch (error) {
       throw new Error(`waited for ${text}, but there was: ${last}`, { cause: error });
     }

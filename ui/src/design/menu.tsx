@@ -43,7 +43,8 @@ export function Menu({ trigger, align = 'end', side = 'bottom', children }: Menu
         (error: unknown) => notify(explain(error), 'bad'),
       );
     };
-    return cloneElement(trigger, { 'aria-haspopup': 'menu', 'aria-expanded': false, onMouseEnter: begin, onClick: open });
+    const early = { onMouseEnter: begin, onPointerDown: begin, onFocus: begin };
+    return cloneElement(trigger, { 'aria-haspopup': 'menu', 'aria-expanded': false, ...early, onClick: open });
   }
   return (
     <PartsContext value={parts}>
