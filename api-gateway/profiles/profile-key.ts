@@ -11,7 +11,9 @@ import {
   RESOURCES,
   type Secret,
 } from '../../operator/api/resources.ts';
+import { hostsOf } from '../../operator/credential-secrets.ts';
 import { type KubeClient, KubeError } from '../../operator/kube/client.ts';
+import { hostEntryOf, mayReceive } from '../../operator/llm/credential-binding.ts';
 import { acceptProfile } from '../../operator/llm/profiles.ts';
 import { Redactor } from '../../operator/redactor.ts';
 import { Problem } from '../http/problem.ts';
@@ -58,12 +60,13 @@ export function losesItsPlace(before: AIProfile['spec'], after: AIProfile['spec'
   const from = addressOf(before);
   const to = addressOf(after);
   if (!to || from?.origin === to.origin) return false;
-  const hosts =
-    secret === 'hidden' ? undefined : secret.metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim());
+  const hosts = secret === 'hidden' ? undefined : hostsOf(secret);
   if (!hosts) return true;
-  // The operator sends it there; in the open, or to another port of the host, is another matter.
-  if (hosts.includes(to.host)) return from?.protocol === 'https:' && to.protocol === 'http:';
-  return hosts.includes(to.hostname);
+  // To a host that is not named the operator does not send it.
+  if (!mayReceive(new URL(`https://${to.host}`), hosts, after.provider)) return false;
+  // That it goes in the open, or to another port or a host below the named one, is another matter.
+  const named = hosts.some((host) => host.replace(/^https?:\/\//, '') === to.host);
+  return !named || (from?.protocol === 'https:' && to.protocol === 'http:');
 }
 
 /** The address that a profile is served at; undefined where the operator will say what is wrong with it. */
@@ -139,6 +142,7 @@ function belongsTo(secret: Secret, profile: AIProfile): boolean {
 }
 
 function secretOf({ metadata, spec }: AIProfile, name: string, key: string, now: number): Secret {
+  const address = addressOf(spec);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -150,7 +154,7 @@ function secretOf({ metadata, spec }: AIProfile, name: string, key: string, now:
         [SET_AT]: new Date(now).toISOString(),
         // The key goes nowhere else, whatever the profile is changed to: for another place it is entered anew.
         // Without an address it goes nowhere at all.
-        [HOSTS_ANNOTATION]: addressOf(spec)?.host ?? '',
+        [HOSTS_ANNOTATION]: address ? hostEntryOf(address) : '',
         ...(key.length >= SHORTEST_WITH_END && { [LAST_FOUR]: key.slice(-4) }),
       },
       ownerReferences: [{ apiVersion: API_VERSION, kind: 'AIProfile', name: metadata.name, uid: metadata.uid ?? '' }],

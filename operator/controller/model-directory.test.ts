@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { aProfile, condition } from '../../test/support/objects.ts';
-import type { AIProfile } from '../api/resources.ts';
+import { aProfile, aSession, condition } from '../../test/support/objects.ts';
+import { type AIProfile, CREDENTIAL_LABEL, type Secret } from '../api/resources.ts';
 import { ModelProviders } from '../llm/profiles.ts';
 import { ProfileModels } from './model-directory.ts';
 import { ModelFindings } from './model-findings.ts';
@@ -47,3 +47,27 @@ describe('what model calls need is loaded ahead', () => {
     expect(await warmed(aProfile('gone', gone, is('True', 'Answered')))).toEqual([]);
   });
 });
+
+describe('a call of a model', () => {
+  it('takes no key that is for git', async () => {
+    const profile = aProfile('p', { provider: 'openai', model: 'm', credentialSecretRef: { name: 's', key: 'token' } });
+    const bound = (label: string) => {
+      const secret = aSecret(label);
+      const caches = { profiles: { list: () => [profile], get: () => profile }, secrets: { get: () => secret } };
+      const providers = new ModelProviders();
+      const models = new ProfileModels(caches, providers, new ModelFindings(Date.now));
+      return models.bind(aSession(), 'p').finally(() => providers.close());
+    };
+    for (const label of ['git', '', 'true'])
+      await expect(bound(label)).rejects.toMatchObject({
+        reason: 'SecretNotLabelled',
+        message: expect.stringMatching(/^AIProfile p: Secret s .* is not used as the key of a model\./),
+      });
+    await expect(bound('model')).resolves.toMatchObject({ profile: 'p', model: 'm' });
+  });
+});
+
+function aSecret(label: string): Secret {
+  const data = { token: Buffer.from('sk-test-0123456789abcdef').toString('base64') };
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', labels: { [CREDENTIAL_LABEL]: label } }, data };
+}

@@ -1,5 +1,6 @@
 /** The engine's view of the profiles: which a role may use, and each ready to be called with its key. */
-import { type AgentSession, type AIProfile, CREDENTIAL_LABEL, HOSTS_ANNOTATION, type Secret } from '../api/resources.ts';
+import { type AgentSession, type AIProfile, CREDENTIAL_LABEL, type Secret } from '../api/resources.ts';
+import { hostsOf, misuseOf } from '../credential-secrets.ts';
 import type { ConversationRole } from '../engine/event-parts.ts';
 import { type ModelBinding, type ModelDirectory, ModelUnavailableError, type NoProfile } from '../engine/ports.ts';
 import type { Pricing } from '../llm/prices.ts';
@@ -80,7 +81,7 @@ export class ProfileModels implements ModelDirectory {
     try {
       const model = this.#providers.providerFor(profile.spec, secret && apiKey(profile, secret), {
         version,
-        credentialHosts: secret?.metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim()),
+        credentialHosts: secret && hostsOf(secret),
       });
       return { model, version };
     } catch (error) {
@@ -105,6 +106,8 @@ export class ProfileModels implements ModelDirectory {
 
 function apiKey(profile: AIProfile, secret: Secret): string {
   const key = profile.spec.credentialSecretRef?.key ?? DEFAULT_SECRET_KEY;
+  const misuse = misuseOf(secret, 'model', key);
+  if (misuse !== undefined) throw new ModelUnavailableError('SecretNotLabelled', `AIProfile ${profile.metadata.name}: ${misuse}`);
   const value = Buffer.from(secret.data?.[key] ?? '', 'base64')
     .toString('utf8')
     .trim();

@@ -27,6 +27,15 @@ describe('a profile', () => {
     });
     await credentials('main', 'SecretFound');
     await inPhase('s', 'Provisioning');
+    for (const [label, reason] of [
+      ['git', 'SecretNotLabelled'],
+      ['model', 'SecretFound'],
+    ] as const) {
+      await suite.client.mergePatch(RESOURCES.secrets, suite.namespace, 'key', {
+        metadata: { labels: { [CREDENTIAL_LABEL]: label } },
+      });
+      await credentials('main', reason);
+    }
     expect(conditionOf(await profile('main'), 'Ready')).toMatchObject({ status: 'Unknown', reason: 'NotProbed' });
     await suite.client.delete(RESOURCES.secrets, suite.namespace, 'key');
     await credentials('main', 'SecretNotFound');

@@ -3,8 +3,9 @@
  * model: it starts probes, which run beside it, and takes what they found. A probe belongs to the operator that wrote its
  * beginning into the status; the others' writes come too late, and they see that somebody is at it.
  */
-import { type AIProfile, type Condition, CREDENTIAL_LABEL, HOSTS_ANNOTATION, RESOURCES, type Secret } from '../api/resources.ts';
+import { type AIProfile, type Condition, CREDENTIAL_LABEL, RESOURCES, type Secret } from '../api/resources.ts';
 import { type Clock, systemClock } from '../clock.ts';
+import { hostsOf, misuseOf } from '../credential-secrets.ts';
 import { type KubeClient, KubeError } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { splitKey } from '../kube/key.ts';
@@ -171,8 +172,10 @@ function isUsable(conditions: readonly Condition[] = []): boolean {
   );
 }
 
-function findingOf({ data, metadata }: Secret, key = DEFAULT_SECRET_KEY): SecretFinding {
-  const value = data?.[key];
-  const hosts = metadata.annotations?.[HOSTS_ANNOTATION]?.split(',').map((host) => host.trim());
+function findingOf(secret: Secret, key = DEFAULT_SECRET_KEY): SecretFinding {
+  const misuse = misuseOf(secret, 'model', key);
+  if (misuse !== undefined) return { state: 'misused', message: misuse };
+  const value = secret.data?.[key];
+  const hosts = hostsOf(secret);
   return { state: 'found', key: value === undefined ? 'missing' : value === '' ? 'empty' : 'present', hosts };
 }

@@ -54,8 +54,9 @@ describe('the status of a profile', () => {
       key,
       { state: 'unlabelled' },
       'SecretNotLabelled',
-      /kubectl label secret k -n ns sweagent\.dev\/credential=true$/,
+      /kubectl label secret k -n ns sweagent\.dev\/credential=model$/,
     ],
+    ['the Secret is for git', key, { state: 'misused', message: 'It is for git.' }, 'SecretNotLabelled', /^It is for git\.$/],
     ['the key is missing', key, { ...found, key: 'missing' }, 'SecretKeyNotFound', /^Secret k has no key apiKey/],
     ['the key is empty', key, { ...found, key: 'empty' }, 'SecretKeyEmpty', /^The key apiKey of Secret k is empty/],
     [
@@ -77,9 +78,17 @@ describe('the status of a profile', () => {
   });
 
   it('lets a key go to a host that its Secret names, with or without the port', () => {
-    const spec = { ...key, baseUrl: 'http://models.local:8080/v1', provider: 'openai-compatible' as const };
+    const at = (scheme: string) => ({
+      ...key,
+      baseUrl: `${scheme}://models.local:8080/v1`,
+      provider: 'openai-compatible' as const,
+    });
     for (const host of ['models.local', 'models.local:8080']) {
-      expect(look(spec, { ...found, hosts: ['other', host] }).told[1]).toBe('CredentialsResolved=True SecretFound');
+      expect(look(at('https'), { ...found, hosts: ['other', host] }).told[1]).toBe('CredentialsResolved=True SecretFound');
+      expect(look(at('http'), { ...found, hosts: ['other', host] }).told[1]).toBe(
+        'CredentialsResolved=False CredentialNotForHost',
+      );
+      expect(look(at('http'), { ...found, hosts: [`http://${host}`] }).told[1]).toBe('CredentialsResolved=True SecretFound');
     }
   });
 

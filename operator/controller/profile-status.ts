@@ -15,6 +15,8 @@ import { MODEL_REFUSALS, type Refusal, withoutTools } from './profile-verdict.ts
 export type SecretFinding =
   | { state: 'missing' }
   | { state: 'unlabelled' }
+  /** It is there for something else, as the message says. */
+  | { state: 'misused'; message: string }
   /** `hosts`: the only ones that the credential may be sent to, when the Secret names any. */
   | { state: 'found'; key: 'present' | 'missing' | 'empty'; hosts: readonly string[] | undefined };
 
@@ -80,8 +82,12 @@ function toolCallingOf(
   probe: ProfileKnowledge['probe'],
   known: Earlier | undefined,
 ): boolean | undefined {
-  if (probe && 'ended' in probe && probe.ended.outcome.answered && probe.ended.outcome.toolCalling !== undefined)
-    return probe.ended.outcome.toolCalling;
+  if (probe && 'ended' in probe) {
+    const { outcome } = probe.ended;
+    if (outcome.answered && outcome.toolCalling !== undefined) return outcome.toolCalling;
+    // Servers that know it of a model refuse the call that would show it.
+    if (!outcome.answered && outcome.refusal.reason === 'NoToolCalling') return false;
+  }
   if (model?.current && model.result.answered && model.result.calledTool) return true;
   return known?.status.toolCalling;
 }
@@ -120,9 +126,10 @@ function credentials({ metadata, spec }: AIProfile, secret: SecretFinding | unde
   const key = ref.key ?? DEFAULT_SECRET_KEY;
   if (secret.state === 'missing') return no('SecretNotFound', `${name} does not exist in namespace ${metadata.namespace}.`);
   if (secret.state === 'unlabelled') {
-    const command = `kubectl label secret ${ref.name} -n ${metadata.namespace} ${CREDENTIAL_LABEL}=true`;
+    const command = `kubectl label secret ${ref.name} -n ${metadata.namespace} ${CREDENTIAL_LABEL}=model`;
     return no('SecretNotLabelled', `${name} does not carry the label ${CREDENTIAL_LABEL}, so it is not read: ${command}`);
   }
+  if (secret.state === 'misused') return no('SecretNotLabelled', secret.message);
   if (secret.key === 'missing') return no('SecretKeyNotFound', `${name} has no key ${key} (spec.credentialSecretRef.key).`);
   if (secret.key === 'empty') return no('SecretKeyEmpty', `The key ${key} of ${name} is empty.`);
   const url = addressOf(spec);

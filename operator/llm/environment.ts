@@ -2,6 +2,7 @@
 import { type AIProfile, API_VERSION, CREDENTIAL_LABEL, GROUP, HOSTS_ANNOTATION, type Secret } from '../api/resources.ts';
 import type { AIProfileSpec } from '../api/types.gen.ts';
 import { ANTHROPIC_BASE_URL } from './anthropic-connection.ts';
+import { hostEntryOf } from './credential-binding.ts';
 import { GEMINI_BASE_URL } from './gemini-connection.ts';
 import names from './model-names.json' with { type: 'json' };
 import { OPENAI_BASE_URL } from './openai-connection.ts';
@@ -25,7 +26,7 @@ export type EnvironmentProfile = {
   spec: AIProfileSpec;
   /** Absent for a server that wants none. */
   key?: string;
-  /** Where the key may be sent. */
+  /** Where the key may be sent, as its Secret names it. */
   host: string;
 };
 
@@ -144,7 +145,7 @@ function profileOf({ provider, baseUrl, key, extra }: Candidate, model: string, 
     ...extra,
     ...(key !== undefined && { credentialSecretRef: { name, key: SECRET_KEY } }),
   };
-  return { name, spec, ...(key !== undefined && { key }), host: new URL(baseUrl).host };
+  return { name, spec, ...(key !== undefined && { key }), host: hostEntryOf(new URL(baseUrl)) };
 }
 
 type Found = Candidate | { problem: string } | undefined;

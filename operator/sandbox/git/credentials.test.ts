@@ -41,6 +41,7 @@ describe('a git credential', () => {
 
   it.each([
     ['has no label', secret({ token: 't' }, 'github.com', {}), /not labelled sweagent.dev\/credential/],
+    ['is for a model', secret({ token: 't' }, 'github.com', { [CREDENTIAL_LABEL]: 'model' }), /not used as a git token/],
     ['has no token', secret({ password: 't' }, 'github.com'), /Secret forge has no key "token"/],
     ['names no hosts', secret({ token: 't' }), /annotate it with sweagent.dev\/hosts/],
     ['names an empty list of hosts', secret({ token: 't' }, ' , '), /names no host/],

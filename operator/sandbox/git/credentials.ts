@@ -1,5 +1,6 @@
 /** Git credentials from the environment's values or a Secret, each bound to the hosts it may be sent to. Pure. */
 import { CREDENTIAL_LABEL, HOSTS_ANNOTATION, type Secret } from '../../api/resources.ts';
+import { GIT_TOKEN_ENTRY, isHost, misuseOf, namesHost, splitHosts } from '../../credential-secrets.ts';
 import { type GitCredential, GitError } from './git.ts';
 import type { RepositoryUrl } from './repository-url.ts';
 
@@ -27,8 +28,10 @@ export function credentialFromSecret(secret: Secret): GitCredential {
   if (secret.metadata.labels?.[CREDENTIAL_LABEL] === undefined) {
     throw new GitError('AuthenticationFailed', `${name} is not labelled ${CREDENTIAL_LABEL}, so it is not read`);
   }
-  const token = decode(secret.data?.token);
-  if (token === '') throw new GitError('AuthenticationFailed', `${name} has no key "token"`);
+  const misuse = misuseOf(secret, 'git', GIT_TOKEN_ENTRY);
+  if (misuse !== undefined) throw new GitError('AuthenticationFailed', misuse);
+  const token = decode(secret.data?.[GIT_TOKEN_ENTRY]);
+  if (token === '') throw new GitError('AuthenticationFailed', `${name} has no key "${GIT_TOKEN_ENTRY}"`);
   const hosts = secret.metadata.annotations?.[HOSTS_ANNOTATION];
   if (hosts === undefined) {
     throw new GitError(
@@ -45,7 +48,8 @@ export function credentialFromSecret(secret: Secret): GitCredential {
  */
 export function mayReceive(credential: GitCredential, url: RepositoryUrl): boolean {
   if (url.transport !== 'https') return false;
-  return credential.hosts.some((host) => (host.startsWith('.') ? url.host.endsWith(host) : url.host === host));
+  const address = new URL(`https://${url.host}`);
+  return credential.hosts.some((host) => namesHost(host, address, 'usual port'));
 }
 
 function credential(source: string, token: string, username: string | undefined, hosts: string[]): GitCredential {
@@ -62,13 +66,11 @@ function credential(source: string, token: string, username: string | undefined,
 }
 
 function parseHosts(source: string, text: string): string[] {
-  const hosts = text
-    .split(',')
-    .map((host) => host.trim().toLowerCase())
-    .filter((host) => host !== '');
+  const hosts = splitHosts(text);
   if (hosts.length === 0) throw new GitError('HostNotAllowed', `${source} names no host, so the token cannot be used anywhere`);
   for (const host of hosts) {
-    if (!/^\.?(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::\d{1,5})?$/.test(host)) {
+    // What git speaks with a token is https anyway.
+    if (!isHost(host) || host.includes('://')) {
       throw new GitError(
         'HostNotAllowed',
         `${source} names "${host}", which is not a host: write github.com, git.example.com:8443 or .example.com`,
