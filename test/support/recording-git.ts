@@ -14,7 +14,8 @@ export async function recordingGit(
   const [calls, environments] = [join(bin, 'calls'), join(bin, 'environments')];
   const { stdout } = await promisify(execFile)('sh', ['-c', 'command -v git']);
   await mkdir(bin);
-  const script = `#!/bin/sh\nprintf '%s\\n' "$*" | tr '\\n' ' ' >>'${calls}'\necho >>'${calls}'\nenv >>'${environments}'\nexec '${stdout.trim()}' "$@"\n`;
+  // Each line in one write: several may run at once.
+  const script = `#!/bin/sh\nline=$(printf '%s' "$*" | tr '\\n' ' ')\nprintf '%s\\n' "$line" >>'${calls}'\nenv >>'${environments}'\nexec '${stdout.trim()}' "$@"\n`;
   await writeFile(join(bin, 'git'), script, { mode: 0o755 });
   return {
     path: `${bin}:${process.env.PATH}`,
