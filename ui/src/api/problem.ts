@@ -1,4 +1,5 @@
 /** What can go wrong with a request, as the page tells it apart. */
+import { visible } from '../timeline/visible-text.ts';
 
 /** One field at fault, by the name that the request has for it. */
 export type FieldProblem = { field: string; message: string };
@@ -47,7 +48,7 @@ export class Misunderstood extends Error {
 
 /** What to tell a person about any failure. */
 export function explain(error: unknown): string {
-  return error instanceof Error && error.message !== '' ? error.message : 'Something went wrong.';
+  return error instanceof Error && error.message !== '' ? visible(error.message) : 'Something went wrong.';
 }
 
 /** Whether the same request may well succeed a little later. */
@@ -76,11 +77,14 @@ export function problemOf(status: number, body: unknown, headers: Pick<Headers, 
   const seconds = Number.parseFloat(headers.get('Retry-After') ?? '');
   const challenge = /realm="([^"]*)"/.exec(headers.get('WWW-Authenticate') ?? '')?.[1];
   const record: Partial<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {};
-  const text = (name: string) => (typeof record[name] === 'string' ? record[name] : undefined);
+  // What a provider, a repository or another user named stands in it, too.
+  const text = (name: string) => (typeof record[name] === 'string' ? visible(record[name]) : undefined);
   const kind = text('type')?.split(/[/:#]/).at(-1);
   const title = text('title');
   const detail = text('detail');
-  const errors = Array.isArray(record.errors) ? record.errors.filter(isFieldProblem) : undefined;
+  const errors = Array.isArray(record.errors)
+    ? record.errors.filter(isFieldProblem).map(({ field, message }) => ({ field: visible(field), message: visible(message) }))
+    : undefined;
   return new Problem({
     status,
     ...(kind !== undefined && { kind }),

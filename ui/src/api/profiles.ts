@@ -1,7 +1,7 @@
 /** AI profiles, as far as other parts of the page choose from them. */
 import { queryOptions } from '@tanstack/react-query';
 import { getJson } from './http.ts';
-import { fields, flag, list, text, texts } from './read.ts';
+import { fields, flag, list, number, text, texts } from './read.ts';
 
 export type ProfileChoice = {
   name: string;
@@ -13,6 +13,8 @@ export type ProfileChoice = {
   ready: boolean | null;
   reason: string | null;
   message: string | null;
+  /** As somebody set them, in US dollars per million tokens; what is left out is known of the model, or not at all. */
+  pricing: { inputPerMillion?: number; cachedInputPerMillion?: number; outputPerMillion?: number };
 };
 
 export const profilesQuery = queryOptions({
@@ -34,5 +36,18 @@ export function readProfileChoice(value: unknown): ProfileChoice {
     ready: typeof given.ready === 'boolean' ? given.ready : null,
     reason: text(given.reason),
     message: text(given.message),
+    pricing: readPricing(given.pricing),
+  };
+}
+
+function readPricing(value: unknown): ProfileChoice['pricing'] {
+  const given = fields(value);
+  const input = number(given.input_per_million);
+  const cached = number(given.cached_input_per_million);
+  const output = number(given.output_per_million);
+  return {
+    ...(input !== null && { inputPerMillion: input }),
+    ...(cached !== null && { cachedInputPerMillion: cached }),
+    ...(output !== null && { outputPerMillion: output }),
   };
 }

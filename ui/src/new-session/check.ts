@@ -5,8 +5,8 @@ import validate from './validate-request.gen.js';
 
 export type Wrong = Partial<Record<keyof Draft, string>>;
 
-/** Messages by field; empty when the request may be sent. */
-export function check(draft: Draft): Wrong {
+/** Messages by field; empty when the request may be sent. @param localPaths whether repositories may be paths */
+export function check(draft: Draft, localPaths: boolean): Wrong {
   const wrong: Wrong = {};
   const request = requestOf(draft);
   if (!validate(request)) {
@@ -23,7 +23,23 @@ export function check(draft: Draft): Wrong {
   if (draft.branch.trim() !== '' && !isBranch(draft.branch.trim())) {
     wrong.branch ??= 'Git takes no branch name like this. Letters, digits and . _ / - will do.';
   }
+  const repository = repositoryProblem(draft.repo_url, localPaths);
+  if (repository !== undefined) wrong.repo_url ??= repository;
   return wrong;
+}
+
+/**
+ * What is wrong with the name of a repository that is there and is neither a URL nor a path: the server would take any word
+ * for the path of a folder where it takes paths. Whether there is a repository turns out when it is fetched.
+ */
+export function repositoryProblem(typed: string, localPaths: boolean): string | undefined {
+  const text = typed.trim();
+  // Whatever is before a colon or an @ is a scheme or a host, and the server knows which it takes.
+  if (text === '' || /^[^/]*[:@]/.test(text)) return undefined;
+  const urls = 'https://host/path or git@host:path';
+  if (!localPaths) return `This is no URL. Write ${urls}.`;
+  if (/^\.{0,2}\//.test(text)) return undefined;
+  return `This is neither a URL nor a path. Write ${urls}, or the whole path of a folder on the server’s machine, such as /home/you/project.`;
 }
 
 /** Sorts what the server found wrong to the fields; the rest is told above the form. */

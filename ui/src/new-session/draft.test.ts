@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { check, sortProblems } from './check.ts';
+import { check, repositoryProblem, sortProblems } from './check.ts';
 import { type Draft, draftOf, EMPTY, fieldOf, readDraft, requestOf } from './draft.ts';
 
 const filled: Draft = { ...EMPTY, goal: 'Fix it', repo_url: 'https://github.com/acme/shop.git' };
@@ -12,7 +12,7 @@ describe('the form for a new session', () => {
   it('sends every field in the units of the server', () => {
     const draft: Draft = {
       goal: ' Fix it ',
-      repo_url: 'u',
+      repo_url: '/u',
       ref: 'main',
       mode: 'review',
       profile: 'p',
@@ -35,10 +35,10 @@ describe('the form for a new session', () => {
       priority: '-5',
       delete_after_days: '7',
     };
-    expect(check(draft)).toEqual({});
+    expect(check(draft, true)).toEqual({});
     expect(requestOf(draft)).toEqual({
       goal: 'Fix it',
-      repo_url: 'u',
+      repo_url: '/u',
       ref: 'main',
       mode: 'review',
       profile: 'p',
@@ -63,7 +63,7 @@ describe('the form for a new session', () => {
   it('is filled again as a session was, but for its branch, which is that session’s own', () => {
     const draft = draftOf({
       goal: 'Fix it',
-      repo_url: 'u',
+      repo_url: '/u',
       mode: 'review',
       limits: { max_steps: 5, timeout_seconds: 600 },
       sandbox: { type: 'pod', image: 'i', runtime_class_name: 'kata' },
@@ -78,7 +78,7 @@ describe('the form for a new session', () => {
     expect(draft).toEqual({
       ...EMPTY,
       goal: 'Fix it',
-      repo_url: 'u',
+      repo_url: '/u',
       mode: 'review',
       max_steps: '5',
       timeout_minutes: '10',
@@ -122,9 +122,32 @@ describe('the check of the form', () => {
     ['verify', 'has a line too long', { verify: `npm test\n${'x'.repeat(1025)}` }, /command is too long.*: xxx/],
     ['priority', 'is too high', { priority: '1001' }, /at most 1,000/],
   ])('says so by the field when %s %s', (field, _how, part, said) => {
-    const wrong = check({ ...filled, ...part });
+    const wrong = check({ ...filled, ...part }, true);
     expect(Object.keys(wrong)).toEqual([field]);
     expect(wrong[field]).toMatch(said);
+  });
+
+  it.each([
+    ['not a url', /^This is neither a URL nor a path\./, /^This is no URL\./],
+    ['engine', /nor a path/, /no URL/],
+    ['~/engine', /nor a path/, /no URL/],
+    ['/home/ada/engine', undefined, /no URL/],
+    ['../engine', undefined, /no URL/],
+    [' https://host/engine ', undefined, undefined],
+    ['git@host:engine', undefined, undefined],
+    ['ftp://host/engine', undefined, undefined],
+    ['', undefined, undefined],
+  ])('says of the repository %j what it is not, with paths and without', (typed, withPaths, without) => {
+    const said = (localPaths: boolean) => repositoryProblem(typed, localPaths);
+    for (const [told, expected] of [
+      [said(true), withPaths],
+      [said(false), without],
+    ]) {
+      if (expected === undefined) expect(told).toBeUndefined();
+      else expect(told).toMatch(expected);
+    }
+    const sent = check({ ...filled, repo_url: typed || filled.repo_url }, true);
+    expect(sent.repo_url).toBe(said(true));
   });
 
   it('puts what the server says to the field where it was typed, and the rest above', () => {

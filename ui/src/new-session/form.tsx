@@ -1,22 +1,25 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { ChevronRight, CircleAlert, Play, TriangleAlert } from 'lucide-react';
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type FormEvent, Fragment, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { Link, useNavigate } from 'react-router';
 import { useMay, useMe } from '../api/me.ts';
 import { explain, Problem } from '../api/problem.ts';
-import { profilesQuery } from '../api/profiles.ts';
+import { type ProfileChoice, profilesQuery } from '../api/profiles.ts';
 import { newKey, startSession } from '../api/start-session.ts';
 import { Button } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
 import { Field, Input, Select, TextArea } from '../design/field.tsx';
+import { visible, visibleLine } from '../timeline/visible-text.ts';
 import { Advanced } from './advanced.tsx';
-import { check, sortProblems, type Wrong } from './check.ts';
+import { check, repositoryProblem, sortProblems, type Wrong } from './check.ts';
 import { ADVANCED, type Draft, requestOf } from './draft.ts';
 import { keepDraft } from './kept-draft.ts';
 import { useKnownRepositories } from './known-repositories.ts';
 import styles from './page.module.css';
-import { ProfileOptions, profileOf } from './profile-options.tsx';
+import { profileOf } from './profile-of.ts';
+import { ProfileOptions } from './profile-options.tsx';
+import { unpricedOf } from './unpriced.ts';
 
 /** What a field of the form gets: its value, what is wrong with it, and whom to tell when it changes. */
 export type FormState = {
@@ -36,6 +39,7 @@ export function SessionForm({ from, initial }: { from: string | null; initial: D
   const client = useQueryClient();
   const known = useKnownRepositories();
   const repositories = useId();
+  const localPaths = useMe().data?.local_repositories ?? true;
 
   useEffect(() => keepDraft(from, draft), [from, draft]);
 
@@ -70,7 +74,7 @@ export function SessionForm({ from, initial }: { from: string | null; initial: D
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (start.isPending) return;
-    const next = check(draft);
+    const next = check(draft, localPaths);
     if (Object.keys(next).length > 0) show(next);
     else {
       show({});
@@ -117,6 +121,10 @@ export function SessionForm({ from, initial }: { from: string | null; initial: D
             autoComplete="off"
             inputMode="url"
             onChange={(event) => state.change({ repo_url: event.target.value })}
+            onBlur={() => {
+              const problem = repositoryProblem(draft.repo_url, localPaths);
+              if (problem !== undefined) setWrong((before) => ({ ...before, repo_url: problem }));
+            }}
           />
         </Field>
         <Field label="Branch, tag or commit" error={wrong.ref}>
@@ -212,7 +220,7 @@ function Profile({ state: { draft, wrong, change } }: { state: FormState }) {
           <ProfileOptions profiles={profiles ?? []} author={me?.author ?? null} chosen={draft.profile} />
         </Select>
       </Field>
-      <Field label="Budget" error={wrong.max_cost_usd} hint="It pauses there; you can raise it then.">
+      <Field label="Budget" error={wrong.max_cost_usd} hint={<BudgetHint draft={draft} profiles={profiles ?? []} />}>
         <Input
           value={draft.max_cost_usd}
           inputMode="decimal"
@@ -233,12 +241,36 @@ function Profile({ state: { draft, wrong, change } }: { state: FormState }) {
       {used?.ready === false ? (
         <Note>
           <p>
-            <Link to={`/settings/profiles/${encodeURIComponent(used.name)}`}>{used.display_name}</Link> is not ready
-            {used.message ? `: ${used.message}` : '.'} The session waits until it is.
+            <Link to={`/settings/profiles/${encodeURIComponent(used.name)}`}>{visibleLine(used.display_name)}</Link> is not ready
+            {used.message ? `: ${visible(used.message)}` : '.'} The session waits until it is.
           </p>
         </Note>
       ) : null}
     </div>
+  );
+}
+
+/** What a budget does, and where it does nothing. */
+function BudgetHint({ draft, profiles }: { draft: Draft; profiles: readonly ProfileChoice[] }) {
+  const author = useMe().data?.author ?? null;
+  const { profiles: unpriced, whole } = unpricedOf(profiles, draft, author);
+  if (unpriced.length === 0) return 'It pauses there; you can raise it then.';
+  const models = [...new Set(unpriced.map(({ model }) => visibleLine(model)))].join(' and ');
+  return (
+    <>
+      What {models} costs is not known{' '}
+      {whole
+        ? 'and not counted, so that no budget stops this session: it goes on.'
+        : 'and not counted: only the calls of the other models come out of the budget.'}{' '}
+      Limit its tokens under More options instead, or set prices in{' '}
+      {unpriced.map(({ name, display_name }, index) => (
+        <Fragment key={name}>
+          {index === 0 ? '' : ' and '}
+          <Link to={`/settings/profiles/${encodeURIComponent(name)}`}>{visibleLine(display_name)}</Link>
+        </Fragment>
+      ))}
+      .
+    </>
   );
 }
 

@@ -1,5 +1,7 @@
 /** AI profiles to choose from. */
 import type { ProfileChoice } from '../api/profiles.ts';
+import { visibleLine } from '../timeline/visible-text.ts';
+import { profileOf } from './profile-of.ts';
 
 type OptionsProps = { profiles: readonly ProfileChoice[]; author: string | null; chosen: string };
 
@@ -8,7 +10,9 @@ export function ProfileOptions({ profiles, author, chosen }: OptionsProps) {
   const usual = profileOf(profiles, '', author);
   return (
     <>
-      <option value="">{usual ? `${usual.display_name} (${usual.default ? 'default' : 'yours'})` : 'None is set'}</option>
+      <option value="">
+        {usual ? `${visibleLine(usual.display_name)} (${usual.default ? 'default' : 'yours'})` : 'None is set'}
+      </option>
       <NamedProfiles profiles={profiles} chosen={chosen} />
     </>
   );
@@ -20,20 +24,14 @@ export function NamedProfiles({ profiles, chosen }: Omit<OptionsProps, 'author'>
     <>
       {/* The profile of an earlier session may be gone. */}
       {chosen !== '' && !profiles.some((one) => one.name === chosen) ? (
-        <option value={chosen}>{chosen} (not there)</option>
+        <option value={chosen}>{visibleLine(chosen)} (not there)</option>
       ) : null}
       {profiles.map((profile) => (
         <option key={profile.name} value={profile.name}>
-          {profile.display_name} · {profile.model}
+          {visibleLine(profile.display_name)} · {visibleLine(profile.model)}
           {profile.ready === false ? ' (not ready)' : ''}
         </option>
       ))}
     </>
   );
-}
-
-/** The profile that a session would use: the one it names, else the author's, else the default. */
-export function profileOf(profiles: readonly ProfileChoice[], name: string, author: string | null): ProfileChoice | undefined {
-  if (name !== '') return profiles.find((one) => one.name === name);
-  return profiles.find((one) => author !== null && one.users.includes(author)) ?? profiles.find((one) => one.default);
 }

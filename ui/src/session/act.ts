@@ -5,6 +5,7 @@ import { explain } from '../api/problem.ts';
 import { fields, text } from '../api/read.ts';
 import type { Limits } from '../api/session-summary.ts';
 import { notify } from '../design/toast.tsx';
+import { visible } from '../timeline/visible-text.ts';
 import { sessionPath } from './session-view.ts';
 
 export type NewMessage = {
@@ -55,5 +56,5 @@ async function perform(id: string, act: Act): Promise<string> {
 
 async function said(response: Response): Promise<string> {
   const body: unknown = await response.json().catch(() => undefined);
-  return text(fields(body).message, '');
+  return visible(text(fields(body).message, ''));
 }

@@ -18,6 +18,7 @@ import styles from './changes.module.css';
 import { Counts, EditDiff } from './edit-diff.tsx';
 import { FileTree } from './file-tree.tsx';
 import { GoTo } from './go-to.tsx';
+import { modeWords, wordsWithoutLines } from './patch-words.ts';
 import { useSession } from './session-context.ts';
 import { sessionPath } from './session-view.ts';
 import { type TouchedFile, TouchedFiles } from './touched-files.ts';
@@ -81,7 +82,8 @@ function Patch({ files }: { files: readonly PatchFile[] }) {
         <FileTree files={files} onGo={(index) => document.getElementById(`file-${index}`)?.scrollIntoView()} />
         <div className={styles.files}>
           {files.map((file, index) => (
-            <PatchFileView key={file.path} file={file} index={index} look={look} />
+            // A file that becomes a link is there twice: it goes, and comes again.
+            <PatchFileView key={`${file.path} ${file.change}`} file={file} index={index} look={look} />
           ))}
         </div>
       </div>
@@ -94,6 +96,8 @@ function PatchFileView({ file, index, look }: { file: PatchFile; index: number; 
   const [open, setOpen] = useState(file.change !== 'deleted' || !large);
   const [anyway, setAnyway] = useState(false);
   const [place, seen] = useSeen();
+  const mode = modeWords(file);
+  const words = wordsWithoutLines(file);
   return (
     <section className={styles.file} id={`file-${index}`} ref={place} aria-label={visibleLine(file.path)}>
       <h2 className={styles.fileHead}>
@@ -104,15 +108,14 @@ function PatchFileView({ file, index, look }: { file: PatchFile; index: number; 
             {visibleLine(file.path)}
           </code>
           {file.change === 'changed' ? null : <Badge>{file.change}</Badge>}
+          {mode === '' ? null : <span className={styles.mode}>{mode}</span>}
           <span className={styles.push} />
-          <Counts {...file} />
+          {words === undefined ? <Counts {...file} /> : null}
         </button>
       </h2>
       {open ? (
-        file.binary ? (
-          <p className={styles.note}>A binary file.</p>
-        ) : file.additions + file.deletions === 0 ? (
-          <p className={styles.note}>No line differs.</p>
+        words !== undefined ? (
+          <p className={styles.note}>{words}</p>
         ) : large && !anyway ? (
           <p className={styles.note}>
             {file.lines.toLocaleString('en')} lines.{' '}

@@ -24,7 +24,7 @@ export function FileTree({ files, onGo }: { files: readonly Listed[]; onGo: (ind
             )}
             <ul className={folder === '' ? undefined : styles.inside}>
               {inside.map(({ path, index, ...counts }) => (
-                <li key={path}>
+                <li key={index}>
                   <button type="button" className={styles.leaf} title={visibleLine(path)} onClick={() => onGo(index)}>
                     <span className="truncate">{visibleLine(path.slice(folder.length))}</span>
                     <Counts {...counts} />

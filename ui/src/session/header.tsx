@@ -80,7 +80,7 @@ function NowLine({ timeline, session, phase }: Props) {
     </button>
   );
   if (phase === 'Queued')
-    return <span className={classes(styles.now, 'truncate')}>{session.message ?? 'Waits for its turn'}</span>;
+    return <span className={classes(styles.now, 'truncate')}>{visibleLine(session.message ?? 'Waits for its turn')}</span>;
   switch (now.kind) {
     case 'thinking':
       return link(now.seq, `${visibleLine(now.model)} is thinking`, <Elapsed since={now.since} />);

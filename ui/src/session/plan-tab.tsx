@@ -4,6 +4,7 @@ import { Badge } from '../design/badge.tsx';
 import { Field, Select } from '../design/field.tsx';
 import { EmptyState } from '../design/state.tsx';
 import type { PlanRevision, Timeline } from '../timeline/model.ts';
+import { visibleLine } from '../timeline/visible-text.ts';
 import styles from './plan.module.css';
 import { PlanChanges, PlanText } from './plan-text.tsx';
 
@@ -38,7 +39,7 @@ export function PlanTab({ timeline }: { timeline: Timeline }) {
           Plan {plan.revision}
           {plan === newest ? '' : ' (replaced)'}
         </h2>
-        {plan.approvedBy === undefined ? null : <Badge tone="ok">approved by {plan.approvedBy}</Badge>}
+        {plan.approvedBy === undefined ? null : <Badge tone="ok">approved by {visibleLine(plan.approvedBy)}</Badge>}
       </div>
       {other && other.revision !== plan.revision ? (
         <PlanChanges before={other} after={plan} />
@@ -52,7 +53,7 @@ export function PlanTab({ timeline }: { timeline: Timeline }) {
 function option({ revision, title }: PlanRevision) {
   return (
     <option key={revision} value={revision}>
-      Plan {revision}: {title}
+      Plan {revision}: {visibleLine(title)}
     </option>
   );
 }

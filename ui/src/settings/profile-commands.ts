@@ -1,6 +1,6 @@
 /** Lines for a terminal that do what the form and the list do. A key is never in them: they take it from $API_KEY. */
 import { quote, type Door as SessionDoor } from '../session/commands.ts';
-import { bodyOf, keyHost, objectName, type ProfileValues, specOf } from './profile-values.ts';
+import { bodyOf, keyHost, objectName, type ProfileValues, specChangeOf, specOf } from './profile-values.ts';
 
 /** Where the server is and what it asks for. */
 export type Door = Pick<SessionDoor, 'origin' | 'token' | 'namespace' | 'kubeconfig'>;
@@ -40,14 +40,42 @@ export function createCommand(values: ProfileValues, withKey: boolean, door: Doo
   };
 }
 
-/** What can be done with a profile that is there. `secret` is the name of the key's Secret, where there is one. */
-export function profileCommands(name: string, secret: string | null, author: string | null, door: Door): ProfileCommand[] {
+/** A profile that is there. */
+export type ProfileSubject = {
+  name: string;
+  /** Name of the key's Secret, where there is one. */
+  secret: string | null;
+  /** What its form would save, by REST's names. */
+  change: Readonly<Record<string, unknown>>;
+  /** The host that the change moves it to, for which it needs a key of its own; null where the stored one goes along. */
+  movesTo: string | null;
+};
+
+/** What can be done with a profile that is there. @param author whom it could be assigned to */
+export function profileCommands(subject: ProfileSubject, author: string | null, door: Door): ProfileCommand[] {
+  const { name, secret, change, movesTo } = subject;
   const { curl, kubectl } = doors(door);
   const patch = (body: object, spec: object) => ({
     curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${quote(JSON.stringify(body))}`,
     kubectl: kubectl(`patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec }))}`),
   });
   const users = [author ?? 'alice'];
+  const newKey = kubectl(
+    `patch secret ${quote(secret ?? `${name}-key`)} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`,
+  );
+  const edit = patch(change, specChangeOf(change));
+  const moved =
+    movesTo === null
+      ? edit
+      : {
+          curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${withKeyFromShell(`${JSON.stringify(change).slice(0, -1)},`, '}')}`,
+          kubectl: [
+            edit.kubectl,
+            newKey,
+            // The key goes nowhere else, whatever the profile is changed to.
+            kubectl(`annotate secret ${quote(secret ?? `${name}-key`)} --overwrite ${quote(`sweagent.dev/hosts=${movesTo}`)}`),
+          ].join('\n'),
+        };
   return [
     { title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
     {
@@ -55,14 +83,13 @@ export function profileCommands(name: string, secret: string | null, author: str
       curl: curl('POST', `/${name}/test`),
       kubectl: kubectl(`annotate aip ${name} --overwrite sweagent.dev/probe-requested="$(date +%s)"`),
     },
+    { title: 'Edit it', ...moved },
     { title: 'Make it the default', ...patch({ default: true }, { default: true }) },
     { title: 'Assign it to users', ...patch({ users }, { users }) },
     {
       title: 'Replace its key',
       curl: `${curl('PUT', `/${name}/key`)} ${JSON_TYPE} -d ${withKeyFromShell('{', '}')}`,
-      kubectl: kubectl(
-        `patch secret ${quote(secret ?? `${name}-key`)} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`,
-      ),
+      kubectl: newKey,
     },
     { title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
   ];

@@ -15,7 +15,10 @@ export function ProfileFacts({ profile }: { profile: Profile }) {
   return (
     <dl className={styles.facts}>
       <Fact label="Last test">{probed_at === null ? 'Never' : <Time value={probed_at} />}</Fact>
-      <Fact label="Tool calling">{tool_calling === null ? 'Not known' : tool_calling === 'yes' ? 'Yes' : 'No'}</Fact>
+      <Fact label="Tool calling">
+        {tool_calling === null ? 'Not known' : tool_calling === 'yes' ? 'Yes' : 'No'}
+        {tool_calling === 'no' ? <span className={styles.aside}>sessions wait for a model that does</span> : null}
+      </Fact>
       <Fact label="Context window">
         {window === null ? 'Not known' : <span title={counted(window, 'token')}>{compact(window)} tokens</span>}
       </Fact>

@@ -20,7 +20,7 @@ import { KeyFacts, ProfileFacts, providerNeedsKey } from './profile-facts.tsx';
 import { ProfileForm } from './profile-form.tsx';
 import { changeProfile } from './profile-requests.ts';
 import { ProfileMarks } from './profile-row.tsx';
-import { changeOf, type ProfileValues, valuesOf } from './profile-values.ts';
+import { changeOf, keyHost, leavesItsHost, type ProfileValues, valuesOf } from './profile-values.ts';
 import { providerId, providerLabel } from './providers.ts';
 import { SettingsPage } from './settings-page.tsx';
 import { useTrying } from './trying.ts';
@@ -62,6 +62,7 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
     list: false,
     onDeleted: () => void navigate('/settings/profiles', { replace: true }),
   });
+  const [change, setChange] = useState<ProfileChange>();
   const editable = may.profiles.update && !profile.read_only && providerId(profile.provider) !== undefined;
   return (
     <SettingsPage
@@ -89,11 +90,15 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
     >
       <div className={styles.columns}>
         <div className={styles.main}>
-          {editable ? <Edit profile={profile} profiles={profiles} onReplaceKey={replaceKey} /> : <ReadOnly profile={profile} />}
+          {editable ? (
+            <Edit profile={profile} profiles={profiles} onReplaceKey={replaceKey} onChange={setChange} />
+          ) : (
+            <ReadOnly profile={profile} />
+          )}
           <Commands
             folded
-            commandsFor={(door) => profileCommands(profile.name, profile.key.secret, author, door)}
-            note="A key is taken from API_KEY in your shell."
+            commandsFor={(door) => profileCommands(subjectOf(profile, change), author, door)}
+            note="Edit it has the changes that you make in the form. A key is taken from API_KEY in your shell."
           />
         </div>
         <div className={`${styles.aside} ${styles.first}`}>
@@ -149,8 +154,22 @@ function entered(profile: Profile): string {
   return JSON.stringify(valuesOf(profile));
 }
 
-function Edit(props: { profile: Profile; profiles: readonly Profile[]; onReplaceKey: () => void }) {
-  const { profile, profiles, onReplaceKey } = props;
+/** What the form has that the profile has not. */
+type ProfileChange = { fields: Record<string, unknown>; movesTo: string | null };
+
+/** Without a change, what one looks like. */
+function subjectOf({ name, model, key }: Profile, { fields, movesTo }: ProfileChange = { fields: {}, movesTo: null }) {
+  return { name, secret: key.secret, change: Object.keys(fields).length > 0 ? fields : { model }, movesTo };
+}
+
+type EditProps = {
+  profile: Profile;
+  profiles: readonly Profile[];
+  onReplaceKey: () => void;
+  onChange: (change: ProfileChange) => void;
+};
+
+function Edit({ profile, profiles, onReplaceKey, onChange: onEdit }: EditProps) {
   const put = usePutProfile();
   const may = useMay();
   /** What the form began with: a change is told apart by it, whatever somebody else changed meanwhile. */
@@ -165,8 +184,11 @@ function Edit(props: { profile: Profile; profiles: readonly Profile[]; onReplace
     if (moved && !dirty) setBase(profile);
   }
   const onChange = useCallback(
-    (values: ProfileValues, withKey: boolean) => setDirty(withKey || JSON.stringify(values) !== JSON.stringify(initial)),
-    [initial],
+    (values: ProfileValues, withKey: boolean) => {
+      setDirty(withKey || JSON.stringify(values) !== JSON.stringify(initial));
+      onEdit({ fields: changeOf(initial, values), movesTo: leavesItsHost(base, values) ? keyHost(values) : null });
+    },
+    [initial, base, onEdit],
   );
   const save = async (values: ProfileValues, key: string | undefined) => {
     const saved = await changeProfile(profile.name, { ...changeOf(initial, values), ...(key !== undefined && { key }) });

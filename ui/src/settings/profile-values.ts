@@ -141,6 +141,14 @@ export function specOf(values: ProfileValues, secret: string | undefined): Recor
   };
 }
 
+/** A change of REST's names, as a merge patch of the spec. */
+export function specChangeOf({ fallback, ...change }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return {
+    ...camelCase(change),
+    ...(fallback !== undefined && { fallbackRef: fallback === null ? null : { name: fallback } }),
+  };
+}
+
 function camelCase(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(body).map(([name, value]) => [

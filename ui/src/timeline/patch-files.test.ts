@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -25,6 +25,7 @@ describe('patchFiles', () => {
     writeFileSync(join(folder, 'moved.txt'), lines.join(''));
     writeFileSync(join(folder, 'gone.txt'), 'bye\n');
     writeFileSync(join(folder, 'image.bin'), Buffer.from([0, 1, 2, 255]));
+    writeFileSync(join(folder, 'run.sh'), 'true\n');
     git('add', '-A');
     git('-c', 'user.name=a', '-c', 'user.email=a@b.c', 'commit', '-qm', 'x');
     writeFileSync(join(folder, 'src/a.ts'), 'one\n2\n++ plus\n');
@@ -33,6 +34,8 @@ describe('patchFiles', () => {
     writeFileSync(join(folder, HOSTILE), 'diff --git a/x b/x\n+++ b/y\n');
     writeFileSync(join(folder, 'image.bin'), Buffer.from([0, 9, 2, 255]));
     writeFileSync(join(folder, 'empty.txt'), '');
+    chmodSync(join(folder, 'run.sh'), 0o755);
+    symlinkSync('src/a.ts', join(folder, 'link'));
     git('add', '-A');
     patch = git('diff', '--cached', '-M', '--binary');
   });
@@ -45,10 +48,25 @@ describe('patchFiles', () => {
     expect(Object.assign({}, ...told)).toEqual({
       'empty.txt': 'added +0 -0',
       'gone.txt': 'deleted +0 -1',
+      link: 'added +1 -0',
+      'run.sh': 'changed +0 -0',
       'image.bin': 'changed binary',
       'src/a.ts': 'changed +2 -2',
       'src/here.txt': 'moved from moved.txt +0 -0',
       [HOSTILE]: 'added +2 -0',
+    });
+  });
+
+  it('tells the modes that git tells', () => {
+    const modes = patchFiles(patch).flatMap(({ path, mode }) =>
+      (mode.before ?? mode.after) === undefined ? [] : [[path, mode]],
+    );
+    expect(Object.fromEntries(modes)).toEqual({
+      'empty.txt': { before: undefined, after: '100644' },
+      'gone.txt': { before: '100644', after: undefined },
+      link: { before: undefined, after: '120000' },
+      'run.sh': { before: '100644', after: '100755' },
+      [HOSTILE]: { before: undefined, after: '100644' },
     });
   });
 

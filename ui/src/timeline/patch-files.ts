@@ -6,6 +6,8 @@ export type PatchFile = {
   readonly from: string | undefined;
   readonly change: 'added' | 'changed' | 'deleted' | 'moved';
   readonly binary: boolean;
+  /** As git has it, six octal digits: 100755 can be run, 120000 is a symbolic link. Where it is not said, none. */
+  readonly mode: { readonly before: string | undefined; readonly after: string | undefined };
   readonly additions: number;
   readonly deletions: number;
   /** Lines of its part of the patch. */
@@ -41,14 +43,17 @@ function fileOf(text: string): PatchFile {
   const movedFrom = said('rename from ');
   const movedTo = said('rename to ');
   const named = said(START) ?? '';
-  const added = said('new file mode') !== undefined || old === null;
-  const deleted = said('deleted file mode') !== undefined || now === null;
+  const newMode = said('new file mode ');
+  const deletedMode = said('deleted file mode ');
+  const added = newMode !== undefined || old === null;
+  const deleted = deletedMode !== undefined || now === null;
   const { additions, deletions, end } = changesIn(lines, hunks);
   return {
     path: movedTo !== undefined ? unquoted(movedTo) : (now ?? old ?? secondHalf(named)),
     from: movedFrom === undefined ? undefined : unquoted(movedFrom),
     change: added ? 'added' : deleted ? 'deleted' : movedFrom === undefined ? 'changed' : 'moved',
     binary: head.some((line) => line.startsWith('Binary files ') || line === 'GIT binary patch'),
+    mode: { before: deletedMode ?? said('old mode '), after: newMode ?? said('new mode ') },
     additions,
     deletions,
     lines: end,
