@@ -62,7 +62,7 @@ function authOf(api: Settings['api'], cluster: Cluster): GatewayAuth {
 }
 
 /** As far as this process is told: the operator makes them. */
-function kindsOf({ sandbox, daytona }: Settings): ('pod' | 'daytona' | 'local')[] {
+function kindsOf({ sandbox, daytonaOffered }: Settings): ('pod' | 'daytona' | 'local')[] {
   const standard = sandbox.type === 'k8s' ? 'pod' : sandbox.type;
-  return daytona && standard !== 'daytona' ? [standard, 'daytona'] : [standard];
+  return daytonaOffered && standard !== 'daytona' ? [standard, 'daytona'] : [standard];
 }

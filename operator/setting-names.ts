@@ -225,7 +225,7 @@ export const SETTINGS = {
   DAYTONA_INSTALLATION: {
     default: 'on one machine a name of its own, kept in the state folder; on a cluster none, and needed',
     meaning:
-      'Tells the Daytona sandboxes of this installation from those of another in the same organization. Replicas share it.',
+      'Tells the Daytona sandboxes of this installation from those of another in the same organization. Replicas share it; a gateway of its own, which needs no key, offers Daytona where it is set.',
   },
   SWE_AGENT_TOOLBOX: {
     default: '`/toolbox`, which the image of SWE Agent has',

@@ -82,6 +82,7 @@ describe('Settings', () => {
       log: { level: 'info', format: 'auto' },
       model: { probeIntervalMs: 6 * 3_600_000 },
       git: { username: 'swe-agent', email: 'swe-agent@localhost', tokenHosts: ['github.com'] },
+      daytonaOffered: false,
       sandbox: { type: 'local' },
       cluster: { watch: undefined, gateway: false, probePort: 8081 },
       maxRunning: 200,

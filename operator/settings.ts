@@ -63,6 +63,8 @@ export type Settings = {
   readonly sandbox: { readonly type: 'local' | 'daytona' } | { readonly type: 'k8s'; readonly pods: PodSettings };
   /** There when a key is. */
   readonly daytona?: DaytonaSettings;
+  /** Whether sessions can have sandboxes at Daytona, as far as this process is told: a gateway has no key. */
+  readonly daytonaOffered: boolean;
   readonly cluster: ClusterSettings;
   /** Sessions that work at the same time. */
   readonly maxRunning: number;
@@ -150,14 +152,15 @@ function withProxyUser(reader: SettingsReader): Pick<Settings, 'proxyUser'> {
   return proxyUser ? { proxyUser } : {};
 }
 
-function sandbox(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'sandbox' | 'daytona'> {
+function sandbox(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'sandbox' | 'daytona' | 'daytonaOffered'> {
   const type = reader.choice('SANDBOX_TYPE', ['local', 'k8s', 'daytona'], role === 'machine' ? 'local' : 'k8s');
   // A gateway makes no sandboxes.
   const daytona = daytonaSettings(reader, {
     wanted: type === 'daytona' && role !== 'gateway',
     named: role === 'operator',
   });
-  const others = daytona && { daytona };
+  const named = role === 'gateway' && (type === 'daytona' || reader.text('DAYTONA_INSTALLATION') !== undefined);
+  const others = { daytonaOffered: daytona !== undefined || named, ...(daytona && { daytona }) };
   if (type === 'local' && role === 'operator') {
     reader.problem(
       'SANDBOX_TYPE',

@@ -113,6 +113,10 @@ describeWithHelm('the chart', (helm) => {
       'model.ollamaHost=a b': "at '/model/ollamaHost'",
       'gateway.auth.proxy.userHeader=X-User': 'gateway.auth.proxy needs gateway.auth.mode token or none',
       'gateway.auth.mode=none,gateway.auth.proxy.userHeader=X-User': 'set gateway.auth.proxy.trustedProxies',
+      'daytona.installation=a b': "at '/daytona/installation'",
+      'daytona.installation=a': 'daytona.installation needs a key of Daytona',
+      'daytona.only=true': 'daytona.only needs daytona.installation',
+      'credentials.daytonaApiKey=k': 'set daytona.installation to a name that no other installation',
       'redis.enabled=false': 'set redis.external.existingSecret or redis.external.url',
     };
     for (const [value, message] of Object.entries(wrong)) expect(refusal(helm, `--set=${value}`)).toContain(message);
@@ -194,9 +198,34 @@ describeWithHelm('the chart', (helm) => {
     expect(settingsOf('operator', env).s3).toMatchObject({ bucket: 'agents', forcePathStyle: false });
   });
 
+  it('says to the operator how Daytona is reached, with a key from the Secret, and to the gateway only that it is', () => {
+    const found = (values: string, ...args: string[]) => {
+      const objects = parse(template(helm, valuesOf(values), ...args));
+      return (role: 'operator' | 'gateway') => {
+        const { env } = containerOf(objects, `swe-agent-${role}`);
+        const { sandbox, daytona, daytonaOffered } = settingsOf(role, env);
+        return { type: sandbox.type, daytona, daytonaOffered, keyed: env.some(({ name }) => name === 'DAYTONA_API_KEY') };
+      };
+    };
+    const beside = found('daytona');
+    const apiUrl = 'https://daytona.example.com/api';
+    expect(beside('operator')).toMatchObject({
+      type: 'k8s',
+      daytona: { installation: 'production', apiUrl, target: 'eu', image: 'python:3.12-slim' },
+    });
+    expect(beside('operator').daytona?.apiKey.reveal()).toBe(IN_SECRETS['daytona-api-key']);
+    expect(beside('gateway')).toEqual({ type: 'k8s', daytona: undefined, daytonaOffered: true, keyed: false });
+    const only = found('daytona-only');
+    expect(only('operator')).toMatchObject({ type: 'daytona', daytona: { installation: 'staging', image: 'ubuntu:22.04' } });
+    expect(only('gateway')).toEqual({ type: 'daytona', daytona: undefined, daytonaOffered: true, keyed: false });
+    expect(found('least', '--set=gateway.enabled=true')('gateway').daytonaOffered).toBe(false);
+    const { env } = containerOf(parse(template(helm, valuesOf('daytona'), '--set=allInOne.enabled=true')), 'swe-agent');
+    expect(settingsOf('operator', env)).toMatchObject({ daytonaOffered: true, cluster: { gateway: true } });
+  });
+
   it('takes the values of an earlier chart, which lack what has come since', () => {
     const earlier =
-      '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null,sandbox.release=null,gateway.auth.proxy=null';
+      '--set=blobs=null,model.azure=null,model.ollamaHost=null,sandbox.toolboxImage=null,sandbox.release=null,gateway.auth.proxy=null,daytona=null,credentials.daytonaApiKey=null';
     expect(parse(template(helm, earlier)).map(withoutSecrets)).toEqual(parse(template(helm)).map(withoutSecrets));
   });
 
@@ -270,9 +299,11 @@ describeWithHelm('the chart', (helm) => {
   });
 
   it('writes no key into anything but a Secret', () => {
-    const objects = parse(template(helm, valuesOf('public')));
+    const objects = ['public', 'daytona-only'].flatMap((name) => parse(template(helm, valuesOf(name))));
     const holders = objects.filter((object) => /not-a-key|bm90LWEta2V5/.test(JSON.stringify(object)));
-    expect(holders.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual(['Secret/swe-agent-credentials']);
+    expect(holders.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual(
+      Array(2).fill('Secret/swe-agent-credentials'),
+    );
   });
 
   it('asks in its dashboard and alerts only for metrics that there are', () => {
@@ -369,6 +400,7 @@ const IN_SECRETS: Record<string, string> = {
   'openai-base-url': 'http://models/v1',
   'model-name': 'some-model',
   'git-token': 'token-of-git',
+  'daytona-api-key': 'key-of-daytona',
   'access-key-id': 'key-of-s3',
   'secret-access-key': 'secret-of-s3',
   'session-token': 'session-of-s3',

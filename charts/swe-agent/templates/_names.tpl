@@ -127,6 +127,20 @@ app.kubernetes.io/part-of: swe-agent
 {{- if eq ((.Values.blobs | default dict).store | default "redis") "s3" }}true{{ end -}}
 {{- end }}
 
+{{/* Name of the installation at Daytona; empty when it has no sandboxes there. Values of before there was a choice lack it. */}}
+{{- define "swe-agent.daytona" -}}
+{{- $daytona := .Values.daytona | default dict -}}
+{{- if and .Values.credentials.daytonaApiKey (not $daytona.installation) }}{{ fail "set daytona.installation to a name that no other installation with the same organization at Daytona has" }}{{ end -}}
+{{- if and $daytona.only (not $daytona.installation) }}{{ fail "daytona.only needs daytona.installation" }}{{ end -}}
+{{- if and $daytona.installation (not .Values.credentials.existingSecret) (not .Values.credentials.daytonaApiKey) }}{{ fail "set credentials.existingSecret or credentials.daytonaApiKey: daytona.installation needs a key of Daytona" }}{{ end -}}
+{{ $daytona.installation | default "" }}
+{{- end }}
+
+{{/* Of operator and gateway: the kind of sandboxes where a session names none. */}}
+{{- define "swe-agent.sandboxType" -}}
+{{- if (.Values.daytona | default dict).only }}daytona{{ else }}k8s{{ end -}}
+{{- end }}
+
 {{- define "swe-agent.credentialsSecret" -}}
 {{ default (printf "%s-credentials" (include "swe-agent.fullname" .)) .Values.credentials.existingSecret }}
 {{- end }}

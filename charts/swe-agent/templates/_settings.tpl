@@ -45,7 +45,7 @@
 {{- define "swe-agent.operatorEnv" -}}
 {{- $sandbox := .Values.sandbox -}}
 - name: SANDBOX_TYPE
-  value: "k8s"
+  value: {{ include "swe-agent.sandboxType" . | quote }}
 - name: WORKER_IMAGE
   value: {{ $sandbox.image | quote }}
 {{- with include "swe-agent.toolboxImage" . }}
@@ -102,6 +102,24 @@
 {{- if ne (int .Values.operator.maxRunning) 200 }}
 - name: SWE_AGENT_MAX_RUNNING
   value: {{ .Values.operator.maxRunning | quote }}
+{{- end }}
+{{- if include "swe-agent.daytona" . }}
+- name: DAYTONA_INSTALLATION
+  value: {{ .Values.daytona.installation | quote }}
+- name: DAYTONA_API_KEY
+  valueFrom: {secretKeyRef: {name: {{ include "swe-agent.credentialsSecret" . }}, key: daytona-api-key}}
+{{- with .Values.daytona.serverUrl }}
+- name: DAYTONA_SERVER_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.daytona.target }}
+- name: DAYTONA_TARGET
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.daytona.image }}
+- name: DAYTONA_TARGET_IMAGE
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- include "swe-agent.modelEnv" . }}
 - name: GIT_USERNAME
@@ -177,6 +195,16 @@
 {{- end }}
 - name: SWE_AGENT_ALLOWED_HOSTS
   value: {{ include "swe-agent.allowedHosts" . | quote }}
+{{- end }}
+
+{{/* Of a gateway by itself: which sandboxes the operators have; empty when they are Pods alone. It gets no key. */}}
+{{- define "swe-agent.offeredEnv" -}}
+{{- if include "swe-agent.daytona" . }}
+- name: SANDBOX_TYPE
+  value: {{ include "swe-agent.sandboxType" . | quote }}
+- name: DAYTONA_INSTALLATION
+  value: {{ .Values.daytona.installation | quote }}
+{{- end }}
 {{- end }}
 
 {{/* Names of the Service with .svc, and those without a dot, are known without being named. */}}
