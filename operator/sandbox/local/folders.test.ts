@@ -67,6 +67,27 @@ describe("a session's folder", () => {
     expect((await sandboxes.transport().find(owner, {}, signal()))?.identity).toEqual(handle.identity);
   });
 
+  it('is waited for no longer than who waits wants it, while other work on it is under way', async () => {
+    const owner = sandboxes.owner();
+    const transport = sandboxes.transport();
+    const sandbox = await openSandbox(await transport.provision(owner, {}, signal()), { epoch: 1 });
+    const command = "trap '' TERM; touch begun; sleep 1000; sleep 1000";
+    const stubborn = sandbox.run('stubborn', { command, timeoutSeconds: 1000 }, { signal: signal() });
+    stubborn.catch(() => undefined);
+    await until('the command to run', () => existsSync(join(sandbox.worktree, 'begun')));
+    let quiet = false;
+    const quiesced = transport.quiesce(owner, signal(), { graceMs: 1_000 }).then(() => {
+      quiet = true;
+    });
+    const stop = new AbortController();
+    const wanted = transport.provision(owner, {}, stop.signal);
+    stop.abort(new Error('not wanted any more'));
+    await expect(wanted).rejects.toThrow('not wanted any more');
+    expect(quiet).toBe(false);
+    await quiesced;
+    await sandbox.close();
+  });
+
   it('may lie under a path with spaces, quotes and non-ASCII', async () => {
     const odd = { workspaceDir: join(sandboxes.folder, `it's "a" Ä $HOME`) };
     const owner = sandboxes.owner();

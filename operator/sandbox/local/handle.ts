@@ -35,7 +35,7 @@ export type LocalHandleOptions = {
   /** Whether the sandbox was stopped after this handle was given out. */
   stopped(): boolean;
   /** Runs one at a time per folder, so that two openings do not start two runners. */
-  exclusive<T>(work: () => Promise<T>): Promise<T>;
+  exclusive<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 };
 
 export class LocalHandle implements SandboxHandle {
@@ -54,7 +54,7 @@ export class LocalHandle implements SandboxHandle {
   }
 
   open(signal: AbortSignal): Promise<Channel> {
-    return this.#options.exclusive(() => this.#open(signal));
+    return this.#options.exclusive(signal, () => this.#open(signal));
   }
 
   put(path: string, bytes: Uint8Array, options: { mode?: number; signal: AbortSignal }): Promise<void> {

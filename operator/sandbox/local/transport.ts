@@ -4,6 +4,7 @@ import { chownSync, closeSync, constants, mkdirSync, realpathSync, writeSync } f
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Gate } from '../../gate.ts';
+import { KeyedLock } from '../../keyed-lock.ts';
 import {
   type Isolation,
   type SandboxHandle,
@@ -44,6 +45,8 @@ export type LocalTransportOptions = {
   tickSeconds?: number;
 };
 
+/** For what nobody else knows of yet, and so nobody holds for long. */
+const TRIAL_MS = 30_000;
 const FOLDERS = ['repo', '.run', 'home', 'tmp'];
 
 export class LocalTransport implements SandboxTransport {
@@ -51,7 +54,7 @@ export class LocalTransport implements SandboxTransport {
   readonly starts = new Gate(2 * availableParallelism());
   readonly checkpoints = new Gate(1);
   readonly #options: LocalTransportOptions;
-  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #locks = new KeyedLock();
   /** How often a folder's processes were ended; what was handed out before an end must not start them again. */
   readonly #stops = new Map<string, number>();
   #opened: { records: Records; isolators: Isolators; peers: Peers } | undefined;
@@ -63,7 +66,7 @@ export class LocalTransport implements SandboxTransport {
   async provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle> {
     signal.throwIfAborted();
     const name = folderName(owner);
-    return this.#exclusive(name, async () => {
+    return this.#locks.hold(name, signal, async () => {
       const { records } = this.#open();
       let record = records.read(name);
       if (record && (record.owner.uid !== owner.uid || records.folderState(record) === 'absent')) {
@@ -88,7 +91,7 @@ export class LocalTransport implements SandboxTransport {
   async dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const name = folderName(owner);
-    await this.#exclusive(name, async () => {
+    await this.#locks.hold(name, signal, async () => {
       const record = this.#open().records.read(name);
       if (record?.owner.uid === owner.uid) await this.#remove(record);
     });
@@ -97,7 +100,7 @@ export class LocalTransport implements SandboxTransport {
   async quiesce(owner: SandboxOwner, signal: AbortSignal, { graceMs = 1000 }: { graceMs?: number } = {}): Promise<void> {
     signal.throwIfAborted();
     const name = folderName(owner);
-    await this.#exclusive(name, async () => {
+    await this.#locks.hold(name, signal, async () => {
       const { records } = this.#open();
       const record = records.read(name);
       if (record?.owner.uid !== owner.uid || records.folderState(record) !== 'ours') return;
@@ -122,11 +125,11 @@ export class LocalTransport implements SandboxTransport {
   }
 
   /** How commands of a new session are isolated here, found out with a sandbox that is gone again afterwards. @throws SandboxUnavailableError */
-  async isolation(): Promise<Isolation> {
+  async isolation(signal = AbortSignal.timeout(TRIAL_MS)): Promise<Isolation> {
     // Nobody knows its owner: left behind by a crash, it is an orphan like any other.
     const uid = randomUUID();
     const name = `isolation-trial-${uid}`;
-    return this.#exclusive(name, async () => {
+    return this.#locks.hold(name, signal, async () => {
       const record = await this.#create({ uid, name, namespace: 'default' }, name);
       try {
         return this.#open().isolators.of(record.method).isolation;
@@ -197,7 +200,7 @@ export class LocalTransport implements SandboxTransport {
       shell: shell ?? ['/bin/sh'],
       tickSeconds: tickSeconds ?? 60,
       stopped: () => this.#stopsOf(record.name) !== stops,
-      exclusive: (work) => this.#exclusive(record.name, work),
+      exclusive: (signal, work) => this.#locks.hold(record.name, signal, work),
     });
   }
 
@@ -231,21 +234,6 @@ export class LocalTransport implements SandboxTransport {
       sandboxUid: record.sandboxUid,
       ...(record.user ? { user: record.user } : {}),
     };
-  }
-
-  /** Runs work on a folder after all work on it that was asked for before. */
-  #exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(name) ?? Promise.resolve();
-    const result = before.then(work, work);
-    const settled = result.then(
-      () => {},
-      () => {},
-    );
-    this.#queues.set(name, settled);
-    void settled.then(() => {
-      if (this.#queues.get(name) === settled) this.#queues.delete(name);
-    });
-    return result;
   }
 }
 
