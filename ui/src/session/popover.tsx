@@ -2,7 +2,7 @@
 import { Popover as Base } from '@base-ui/react/popover';
 import type { ReactNode } from 'react';
 import { Button } from '../design/button.tsx';
-import styles from './popover.module.css';
+import styles from '../design/popup.module.css';
 
 export function Popover({
   label,
@@ -26,8 +26,8 @@ export function Popover({
       />
       <Base.Portal>
         <Base.Positioner className={styles.positioner} sideOffset={4} align="end">
-          <Base.Popup className={styles.popup}>
-            <Base.Title className={styles.title}>{title}</Base.Title>
+          <Base.Popup className={styles.panel}>
+            <Base.Title className={styles.panelTitle}>{title}</Base.Title>
             {children}
           </Base.Popup>
         </Base.Positioner>

@@ -1,6 +1,7 @@
 /** Follows one session: its log from the first event on, live, and what the server says of it as a whole. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { sleep } from '../../../operator/clock.ts';
 import { send } from '../api/http.ts';
 import { explain, isTransient, Problem, parseJson } from '../api/problem.ts';
 import { useEventStream } from '../api/use-event-stream.ts';
@@ -93,7 +94,7 @@ async function readAll(id: string, log: SessionLog, signal: AbortSignal): Promis
         if (error.status === 422 || error.status === 404) return false;
         throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY));
+      await sleep(RETRY, signal).catch(() => {});
       if (signal.aborted) return false;
     } finally {
       attempt.abort();
