@@ -107,7 +107,7 @@ lock() {
   exec 9>"$cluster_dir/lock"
   flock -n 9 || {
     say 'waiting for another cluster script to end ...'
-    flock -w 1800 9 || fail "another cluster script still runs after 30 minutes (it holds $cluster_dir/lock)"
+    flock -w 2640 9 || fail "another cluster script still runs after 44 minutes (it holds $cluster_dir/lock)"
   }
 }
 
