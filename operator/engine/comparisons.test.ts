@@ -220,7 +220,7 @@ describe('a check before the work', () => {
   });
 
   it('that takes too long is given up, and compared with nothing', async () => {
-    await using hasty = await startEngine({ baseUrl: server.baseUrl, replace: () => ({ maxCommandSeconds: 1 }) });
+    await using hasty = await startEngine({ baseUrl: server.baseUrl, replace: () => ({ maxCommandSeconds: 5 }) });
     const check = '[ -e greeting.txt ] || sleep 60; grep -q hello greeting.txt';
     const state = await finished('late', model.on('Check for ever', { plan: [plan('Greet', [check])] }), hasty);
     expect(state.baseline).toMatchObject([{ exitCode: -1, note: 'ended by the time limit' }]);

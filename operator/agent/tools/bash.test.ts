@@ -73,10 +73,10 @@ describe('the bash tool', () => {
   });
 
   it('ends a command after its time with what it said so far and what to do', async () => {
-    const result = await box.call('bash', { command: 'echo begun; sleep 1000', timeout_seconds: 1 });
+    const result = await box.call('bash', { command: 'echo begun; sleep 1000', timeout_seconds: 3 });
     expect(result.outcome).toBe('error');
     expect(result.text).toMatch(
-      /^begun\n\[ended after 1 s: timeout\. The output so far is above\. If it needs longer, set timeout_seconds/,
+      /^begun\n\[ended after 3 s: timeout\. The output so far is above\. If it needs longer, set timeout_seconds/,
     );
   });
 
