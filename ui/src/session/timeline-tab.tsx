@@ -48,7 +48,7 @@ export function TimelineTab({ timeline, live, handle, above }: Props) {
     overscan: 10,
     scrollMargin: margin,
     scrollPaddingStart: 120,
-    scrollPaddingEnd: 160,
+    scrollPaddingEnd: coveredBelow(),
   });
   const addressed = ADDRESS.exec(location.hash) !== null;
   const end = useFollowEnd({ begin: live && !addressed && waitsForNobody(timeline), size: virtual.getTotalSize() });
@@ -194,6 +194,12 @@ const RowView = memo(function RowView({ row, fold, marked, selected, onToggle, o
       );
   }
 });
+
+/** Pixels at the end of the window that the message box, and on a telephone the bar below it, lie over; what is near it too. */
+function coveredBelow(): number {
+  const composer = Number.parseFloat(document.documentElement.style.getPropertyValue('--composer'));
+  return Math.max(160, (Number.isNaN(composer) ? 0 : composer) + 72);
+}
 
 /** Who opens a session that waits for somebody looks at what it waits for first. */
 function waitsForNobody({ now }: Timeline): boolean {
