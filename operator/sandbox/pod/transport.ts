@@ -27,6 +27,7 @@ import { Pods } from './pods.ts';
 import { Policies, type PoliciesOptions } from './policies.ts';
 import { QUIESCE_SCRIPT } from './quiesce.ts';
 import { Readiness } from './readiness.ts';
+import { removePod } from './remove-pod.ts';
 import { NODE_SILENT, SilentNodes } from './silent-node.ts';
 import { lastEndOf, ORDINARY, STAGE_DEADLINES_MS, type Stage } from './verdict.ts';
 
@@ -55,9 +56,6 @@ export type PodTransportOptions = Omit<PodOptions, 'readOnlyRootFilesystem' | 't
   resolve?: NonNullable<PoliciesOptions['resolve']>;
 };
 
-/** How long a Pod that is asked to go may take before it is taken away unasked: its node may be gone. */
-const GONE_MS = 30_000;
-const DELETED_MS = 90_000;
 const WITHOUT_POLICY = 'sweagent.dev/network-policy-missing';
 
 /**
@@ -327,44 +325,12 @@ export class PodTransport implements SandboxTransport {
     }
   }
 
-  /** Deletes the Pod and waits until it is gone, and with it every process in it. */
   async #remove(place: Place, pod: Pod, signal: AbortSignal): Promise<void> {
     const uid = uidOf(pod);
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(DELETED_MS)]);
-    try {
-      await this.#delete(place, uid, {}, patience);
-      const gone = AbortSignal.any([patience, AbortSignal.timeout(GONE_MS)]);
-      try {
-        await this.#pods.until(place, uid, (now) => (now ? undefined : true), gone);
-      } catch (error) {
-        patience.throwIfAborted();
-        if (!gone.aborted) throw error;
-        // The kubelet does not answer; what may still run there can do no harm that the API server could prevent.
-        this.#options.logger.warn('a Pod does not end and is taken out of the cluster unasked', place);
-        await this.#delete(place, uid, { gracePeriodSeconds: 0 }, patience);
-        await this.#pods.until(place, uid, (now) => (now ? undefined : true), patience);
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (patience.aborted)
-        throw unavailable('PodNotDeleted', `the Pod ${place.namespace}/${place.name} does not go away`, error);
-      throw creationFault(error);
-    }
+    const { client, logger } = this.#options;
+    await removePod({ client, logger, pods: this.#pods }, place, uid, signal);
     this.#stops.delete(uid);
     this.#containers.delete(uid);
-  }
-
-  async #delete(
-    { namespace, name }: Place,
-    uid: string,
-    options: { gracePeriodSeconds?: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    try {
-      await this.#options.client.delete(PODS, namespace, name, { preconditions: { uid }, ...options }, signal);
-    } catch (error) {
-      if (!(error instanceof KubeError && (error.code === 404 || error.code === 409))) throw error;
-    }
   }
 
   #placeOf(owner: SandboxOwner): Place {
