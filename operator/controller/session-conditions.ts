@@ -47,7 +47,7 @@ function profileResolved({ ok, reason, message }: SessionProfiles): NewCondition
 function sandboxReady(state: SessionState, wait: Hold | undefined): NewCondition {
   const { sandbox, sandboxLost } = state;
   const type = 'SandboxReady';
-  if (sandbox && sandboxLost === undefined)
+  if (sandbox && sandboxLost === undefined && !wait)
     return { type, status: 'True', reason: 'Ready', message: `The ${sandbox.type} sandbox ${sandbox.name} is ready.` };
   const { reason, message } = wait ?? withoutSandbox(state);
   return { type, status: 'False', reason: word(reason), message };

@@ -1,7 +1,7 @@
 /** A session's hold on its sandbox: opened when it is first needed, kept between actions, and found anew after it was let go. */
 import { openSandbox } from '../sandbox/commands.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { SandboxLostError, type SandboxOwner, type SandboxSpec } from '../sandbox/transport.ts';
+import { type NoticeListener, SandboxLostError, type SandboxOwner, type SandboxSpec } from '../sandbox/transport.ts';
 import { endProcesses } from './actions/end-processes.ts';
 import type { EngineDeps } from './ports.ts';
 import type { SessionState } from './state.ts';
@@ -10,16 +10,23 @@ export class Connection {
   readonly #deps: EngineDeps;
   readonly #owner: SandboxOwner;
   readonly #onLost: (sandboxUid: string, message: string) => void;
+  readonly #onNotice: NoticeListener;
   #sandbox: Sandbox | undefined;
   #watch: Disposable | undefined;
   /** Why the sandbox in use is no more. */
   #lost: string | undefined;
 
-  /** `onLost` is told when the sandbox goes although nothing is done in it. */
-  constructor(deps: EngineDeps, owner: SandboxOwner, onLost: (sandboxUid: string, message: string) => void) {
+  /** `onLost` is told when the sandbox goes although nothing is done in it, `onNotice` what it is waited for. */
+  constructor(
+    deps: EngineDeps,
+    owner: SandboxOwner,
+    onLost: (sandboxUid: string, message: string) => void,
+    onNotice: NoticeListener,
+  ) {
     this.#deps = deps;
     this.#owner = owner;
     this.#onLost = onLost;
+    this.#onNotice = onNotice;
   }
 
   /**
@@ -31,7 +38,7 @@ export class Connection {
     if (this.#lost !== undefined) throw new SandboxLostError(this.#lost);
     if (this.#sandbox) return this.#sandbox;
     const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
-    const handle = await transport?.find(this.#owner, spec, signal);
+    const handle = await transport?.find(this.#owner, spec, signal, this.#onNotice);
     if (!handle) throw new SandboxLostError('the sandbox is gone');
     if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
     const sandbox = await openSandbox(handle, { epoch, signal });

@@ -8,7 +8,7 @@ import { setMaxListeners } from 'node:events';
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
 import { SandboxFencedError } from '../sandbox/sandbox.ts';
-import type { SandboxOwner } from '../sandbox/transport.ts';
+import type { SandboxNotice, SandboxOwner } from '../sandbox/transport.ts';
 import { sessionFields, withFields } from '../session-log.ts';
 import { traceOf } from '../trace.ts';
 import type { Action } from './action.ts';
@@ -82,7 +82,12 @@ export class SessionTask {
       ...(trace !== undefined && { trace }),
     };
     this.#waits = new Waits(this.#stop.signal, () => onChange(true));
-    this.#connection = new Connection(this.#deps, this.#owner, (uid, message) => this.#sandboxGone(uid, message));
+    this.#connection = new Connection(
+      this.#deps,
+      this.#owner,
+      (uid, message) => this.#sandboxGone(uid, message),
+      (notice) => this.#waitForSandbox(notice),
+    );
     this.#setbacks = new Setbacks(this.#deps, this.#connection, this.#waits);
     this.#texts = new TextStore(deps.blobs, this.#owner.uid, {
       signal: this.#stop.signal,
@@ -251,6 +256,11 @@ export class SessionTask {
     recorder.flush(this.#stop.signal).catch(() => undefined);
   }
 
+  /** What else is waited for meanwhile is not for the sandbox to end. */
+  #waitForSandbox(notice: SandboxNotice | undefined): void {
+    if (notice || this.waitsForSandbox) this.#waits.show(notice, 'sandbox');
+  }
+
   #intent(session: AgentSession): Intent {
     const { models, now, releaseAfter } = this.#deps;
     const chain = (role: 'planner' | 'programmer' | 'reviewer') => models.chain(session, role);
@@ -282,7 +292,7 @@ export class SessionTask {
       },
       emit: (...events: EventBody[]) => recorder.emit(...events),
       flush: () => recorder.flush(this.#stop.signal),
-      show: (waiting) => this.#waits.show(waiting, 'sandbox'),
+      show: (waiting) => this.#waitForSandbox(waiting),
       sandbox: () => this.#connection.open(recorder.state, this.#session.spec.sandbox ?? {}, epoch, this.#action.signal),
       adopt: (sandbox) => this.#connection.adopt(sandbox),
       forget: () => this.#connection.forget(),

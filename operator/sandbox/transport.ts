@@ -92,6 +92,9 @@ export type SandboxSpec = NonNullable<AgentSessionSpec['sandbox']>;
 /** What keeps a sandbox from being there: a condition reason in CamelCase, and words for people. */
 export type SandboxNotice = { reason: string; message: string };
 
+/** Hears what keeps a sandbox from being there, and undefined once nothing does any more. */
+export type NoticeListener = (notice: SandboxNotice | undefined) => void;
+
 export interface SandboxTransport {
   readonly type: SandboxType;
   /**
@@ -103,17 +106,18 @@ export interface SandboxTransport {
   readonly checkpoints?: Gate;
   /**
    * Finds the owner's sandbox or makes it. Adopts only what carries the owner's UID.
-   * @param onNotice hears of every obstacle that may pass by itself while it is waited for; not of the ordinary course
+   * @param onNotice hears of every obstacle that may pass by itself while it is waited for; not of the ordinary course. Also
+   * later, while the sandbox is used
    * @throws SandboxUnavailableError
    */
-  provision(
+  provision(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal, onNotice?: NoticeListener): Promise<SandboxHandle>;
+  /** Finds it without making it. `onNotice` as for `provision`. */
+  find(
     owner: SandboxOwner,
     spec: SandboxSpec,
     signal: AbortSignal,
-    onNotice?: (notice: SandboxNotice) => void,
-  ): Promise<SandboxHandle>;
-  /** Finds it without making it. */
-  find(owner: SandboxOwner, spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined>;
+    onNotice?: NoticeListener,
+  ): Promise<SandboxHandle | undefined>;
   /** Ends every process in it and removes it. Succeeds when there is none. */
   dispose(owner: SandboxOwner, signal: AbortSignal): Promise<void>;
   /**

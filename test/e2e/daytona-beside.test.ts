@@ -1,13 +1,17 @@
 /** Daytona as one of several places where commands run, behind a connection that a test can break. */
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DaytonaTransport } from '../../operator/sandbox/daytona/transport.ts';
 import type { SandboxOwner } from '../../operator/sandbox/transport.ts';
+import type { TestSandbox } from '../support/daytona/control-plane.ts';
 import { DaytonaServer } from '../support/daytona/server.ts';
 import { eventually, patience } from '../support/eventually.ts';
 import { git } from '../support/git-repository.ts';
 import { Line } from '../support/redis-line.ts';
 import { itWithKubectl } from '../support/requirements.ts';
+import { bash, greet } from '../support/scripted-sessions.ts';
 import { type RestSession, System } from '../support/system.ts';
 
 const withKubectl = itWithKubectl();
@@ -55,19 +59,37 @@ async function rested(name: string): Promise<string> {
   return id;
 }
 
+/** A session with a command that ends when its sandbox does, and the sandbox. */
+async function working(name: string): Promise<{ id: string; sandbox: TestSandbox }> {
+  const work = [bash('touch $HOME/begun; until [ -e $HOME/go ]; do sleep 0.05; done'), ...greet];
+  const goal = system.model.on(`Wait at Daytona (${name})`, { work });
+  const id = await system.session(goal, await system.repository(name), { sandbox: { type: 'daytona' } });
+  const sandbox = await eventually('a sandbox at Daytona', () => sandboxes()[0]);
+  await eventually('the command', () => existsSync(join(sandbox.toolbox.home, 'swe-agent/home/begun')));
+  return { id, sandbox };
+}
+
+async function shown(id: string): Promise<{ type: string; name: string; uid: string }> {
+  const { body } = await system.request<{ sandbox: { type: string; name: string; uid: string } }>('GET', `/agent/sessions/${id}`);
+  return body.sandbox;
+}
+
+const timed = { last_transition_time: expect.any(String), observed_generation: expect.any(Number) };
+const readiness = ({ conditions }: RestSession) => conditions.find(({ type }) => type === 'SandboxReady');
 const kept = ({ reason }: RestSession) => reason === 'CleanupFailed';
 const isGone = (id: string) =>
   eventually(`${id} to be gone`, async () => (await system.request('GET', `/agent/sessions/${id}`)).status === 404);
 
 describe('Daytona beside the machine itself', () => {
-  it('has the commands of the session that asks for it, and shows which sandbox it is', async () => {
+  withKubectl('has the commands of the session that asks for it, and shows which sandbox it is', async () => {
     const repository = await system.repository('asks');
     const here = await system.session(system.model.on('Greet from here'), await system.repository('here'));
     const id = await rested('asks');
     await system.completed(here);
     const [sandbox] = sandboxes();
-    const { body } = await system.request<{ sandbox: object }>('GET', `/agent/sessions/${id}`);
-    expect(body.sandbox).toMatchObject({ type: 'daytona', name: sandbox?.dto.name, uid: sandbox?.dto.id });
+    expect(await shown(id)).toMatchObject({ type: 'daytona', name: sandbox?.dto.name, uid: sandbox?.dto.id });
+    const object = JSON.parse((await system.kubectl(['get', 'ags', id, '-o', 'json'])).out);
+    expect(object.status.sandbox).toEqual({ type: 'daytona', name: sandbox?.dto.name, uid: sandbox?.dto.id });
     const { result } = await system.completed(id);
     expect(await git(repository, 'show', `${result.branch}:greeting.txt`)).toBe('hello');
   });
@@ -97,6 +119,37 @@ describe('Daytona beside the machine itself', () => {
     server.apiKey = apiKey;
     await isGone(id);
     expect(sandboxes()).toEqual([]);
+  });
+
+  for (const [state, comesTo] of [
+    ['stopped', (sandbox: TestSandbox) => server.control.stop(sandbox)],
+    ['archived', (sandbox: TestSandbox) => server.control.archive(sandbox)],
+  ] as const) {
+    it(`tells of a sandbox that somebody ${state} that it is started again, and of its end`, async () => {
+      const { id, sandbox } = await working(state);
+      await comesTo(sandbox);
+      const held = Promise.withResolvers<void>();
+      sandbox.moving = held.promise;
+      const { conditions } = await system.until(id, 'the state', (session) => readiness(session)?.reason === 'SandboxStarting');
+      const message = `the sandbox ${sandbox.dto.name} was ${state} and is started again`;
+      expect(conditions).toContainEqual({ type: 'SandboxReady', status: 'False', ...timed, reason: 'SandboxStarting', message });
+      held.resolve();
+      await system.until(id, 'the sandbox to be ready', (session) => readiness(session)?.status === 'True');
+      await system.completed(id);
+      expect((await shown(id)).uid).toBe(sandbox.dto.id);
+    });
+  }
+
+  it('tells why a sandbox failed, and has another one take its place', async () => {
+    const { id, sandbox } = await working('failed');
+    await server.control.stop(sandbox);
+    server.control.fail(sandbox, 'the runner died');
+    const { logs } = await system.completed(id);
+    const failed = `Sandbox lost: the sandbox ${sandbox.dto.name} at Daytona failed (error): the runner died`;
+    expect(logs).toContain(failed);
+    const { uid } = await shown(id);
+    expect(sandboxes().map(({ dto }) => dto.id)).toEqual([uid]);
+    expect(uid).not.toBe(sandbox.dto.id);
   });
 
   it('loses the sandbox of a session that is no more, and keeps that of another installation', async () => {

@@ -22,8 +22,8 @@ export interface ActionContext {
   emit(...events: EventBody[]): void;
   /** Resolves once everything emitted is on disk. */
   flush(): Promise<void>;
-  /** Shows to the user what is waited for, until the action ends. */
-  show(waiting: { reason: string; message: string }): void;
+  /** Shows to the user what the sandbox is waited for, until it is waited for no more or the action ends. */
+  show(waiting: { reason: string; message: string } | undefined): void;
   /** The session's sandbox, connected. @throws SandboxLostError | SandboxUnavailableError */
   sandbox(): Promise<Sandbox>;
   /** Takes a sandbox into use, in place of one that was lost. */

@@ -225,7 +225,8 @@ describe('a Daytona sandbox', () => {
     const transport = sandboxes.transport();
     const handle = await transport.provision(owner, {}, signal());
     sandboxes.server.control.fail(atDaytona(handle), 'the runner went away');
-    await expect(handle.open(signal())).rejects.toMatchObject({ reason: 'SandboxFailed' });
+    const message = expect.stringContaining('failed (error): the runner went away');
+    await expect(handle.open(signal())).rejects.toMatchObject({ name: 'SandboxLostError', message });
     expect((await transport.provision(owner, {}, signal())).identity.uid).not.toBe(handle.identity.uid);
   });
 

@@ -6,12 +6,13 @@ import { KeyedLock } from '../../keyed-lock.ts';
 import { pause } from '../deadline.ts';
 import { quoteAll } from '../quote.ts';
 import {
+  type NoticeListener,
   type SandboxHandle,
   SandboxLostError,
-  type SandboxNotice,
   type SandboxOwner,
   type SandboxSpec,
   type SandboxTransport,
+  SandboxUnavailableError,
 } from '../transport.ts';
 import type { ChannelOptions } from './channel.ts';
 import { type DaytonaAccess, DaytonaClient, unavailable } from './client.ts';
@@ -71,7 +72,7 @@ export class DaytonaTransport implements SandboxTransport {
     owner: SandboxOwner,
     spec: SandboxSpec,
     signal: AbortSignal,
-    onNotice?: (notice: SandboxNotice) => void,
+    onNotice?: NoticeListener,
   ): Promise<SandboxHandle> {
     signal.throwIfAborted();
     return this.#locks.hold(this.#nameOf(owner), signal, async () => {
@@ -79,7 +80,7 @@ export class DaytonaTransport implements SandboxTransport {
       try {
         await this.#ready(sandbox, signal, onNotice);
         return await this.#inSandbox('prepare a sandbox', sandbox, signal, async () => {
-          const handle = await this.#handle(owner, sandbox, signal);
+          const handle = await this.#handle(owner, sandbox, signal, onNotice);
           const tools = { folder: this.#options.toolbox, target: toolboxIn(handle.root) };
           await bringToolbox(this.#client, sandbox, tools, signal);
           return handle;
@@ -91,13 +92,19 @@ export class DaytonaTransport implements SandboxTransport {
     });
   }
 
-  async find(owner: SandboxOwner, _spec: SandboxSpec, signal: AbortSignal): Promise<SandboxHandle | undefined> {
+  async find(
+    owner: SandboxOwner,
+    _spec: SandboxSpec,
+    signal: AbortSignal,
+    onNotice?: NoticeListener,
+  ): Promise<SandboxHandle | undefined> {
     signal.throwIfAborted();
     const sandbox = await this.#look(owner, signal);
     if (!sandbox || !this.#belongsTo(sandbox, owner) || isOver(sandbox)) return undefined;
     try {
-      await this.#ready(sandbox, signal);
-      return await this.#inSandbox('connect to a sandbox', sandbox, signal, () => this.#handle(owner, sandbox, signal));
+      await this.#ready(sandbox, signal, onNotice);
+      const connect = () => this.#handle(owner, sandbox, signal, onNotice);
+      return await this.#inSandbox('connect to a sandbox', sandbox, signal, connect);
     } catch (error) {
       if (error instanceof SandboxLostError) return undefined;
       throw error;
@@ -192,8 +199,9 @@ export class DaytonaTransport implements SandboxTransport {
    * Waits until it runs; starts it when it sleeps. That it was just about to stop is found out and waited for.
    * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
    */
-  async #ready(sandbox: Sandbox, signal: AbortSignal, onNotice?: (notice: SandboxNotice) => void): Promise<void> {
+  async #ready(sandbox: Sandbox, signal: AbortSignal, onNotice?: NoticeListener): Promise<void> {
     const { startMs = START_MS } = this.#options;
+    let noticed = false;
     const patience = AbortSignal.timeout(startMs);
     const both = AbortSignal.any([signal, patience]);
     try {
@@ -202,6 +210,7 @@ export class DaytonaTransport implements SandboxTransport {
         const verdict = verdictOf(sandbox.state);
         switch (verdict.kind) {
           case 'ready':
+            if (noticed) onNotice?.(undefined);
             return;
           case 'gone':
             throw new SandboxLostError(`the sandbox ${sandbox.name} at Daytona is gone`);
@@ -210,6 +219,7 @@ export class DaytonaTransport implements SandboxTransport {
             throw unavailable(verdict.reason, message, undefined, verdict.reason === 'ImageUnavailable');
           }
           case 'asleep':
+            noticed = true;
             onNotice?.({
               reason: 'SandboxStarting',
               message: `the sandbox ${sandbox.name} was ${sandbox.state} and is started again`,
@@ -262,7 +272,22 @@ export class DaytonaTransport implements SandboxTransport {
     return inSandbox({ doing, apiUrl: this.#client.apiUrl, ready, signal }, work);
   }
 
-  async #handle(owner: SandboxOwner, sandbox: Sandbox, signal: AbortSignal): Promise<SandboxHandle> {
+  /**
+   * As `#ready`, of one that ran before: what fails now is lost, and another takes its place.
+   * @throws SandboxLostError | SandboxUnavailableError | the signal's reason
+   */
+  async #readyAgain(sandbox: Sandbox, signal: AbortSignal, onNotice?: NoticeListener): Promise<void> {
+    try {
+      await this.#ready(sandbox, signal, onNotice);
+    } catch (error) {
+      if (error instanceof SandboxUnavailableError && verdictOf(sandbox.state).kind === 'failed') {
+        throw new SandboxLostError(error.message, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async #handle(owner: SandboxOwner, sandbox: Sandbox, signal: AbortSignal, onNotice?: NoticeListener): Promise<SandboxHandle> {
     const root = await this.#rootOf(sandbox, signal);
     const { silenceMs } = this.#options;
     const stops = this.#stopsOf(sandbox.id);
@@ -280,7 +305,7 @@ export class DaytonaTransport implements SandboxTransport {
       tickSeconds: this.#options.tickSeconds ?? 60,
       aliveMs: this.#options.aliveMs ?? ALIVE_MS,
       ...(silenceMs && { silenceMs }),
-      ready: (until) => this.#ready(sandbox, until),
+      ready: (until) => this.#readyAgain(sandbox, until, onNotice),
       stopped: () => this.#stopsOf(sandbox.id) !== stops,
     });
   }
