@@ -35,7 +35,7 @@ beforeEach(async () => {
   );
   const withToken = (token: string) => client.withToken(token);
   const callers = new ClusterCallers({ withToken, namespace: 'default', now: () => now });
-  gateway = await TestGateway.start({ scripted: kube, auth: { mode: 'kubernetes', callers } });
+  gateway = await TestGateway.start({ scripted: kube, auth: { mode: 'kubernetes', callers }, now: () => now });
 });
 afterEach(async () => {
   await gateway.close();
@@ -170,6 +170,35 @@ describe('with the tokens of a cluster', () => {
     expect(seconds).toBeLessThanOrEqual(600);
   });
 
+  it('a login that was ended is not known any more, until the token is logged in with again', async () => {
+    const cookie = 'swe_agent_session=token-of-ada';
+    const status = async () => (await gateway.get('/agent/sessions', { cookie })).status;
+    expect((await gateway.post('/logout', undefined, { cookie: 'swe_agent_session=token-of-eve' })).status).toBe(204);
+    expect(await status()).toBe(200);
+    expect((await gateway.post('/logout', undefined, { cookie })).status).toBe(204);
+    expect(await status()).toBe(401);
+    expect((await gateway.get('/agent/sessions', as('ada'))).status).toBe(200);
+    expect((await gateway.post('/login', { token: 'token-of-ada' })).status).toBe(204);
+    expect(await status()).toBe(200);
+  });
+
+  it('the API server is not asked about tokens without end', async () => {
+    const guesses = async () => asked('/selfsubjectreviews');
+    for (let guess = 0; guess < 20; guess++) await gateway.post('/login', { token: `guess-${guess}` });
+    expect(await guesses()).toBe(5);
+    const late = await gateway.post('/login', { token: 'token-of-ada' });
+    expect([late.status, late.headers['retry-after']]).toEqual([429, '1']);
+    now += 1_000;
+    expect((await gateway.post('/login', { token: 'token-of-ada' })).status).toBe(204);
+  });
+
+  it('a try that came to no verdict does not count against who made it', async () => {
+    await kube.stop();
+    for (let tries = 0; tries < 10; tries++) expect((await gateway.post('/login', { token: 'token-of-ada' })).status).toBe(503);
+    await kube.start();
+    expect((await gateway.post('/login', { token: 'token-of-ada' })).status).toBe(204);
+  });
+
   it('says 503, and no less, while the API server is away', async () => {
     await kube.stop();
     expect((await gateway.get('/agent/sessions', as('ada'))).status).toBe(503);
@@ -198,6 +227,16 @@ describe('a stream', () => {
     await eventually('the end', () => allowed.signal.aborted);
     expect(asked).toBe(2);
     expect(allowed.signal.reason).toBe(answers[1]);
+  });
+
+  it('ends when its reader may not even ask', async () => {
+    const refusal = new KubeError(403, 'Forbidden', 'no reviews for ada');
+    const ask = async () => {
+      throw refusal;
+    };
+    using allowed = lease(caller(ask), { session: 's' }, stop.signal, 5);
+    await eventually('the end', () => allowed.signal.aborted);
+    expect(allowed.signal.reason).toBe(refusal);
   });
 
   it('ends with the gateway', () => {

@@ -21,6 +21,7 @@ import { guard, isLoopbackName } from './http/guard.ts';
 import { securityHeaders } from './http/headers.ts';
 import { OpenStreams, type StreamLimits } from './http/open-streams.ts';
 import { Problem, problemOf, sendProblem } from './http/problem.ts';
+import { Proxies } from './http/proxies.ts';
 import { type ProxyUserOptions, ProxyUsers } from './http/proxy-user.ts';
 import { mount } from './http/routes.ts';
 import type { About } from './me.ts';
@@ -58,6 +59,8 @@ export type GatewayDeps = {
   refusal?: ConnectionCheck;
   /** What callers are told of the installation. */
   about: About;
+  /** Addresses and ranges of proxies in front that are believed about who sends a request, and over what. */
+  trustedProxies?: readonly string[];
   /** How an authenticating proxy names users; not with callers of a cluster. */
   proxyUser?: ProxyUserOptions;
   /** How many event streams may be open. */
@@ -93,7 +96,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     may: async () => true,
   };
   const proxyUsers = deps.proxyUser && new ProxyUsers(deps.proxyUser);
-  const authenticator = new Authenticator(auth, everybody, now, proxyUsers);
+  const authenticator = new Authenticator(auth, everybody, now, new Proxies(deps.trustedProxies ?? []), proxyUsers);
   const callerOf = (request: Request): Caller => authenticator.caller(request);
   // Who has the token needs no other proof.
   const callers = deps.refusal && auth.mode === 'none' ? new Callers(deps.refusal) : undefined;

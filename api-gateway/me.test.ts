@@ -6,6 +6,7 @@ import { NAMESPACE, TestGateway } from '../test/support/gateway.ts';
 import { failure, ScriptedKubeServer, type SeenRequest } from '../test/support/kube-server.ts';
 import { Authenticator } from './http/auth.ts';
 import { ClusterCallers } from './http/cluster-callers.ts';
+import { Proxies } from './http/proxies.ts';
 import { ProxyUsers } from './http/proxy-user.ts';
 
 const BODY = { goal: 'g', repo_url: 'https://example.com/r.git' };
@@ -170,7 +171,7 @@ describe('behind an authenticating proxy', () => {
     const users = new ProxyUsers({ header: USER, proxies: ['::1'] });
     const everybody = { author: 'ada' } as ConstructorParameters<typeof Authenticator>[1];
     const callers = { caller: async () => everybody };
-    expect(() => new Authenticator({ mode: 'kubernetes', callers }, everybody, Date.now, users)).toThrow(
+    expect(() => new Authenticator({ mode: 'kubernetes', callers }, everybody, Date.now, new Proxies([]), users)).toThrow(
       'the token says who calls',
     );
   });

@@ -43,8 +43,8 @@ export function serverRoutes(door: ServerDoor): Record<'open' | 'login' | 'guard
         },
       },
       '/logout': {
-        post(request, response) {
-          door.authenticator.logout(request, response);
+        async post(request, response) {
+          await door.authenticator.logout(request, response);
           response.status(204).end();
         },
       },

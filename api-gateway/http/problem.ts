@@ -22,6 +22,7 @@ const TITLES = {
   'malformed-url': 'The address is malformed',
   unauthenticated: 'Authentication is needed',
   'wrong-token': 'The token is wrong',
+  'too-many-logins': 'Too many logins failed',
   'foreign-origin': 'The request comes from a foreign origin',
   'foreign-host': 'The request names a foreign host',
   'caller-refused': 'The caller may not use this API',

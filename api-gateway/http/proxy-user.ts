@@ -3,10 +3,10 @@
  * is believed only on a connection from the proxy, or with a secret that the proxy adds, or with both where both are set.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { BlockList, isIPv6 } from 'node:net';
 import type { Request } from 'express';
 import type { Settings } from '../../operator/settings.ts';
 import { Problem } from './problem.ts';
+import { Proxies } from './proxies.ts';
 
 export type ProxyUserOptions = {
   /** Name of the header, in lower case. */
@@ -26,19 +26,14 @@ export function proxyUserOf({ proxyUser }: Pick<Settings, 'proxyUser'>): { proxy
 
 export class ProxyUsers {
   readonly #options: ProxyUserOptions;
-  readonly #proxies = new BlockList();
+  readonly #proxies: Proxies;
 
   /** @throws TypeError when neither addresses nor a secret are given */
   constructor(options: ProxyUserOptions) {
     if (options.proxies.length === 0 && options.secret === undefined)
       throw new TypeError('a user header needs addresses or a secret that it is believed with');
     this.#options = options;
-    for (const range of options.proxies) {
-      const [address = '', bits] = range.split('/');
-      const kind = isIPv6(address) ? 'ipv6' : 'ipv4';
-      if (bits === undefined) this.#proxies.addAddress(address, kind);
-      else this.#proxies.addSubnet(address, Number(bits), kind);
-    }
+    this.#proxies = new Proxies(options.proxies);
   }
 
   /** The user of a request that came through the proxy; undefined for any other. @throws Problem 403 when the proxy names none */
@@ -59,14 +54,9 @@ export class ProxyUsers {
 
   #isProxy(request: Request): boolean {
     const { proxies, secret } = this.#options;
-    if (proxies.length > 0 && !this.#isAddressOfProxy(request.socket.remoteAddress ?? '')) return false;
+    if (proxies.length > 0 && !this.#proxies.passOn(request)) return false;
     const [sent, ...more] = request.headersDistinct['x-proxy-secret'] ?? [];
     return secret === undefined || (sent !== undefined && more.length === 0 && same(sent, secret));
-  }
-
-  #isAddressOfProxy(address: string): boolean {
-    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
-    return this.#proxies.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
   }
 }
 
