@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Engine, type EngineOptions, git, makeRepository, startEngine } from '../../../test/support/engine.ts';
 import { eventually } from '../../../test/support/eventually.ts';
-import { type ModelServer, startModelServer } from '../../../test/support/model-server.ts';
+import { type ModelReply, type ModelServer, type SeenRequest, startModelServer } from '../../../test/support/model-server.ts';
 import { processesNaming } from '../../../test/support/processes.ts';
-import { bash, finish, plan, ScriptedSessions, write } from '../../../test/support/scripted-sessions.ts';
+import { bash, finish, Gate, plan, ScriptedSessions, write } from '../../../test/support/scripted-sessions.ts';
 import { GitError } from '../../sandbox/git/git.ts';
 import { Publisher } from '../../sandbox/git/publish.ts';
 import type { SandboxTransport } from '../../sandbox/transport.ts';
@@ -43,24 +43,29 @@ const daemon = (name: string) =>
   bash(
     `setsid sh -c 'echo $$ >$HOME/${name}; exec sleep 1000' >/dev/null 2>&1 & until [ -s $HOME/${name} ]; do sleep 0.01; done`,
   );
+/** Has the model wait after its first step, so that what that left running can be seen before the session ends. */
+const seenFirst =
+  (seen: Gate, steps: readonly ModelReply[]) =>
+  async ({ turn }: SeenRequest): Promise<ModelReply> => {
+    if (turn === 1) await seen.pass();
+    return steps[Math.min(turn, steps.length - 1)] ?? {};
+  };
 const running = (engine: Engine, name: string) =>
   processesNaming(join(engine.folder, 'workspace', name)).filter(({ command }) => command === 'sleep 1000').length;
 
 describe('a session that ends', () => {
   it('Completed takes along what its commands left running, keeps their files, and goes on in the same sandbox with a message', async () => {
     const engine = await engineWith();
+    const seen = new Gate();
+    const still = bash('cat $HOME/server >/dev/null && echo still there');
     const goal = model.on('Serve and greet', {
       plan: (request) => plan(request.messages[0]?.text.includes('again') ? 'Again' : 'Greet', []),
-      work: [
-        daemon('server'),
-        write('greeting.txt', 'hello\n'),
-        bash('cat $HOME/server >/dev/null && echo still there'),
-        finish(),
-      ],
+      work: seenFirst(seen, [daemon('server'), write('greeting.txt', 'hello\n'), still, finish()]),
     });
     const spec = { goal, repository: { url: repository } };
     engine.apply('done', spec);
     await eventually('the process', () => running(engine, 'done') === 1);
+    seen.open();
     const first = await engine.until('done', (now) => now.finished !== undefined);
     expect(first.finished?.outcome).toBe('Completed');
     expect(running(engine, 'done')).toBe(0);
@@ -82,12 +87,14 @@ describe('a session that ends', () => {
       }
     }
     const engine = await engineWith({ replace: ({ repositories }) => ({ publisher: new Refusing(repositories) }) });
+    const seen = new Gate();
     const failing = model.on('Serve and fail', {
       plan: [plan('Greet', [])],
-      work: [daemon('server'), write('greeting.txt', 'hello\n'), finish()],
+      work: seenFirst(seen, [daemon('server'), write('greeting.txt', 'hello\n'), finish()]),
     });
     engine.apply('failed', { goal: failing, repository: { url: repository } });
     await eventually('the process', () => running(engine, 'failed') === 1);
+    seen.open();
     const failed = await engine.until('failed', (now) => now.finished !== undefined);
     expect(failed.finished).toMatchObject({ outcome: 'Failed', reason: 'InvalidBranch' });
     expect(running(engine, 'failed')).toBe(0);
