@@ -346,7 +346,7 @@ export type AgentSessionStatus = {
   observedGeneration?: number;
   /** The latest observations of the session's state. */
   conditions?: {
-    /** ProfileResolved, SandboxReady, Isolated, PlanApproved, Progressing, Verified or Finished. */
+    /** ProfileResolved, SandboxReady, Isolated, PlanApproved, Progressing, Verified or Finished; Deleted while something keeps a session that is being deleted. */
     type: string;
     /** Whether it holds. */
     status: 'True' | 'False' | 'Unknown';
@@ -386,9 +386,9 @@ export type AgentSessionStatus = {
   sandbox?: {
     /** Kind of sandbox. */
     type?: 'pod' | 'daytona' | 'local';
-    /** Name of the Pod, id of the Daytona sandbox, or the directory. */
+    /** Name of the Pod or of the Daytona sandbox, or the directory. */
     name?: string;
-    /** Identifies this incarnation of the sandbox. */
+    /** Identifies this incarnation of the sandbox; the UID of the Pod, or the id of the Daytona sandbox. */
     uid?: string;
   };
   /** Counts the coding iterations. */
