@@ -200,14 +200,14 @@ describeWithRedis()('The event log in Redis', () => {
     const log = await logs.open();
     const { epoch } = await log.claim('a', 'one');
     await log.append('a', epoch, 0, lines('1'));
-    // As a base file that takes ten seconds to load, unless it is told to hurry.
+    // As a base file that takes half a minute to load, unless it is told to hurry.
     await logs.redis.admin.mset(Object.fromEntries(range(1, 500).map((index) => [`filler-${index}`, 'x'.repeat(2_000)])));
     await logs.redis.admin.bgrewriteaof();
     await eventually(
       'the base file',
       async () => Number(/aof_base_size:(\d+)/.exec(await logs.redis.admin.info('persistence'))?.[1]) > 10_000,
     );
-    const slow = { 'key-load-delay': '20000', 'loading-process-events-interval-bytes': '1024' };
+    const slow = { 'key-load-delay': '60000', 'loading-process-events-interval-bytes': '1024' };
     const loading = logs.redis.restart(slow);
     await eventually('the refusal', async () => /still loading/.test(await refusal(log.append('a', epoch, 1, lines('2')))));
     await logs.redis.admin.config('SET', 'key-load-delay', '0');

@@ -117,11 +117,11 @@ describe('the sandbox of a session that rests', () => {
     engine.apply('finished', spec);
     await engine.until('finished', (now) => now.finished !== undefined);
     await atRest(engine, 'finished');
-    engine.later(times.finishedMs - 60_000);
+    engine.later(times.finishedMs / 2);
     engine.apply('finished', spec);
     await atRest(engine, 'finished');
     expect(existsSync(place(engine, 'finished'))).toBe(true);
-    engine.later(60_000);
+    engine.later(times.finishedMs / 2);
     engine.apply('finished', spec);
     const released = await engine.until('finished', (now) => now.sandboxReleased === 'done');
     expect(released).toMatchObject({ phase: 'Completed', sandboxHeld: undefined });

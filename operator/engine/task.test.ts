@@ -51,6 +51,11 @@ function waitingOf(engine: Engine, name: string) {
   return engine.runner.view(`uid-${name}`)?.waiting;
 }
 
+/** The engine's log by a clock that is an hour ahead: its claims are good for as long, however slow this machine is. */
+function logAhead(engine: Engine): SqliteEventLog {
+  return new SqliteEventLog({ path: join(engine.folder, 'events.db'), now: () => Date.now() + 3_600_000 });
+}
+
 /** The log with some of its operations replaced. */
 function instead(log: EventLog, changes: Partial<EventLog>): EventLog {
   return Object.assign(Object.create(log), {
@@ -72,12 +77,11 @@ function instead(log: EventLog, changes: Partial<EventLog>): EventLog {
 describe('a session', () => {
   it('that another operator holds waits, says so, and touches nothing', async () => {
     const engine = await engineWith();
-    const claim = await engine.deps.log.claim('uid-held', 'another');
+    const log = logAhead(engine);
+    await log.claim('uid-held', 'another');
     engine.apply('held', { goal: model.on('Wait for the other'), repository: { url: repository } });
-    await eventually('the reason', async () => {
-      await engine.deps.log.renew(claim);
-      return waitingOf(engine, 'held')?.reason === 'Claimed';
-    });
+    await eventually('the reason', () => waitingOf(engine, 'held')?.reason === 'Claimed');
+    await log.close();
     await engine.stop();
     engines.pop();
     const again = await engineWith({ folder: engine.folder });
@@ -86,8 +90,7 @@ describe('a session', () => {
 
   it('that a process with the same name holds waits, too, and takes it up as soon as it is given back', async () => {
     const engine = await engineWith();
-    // Its claim is good for an hour, however slow this machine is.
-    const log = new SqliteEventLog({ path: join(engine.folder, 'events.db'), now: () => Date.now() + 3_600_000 });
+    const log = logAhead(engine);
     const claim = await log.claim('uid-same', engine.deps.holder);
     engine.apply('same', { goal: model.on('Wait for the double'), repository: { url: repository } });
     await eventually('the reason', () => waitingOf(engine, 'same')?.reason === 'Claimed');
