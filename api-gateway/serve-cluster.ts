@@ -9,7 +9,7 @@ import type { Settings } from '../operator/settings.ts';
 import { createGateway } from './gateway.ts';
 import type { GatewayAuth } from './http/auth.ts';
 import { ClusterCallers } from './http/cluster-callers.ts';
-import { proxyUserOf } from './http/proxy-user.ts';
+import { proxiesOf } from './http/proxy-user.ts';
 
 export type ClusterGateway = {
   settings: Settings;
@@ -39,7 +39,7 @@ export async function serveCluster(parts: ClusterGateway): Promise<{ url: string
     allowLocalRepositories: false,
     allowedHosts: settings.allowedHosts,
     about: { sandboxTypes: kindsOf(settings) },
-    ...proxyUserOf(settings),
+    ...proxiesOf(settings),
     page: join(import.meta.dirname, '../ui/dist'),
   });
   return gateway.listen(settings.host, settings.port);

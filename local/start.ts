@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { createGateway } from '../api-gateway/gateway.ts';
 import type { ConnectionCheck } from '../api-gateway/http/callers.ts';
-import { proxyUserOf } from '../api-gateway/http/proxy-user.ts';
+import { proxiesOf } from '../api-gateway/http/proxy-user.ts';
 import { applyEnvironmentProfiles } from '../operator/environment-profiles.ts';
 import { installationOf } from '../operator/installation.ts';
 import { HttpKubeClient } from '../operator/kube/http-client.ts';
@@ -139,7 +139,7 @@ async function build(
     allowLocalRepositories: true,
     allowedHosts: settings.allowedHosts,
     about: { sandboxTypes: sandboxes.kinds.map(({ type }) => type), kubeconfig: api.kubeconfigPath },
-    ...proxyUserOf(settings),
+    ...proxiesOf(settings),
     page: join(root, 'ui/dist'),
     ...(sandboxes.refusal && { refusal: sandboxes.refusal }),
   });

@@ -14,9 +14,8 @@ export type ProxyUserSettings = {
 /** Headers that say something else already. */
 const TAKEN = ['authorization', 'cookie', 'host', 'origin', 'x-proxy-secret'];
 
-export function proxyUserSettings(reader: SettingsReader): ProxyUserSettings | undefined {
-  const header = reader.text('API_USER_HEADER')?.toLowerCase();
-  const secret = reader.secret('API_PROXY_SECRET');
+/** The proxies that are known by where they connect from. */
+export function trustedProxySettings(reader: SettingsReader): string[] {
   const proxies = (reader.text('API_TRUSTED_PROXIES') ?? '')
     .split(',')
     .map((one) => one.trim())
@@ -24,13 +23,18 @@ export function proxyUserSettings(reader: SettingsReader): ProxyUserSettings | u
   if (!proxies.every(isRange)) {
     reader.problem('API_TRUSTED_PROXIES', 'write addresses and ranges, such as 127.0.0.1,10.1.2.0/24,fd00::/8');
   }
+  return proxies;
+}
+
+/** @param proxies that are known by where they connect from */
+export function proxyUserSettings(reader: SettingsReader, proxies: readonly string[]): ProxyUserSettings | undefined {
+  const header = reader.text('API_USER_HEADER')?.toLowerCase();
+  const secret = reader.secret('API_PROXY_SECRET');
   if (secret && (secret.reveal().length < 16 || !/^[\x21-\x7e]+$/.test(secret.reveal()))) {
     reader.problem('API_PROXY_SECRET', 'use at least 16 printable ASCII characters, for example from: openssl rand -hex 32');
   }
   if (header === undefined) {
-    if (proxies.length > 0 || secret) {
-      reader.warnings.push('API_TRUSTED_PROXIES and API_PROXY_SECRET are not used without API_USER_HEADER');
-    }
+    if (secret) reader.warnings.push('API_PROXY_SECRET is not used without API_USER_HEADER');
     return undefined;
   }
   if (!/^[a-z][a-z0-9-]{0,63}$/.test(header) || TAKEN.includes(header)) {

@@ -82,6 +82,7 @@ describe('Settings', () => {
       log: { level: 'info', format: 'auto' },
       model: { probeIntervalMs: 6 * 3_600_000 },
       git: { username: 'swe-agent', email: 'swe-agent@localhost', tokenHosts: ['github.com'] },
+      trustedProxies: [],
       daytonaOffered: false,
       sandbox: { type: 'local' },
       cluster: { watch: undefined, gateway: false, probePort: 8081 },
@@ -547,7 +548,13 @@ describe('an authenticating proxy', () => {
     const { proxyUser, secrets } = load({ API_USER_HEADER: 'X-User', API_PROXY_SECRET: 'a-long-secret-of-the-proxy' });
     expect([proxyUser?.secret?.reveal(), secrets.length]).toEqual(['a-long-secret-of-the-proxy', 1]);
     expect(load({}).proxyUser).toBeUndefined();
-    expect(load({ API_TRUSTED_PROXIES: '10.0.0.1' }).warnings).toEqual([expect.stringContaining('without API_USER_HEADER')]);
+    const secret = { API_PROXY_SECRET: 'a-long-secret-of-the-proxy' };
+    expect(load(secret).warnings).toEqual([expect.stringContaining('without API_USER_HEADER')]);
+  });
+
+  it('is known by its address also where it names no user', () => {
+    const settings = load({ API_TRUSTED_PROXIES: '10.0.0.1, fd00::/8' });
+    expect([settings.trustedProxies, settings.proxyUser, settings.warnings]).toEqual([['10.0.0.1', 'fd00::/8'], undefined, []]);
   });
 
   it.each([

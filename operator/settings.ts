@@ -13,7 +13,7 @@ import { credentialFromSettings } from './sandbox/git/credentials.ts';
 import type { SecretText } from './secret-text.ts';
 import { type ClusterSettings, clusterSettings, namespaceSetting, type PodSettings, podSettings } from './settings-cluster.ts';
 import { type DaytonaSettings, daytonaSettings } from './settings-daytona.ts';
-import { type ProxyUserSettings, proxyUserSettings } from './settings-proxy-user.ts';
+import { type ProxyUserSettings, proxyUserSettings, trustedProxySettings } from './settings-proxy-user.ts';
 import { SettingsReader, type SystemVariable } from './settings-reader.ts';
 import { s3Settings } from './settings-s3.ts';
 
@@ -35,6 +35,8 @@ export type Settings = {
   readonly api: { readonly auth: 'none' | 'kubernetes' } | { readonly auth: 'token'; readonly token: SecretText };
   /** How an authenticating proxy says who the user is, and what it is known by: at least one of both. */
   readonly proxyUser?: ProxyUserSettings;
+  /** Where proxies connect from that are believed about who sends a request: addresses and ranges in CIDR notation. */
+  readonly trustedProxies: readonly string[];
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly model: {
     readonly openaiApiKey?: SecretText;
@@ -120,7 +122,7 @@ export function loadSettings(source: SettingsSource = {}): Settings {
     workspace: resolve(cwd, reader.text('SWE_AGENT_WORKSPACE') ?? 'workspace'),
     inContainer,
     api: access(reader, role),
-    ...withProxyUser(reader),
+    ...withProxies(reader),
     log: {
       level: reader.choice('LOG_LEVEL', ['error', 'warn', 'info', 'debug'], 'info'),
       format: reader.choice('LOG_FORMAT', ['auto', 'text', 'json'], 'auto'),
@@ -147,9 +149,10 @@ export function loadSettings(source: SettingsSource = {}): Settings {
   return { ...settings, secrets: reader.secrets, warnings: reader.warnings };
 }
 
-function withProxyUser(reader: SettingsReader): Pick<Settings, 'proxyUser'> {
-  const proxyUser = proxyUserSettings(reader);
-  return proxyUser ? { proxyUser } : {};
+function withProxies(reader: SettingsReader): Pick<Settings, 'proxyUser' | 'trustedProxies'> {
+  const trustedProxies = trustedProxySettings(reader);
+  const proxyUser = proxyUserSettings(reader, trustedProxies);
+  return { trustedProxies, ...(proxyUser && { proxyUser }) };
 }
 
 function sandbox(reader: SettingsReader, role: SettingsRole): Pick<Settings, 'sandbox' | 'daytona' | 'daytonaOffered'> {

@@ -17,11 +17,14 @@ export type ProxyUserOptions = {
   secret?: string;
 };
 
-/** What the settings say of it, for createGateway. */
-export function proxyUserOf({ proxyUser }: Pick<Settings, 'proxyUser'>): { proxyUser?: ProxyUserOptions } {
-  if (!proxyUser) return {};
+/** What the settings say of proxies, for createGateway. */
+export function proxiesOf({ proxyUser, trustedProxies }: Pick<Settings, 'proxyUser' | 'trustedProxies'>): {
+  trustedProxies: readonly string[];
+  proxyUser?: ProxyUserOptions;
+} {
+  if (!proxyUser) return { trustedProxies };
   const { header, proxies, secret } = proxyUser;
-  return { proxyUser: { header, proxies, ...(secret && { secret: secret.reveal() }) } };
+  return { trustedProxies, proxyUser: { header, proxies, ...(secret && { secret: secret.reveal() }) } };
 }
 
 export class ProxyUsers {

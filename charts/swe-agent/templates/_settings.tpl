@@ -181,17 +181,19 @@
 - name: API_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "swe-agent.tokenSecret" . }}, key: token}}
 {{- end }}
-{{- with include "swe-agent.userHeader" . }}
+{{- $proxy := .Values.gateway.auth.proxy | default dict }}
+{{- $userHeader := include "swe-agent.userHeader" . }}
+{{- with $userHeader }}
 - name: API_USER_HEADER
   value: {{ . | quote }}
-{{- with $.Values.gateway.auth.proxy.trustedProxies }}
+{{- end }}
+{{- with $proxy.trustedProxies }}
 - name: API_TRUSTED_PROXIES
   value: {{ join "," . | quote }}
 {{- end }}
-{{- with $.Values.gateway.auth.proxy.existingSecret }}
+{{- if and $userHeader $proxy.existingSecret }}
 - name: API_PROXY_SECRET
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: proxy-secret}}
-{{- end }}
+  valueFrom: {secretKeyRef: {name: {{ $proxy.existingSecret }}, key: proxy-secret}}
 {{- end }}
 - name: SWE_AGENT_ALLOWED_HOSTS
   value: {{ include "swe-agent.allowedHosts" . | quote }}
