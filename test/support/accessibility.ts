@@ -15,16 +15,25 @@ export async function faults(window: BrowserWindow, view: string): Promise<strin
   const { page } = window;
   const all: string[] = [];
   for (const [size, name] of [[DESK, 'desk'] as const, [TELEPHONE, 'telephone'] as const]) {
-    await page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark'] as const) {
+      await page.setViewportSize(size);
       await page.emulateMedia({ colorScheme });
       await page.locator(`html[data-theme="${colorScheme}"]`).waitFor();
       await settled(window);
+      await showWhole(window, size);
       const found = [...(await violations(window)), ...(await overflow(window))];
       all.push(...found.map((text) => `${view} (${name}, ${colorScheme}): ${text}`));
     }
   }
   return all;
+}
+
+/** Makes the window so high that nothing lies under what stays at its edges: how far one has scrolled is no fault of a view. */
+async function showWhole(window: BrowserWindow, { width, height }: typeof DESK): Promise<void> {
+  const whole: unknown = await window.page.evaluate('document.documentElement.scrollHeight');
+  if (typeof whole !== 'number') throw new Error('the page has no height');
+  await window.page.setViewportSize({ width, height: Math.max(height, whole) });
+  await settled(window);
 }
 
 /** Waits until colours and sizes are what they will be, since what axe sees on the way there is nowhere for people to see. */

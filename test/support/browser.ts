@@ -101,6 +101,9 @@ export class Browser implements AsyncDisposable {
   }
 }
 
+/** What the server answered to a request. */
+type Answer = { method: string; url: string; text: string };
+
 export class BrowserWindow {
   readonly page: Page;
   readonly #origin: string;
@@ -108,7 +111,7 @@ export class BrowserWindow {
   readonly #problems: string[] = [];
   readonly #tolerated: RegExp[] = [];
   readonly #letPass: string[] = [];
-  readonly #bodies: Promise<{ url: string; text: string }>[] = [];
+  readonly #bodies: Promise<Answer>[] = [];
   #keepsAnswers = false;
 
   constructor(page: Page, origin: string) {
@@ -163,7 +166,7 @@ export class BrowserWindow {
   }
 
   /** What the server has answered, but for streams that are still open. */
-  async answers(): Promise<{ url: string; text: string }[]> {
+  async answers(): Promise<Answer[]> {
     return Promise.all(this.#bodies);
   }
 
@@ -223,10 +226,10 @@ async function slowDown(page: Page): Promise<void> {
   await devtools.send('Emulation.setCPUThrottlingRate', { rate });
 }
 
-async function bodyOf(response: Response): Promise<{ url: string; text: string }> {
-  const url = response.url();
-  if (response.headers()['content-type']?.includes('event-stream')) return { url, text: '' };
+async function bodyOf(response: Response): Promise<Answer> {
+  const said = { method: response.request().method(), url: response.url() };
+  if (response.headers()['content-type']?.includes('event-stream')) return { ...said, text: '' };
   // Redirects have none, and what a page no longer wants is thrown away.
   const text = await response.text().catch(() => '');
-  return { url, text };
+  return { ...said, text };
 }
