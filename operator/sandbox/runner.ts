@@ -27,8 +27,8 @@ export class Runner {
   readonly #connectMs: number;
   readonly #events = new EventEmitter<{ event: [RunnerEvent]; disconnect: [] }>();
   #connection: Promise<Connection> | undefined;
+  readonly #close = new AbortController();
   #lastId = 0;
-  #closed = false;
 
   /** @param connectMs how long one connection may take, in milliseconds */
   constructor(handle: Pick<SandboxHandle, 'open'>, epoch: number, connectMs = CONNECT_MS) {
@@ -67,9 +67,9 @@ export class Runner {
     return this.#connectedly(async (connection) => this.#checked(await this.#ask(connection, verb, fields, signal)), signal);
   }
 
-  /** Closes the connection; commands go on. */
+  /** Closes the connection, also one that is being made; commands go on. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#close.abort(new ChannelClosedError('the sandbox was closed'));
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.channel.close();
   }
@@ -80,7 +80,7 @@ export class Runner {
       try {
         return await work(await this.#connected(signal));
       } catch (error) {
-        if (!(error instanceof ChannelClosedError) || this.#closed) throw error;
+        if (!(error instanceof ChannelClosedError) || this.#close.signal.aborted) throw error;
         const delay = RETRY_DELAYS_MS[attempt];
         if (delay === undefined) {
           throw new SandboxUnavailableError('ConnectionLost', 'the connection to the sandbox was lost again and again', {
@@ -134,7 +134,7 @@ export class Runner {
 
   async #connected(signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted();
-    if (this.#closed) throw new ChannelClosedError('the sandbox was closed');
+    this.#close.signal.throwIfAborted();
     this.#connection ??= this.#connect().catch((error: unknown) => {
       this.#connection = undefined;
       throw error;
@@ -147,7 +147,7 @@ export class Runner {
   async #connect(): Promise<Connection> {
     const deadline = AbortSignal.timeout(this.#connectMs);
     try {
-      return await this.#connectBy(deadline);
+      return await this.#connectBy(AbortSignal.any([deadline, this.#close.signal]));
     } catch (error) {
       if (!deadline.aborted || error !== deadline.reason) throw error;
       const message = `the sandbox could not be connected to within ${this.#connectMs / 1000} s`;
@@ -155,12 +155,12 @@ export class Runner {
     }
   }
 
-  async #connectBy(deadline: AbortSignal): Promise<Connection> {
-    const channel = await this.#handle.open(deadline);
+  async #connectBy(signal: AbortSignal): Promise<Connection> {
+    const channel = await this.#handle.open(signal);
     const connection: Connection = { channel, tools: new Set(), waiting: new Map() };
     const ended = this.#listen(connection);
     try {
-      const hello = this.#checked(await this.#ask(connection, 'hello', [], deadline));
+      const hello = this.#checked(await this.#ask(connection, 'hello', [], signal));
       connection.tools = new Set(hello.rest.split(',').filter(Boolean));
       void ended.then(() => this.#lost(connection));
       return connection;
