@@ -153,9 +153,10 @@ describe('a session of many steps', () => {
     );
     expect(grown('swe_agent_kubernetes_requests_total', { verb: 'create', resource: 'agentsessions' })).toBe(1);
     // Counters are written every ten seconds at most, which only a very slow machine notices.
-    expect(total).toBeLessThanOrEqual(MOST_WRITES + Math.floor(elapsedMs / 10_000));
+    const late = Math.floor(elapsedMs / 10_000);
+    expect(total).toBeLessThanOrEqual(MOST_WRITES + late);
     // A status that was written is looked at again; a step is not.
-    expect(reconciles('session')).toBeLessThan(STEPS);
+    expect(reconciles('session')).toBeLessThan(STEPS + 2 * late);
   });
 });
 
