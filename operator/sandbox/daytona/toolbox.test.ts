@@ -1,30 +1,20 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DaytonaSandboxes } from '../../../test/support/daytona/sandboxes.ts';
+import {
+  pathOf,
+  pathWithoutGit,
+  scriptToolbox,
+  toolboxArchive,
+  unpackToolbox,
+} from '../../../test/support/daytona/without-git.ts';
 import { patience as signal } from '../../../test/support/eventually.ts';
 import { openSandbox } from '../commands.ts';
 
-/** A PATH that has everything of this machine but git, and a toolbox that has one, with a link as the real one has. */
-function withoutGit(folder: string): { path: string; toolbox: string } {
-  const [path, toolbox] = [join(folder, 'bin'), join(folder, 'toolbox')];
-  mkdirSync(path);
-  const seen = new Set<string>();
-  for (const from of ['/usr/bin', '/bin']) {
-    for (const name of existsSync(from) ? readdirSync(from) : []) {
-      if (name.startsWith('git') || seen.has(name)) continue;
-      seen.add(name);
-      symlinkSync(join(from, name), join(path, name));
-    }
-  }
-  mkdirSync(join(toolbox, 'bin'), { recursive: true });
-  mkdirSync(join(toolbox, 'libexec'));
-  writeFileSync(join(toolbox, 'libexec/git'), '#!/bin/sh\necho "git of the toolbox $*"\n');
-  chmodSync(join(toolbox, 'libexec/git'), 0o755);
-  symlinkSync('../libexec/git', join(toolbox, 'bin/git'));
-  return { path, toolbox };
-}
+/** Of a small image; the rest comes with the toolbox. */
+const FEW = ['sh', 'cat', 'mkdir', 'rm', 'mv', 'chmod', 'sleep', 'env', 'sed', 'base64', 'mkfifo', 'ls', 'head', 'tail', 'dd'];
 
 describe('the toolbox of a Daytona sandbox', () => {
   let sandboxes: DaytonaSandboxes;
@@ -34,7 +24,8 @@ describe('the toolbox of a Daytona sandbox', () => {
   beforeAll(async () => {
     sandboxes = await DaytonaSandboxes.start();
     folder = mkdtempSync(join(tmpdir(), 'toolbox-'));
-    ({ path, toolbox } = withoutGit(folder));
+    path = pathWithoutGit(join(folder, 'bin'));
+    toolbox = scriptToolbox(join(folder, 'toolbox'), 'echo "git of the toolbox $*"');
   });
   afterAll(async () => {
     await sandboxes.close();
@@ -65,5 +56,22 @@ describe('the toolbox of a Daytona sandbox', () => {
     expect(await sandbox.has('git', signal())).toBe(false);
     await sandbox.close();
     expect(sandboxes.server.timesAsked('uploadFiles')).toBe(uploads);
+  });
+
+  const real = existsSync(toolboxArchive()) ? it : it.skip;
+  if (real !== it) console.warn('the static toolbox is not tried: test/cluster/pod-images.sh was not run');
+
+  real('has a git and a ripgrep that run anywhere, unpacked by the busybox that comes with it', async () => {
+    const toolbox = unpackToolbox(join(folder, 'static'));
+    // Nothing of this machine but what a sandbox cannot be without: neither tar nor gzip.
+    const spec = { env: [{ name: 'PATH', value: pathOf(join(folder, 'few'), FEW) }] };
+    const handle = await sandboxes.transport({ toolbox }).provision(sandboxes.owner(), spec, signal());
+    const sandbox = await openSandbox(handle, { epoch: 1 });
+    const { output } = await sandbox.query('command -v git; command -v rg; git --version; echo found >x; rg -l found x', {
+      signal: signal(),
+    });
+    const bin = `${handle.root}/.toolbox/bin`;
+    expect(output).toMatch(new RegExp(`^${bin}/git\n${bin}/rg\ngit version [0-9.]+\nx\n$`));
+    await sandbox.close();
   });
 });

@@ -1,7 +1,7 @@
 /** Brings git and a few tools into a sandbox whose image has none: the same folder of static programs as for Pods, uploaded. */
 import { spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Sandbox } from '@daytonaio/sdk';
 import { quote } from '../quote.ts';
 import { type DaytonaClient, unavailable } from './client.ts';
@@ -28,7 +28,8 @@ export async function bringToolbox(
   };
   const there = await run(`command -v git >/dev/null || [ -e ${quote(target)}/complete ]`);
   if (there.exitCode === 0) return;
-  const [archive, busybox] = [`${target}.tar.gz`, `${target}.busybox`];
+  // It is what it is called: by any other name busybox looks for a tool of that name in itself.
+  const [archive, busybox] = [`${target}.tar.gz`, join(dirname(target), 'busybox')];
   // The image may have no tar; the toolbox has a busybox that is one.
   const own = join(folder, 'bin/busybox');
   const hasBusybox = await access(own).then(

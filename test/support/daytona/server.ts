@@ -24,7 +24,7 @@ export type Fault =
   | { kind: 'before'; happens: () => void };
 
 export class DaytonaServer {
-  readonly folder = mkdtempSync(join(tmpdir(), 'daytona-'));
+  readonly folder: string;
   readonly control: ControlPlane;
   /** The key that is accepted. */
   apiKey = 'dtn_test';
@@ -41,7 +41,8 @@ export class DaytonaServer {
   readonly #connections = new Set<Socket>();
   readonly #muted = new WeakSet<WebSocket>();
 
-  private constructor() {
+  private constructor(folder: string) {
+    this.folder = folder;
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.add(socket);
@@ -51,8 +52,9 @@ export class DaytonaServer {
     this.control = new ControlPlane(this.folder, () => `${this.#origin}/toolbox`);
   }
 
-  static async start(): Promise<DaytonaServer> {
-    const server = new DaytonaServer();
+  /** @param folder where everything goes; a new one when left out */
+  static async start(folder = mkdtempSync(join(tmpdir(), 'daytona-'))): Promise<DaytonaServer> {
+    const server = new DaytonaServer(folder);
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
     return server;
   }
