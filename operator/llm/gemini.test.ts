@@ -120,8 +120,19 @@ describe('the gemini adapter', () => {
 
   it('asks a model for no level of thinking that has none', async () => {
     const { server, ask } = await start(() => ({ text: 'ok' }));
-    for (const model of ['gemini-2.5-pro', 'gemini-3.1-pro-preview']) await ask({ model, reasoningEffort: 'xhigh' });
-    expect(server.requests.map(({ raw }) => /"thinkingLevel":"(\w+)"/.exec(raw)?.[1])).toEqual([undefined, 'HIGH']);
+    const models = ['gemini-1.5-pro', 'gemini-2.5-pro', 'gemini-3.1-pro-preview'];
+    for (const model of models) await ask({ model, reasoningEffort: 'xhigh' });
+    expect(server.requests.map(({ raw }) => /"thinkingLevel":"(\w+)"/.exec(raw)?.[1])).toEqual([undefined, undefined, 'HIGH']);
+  });
+
+  it('sends a model that does not think no word of thinking, and what it asks for itself', async () => {
+    const { server, ask } = await start(() => ({ text: 'ok' }));
+    const call = { id: 'toolu_1', name: 'bash', arguments: '{}' };
+    const messages: Message[] = [hi, { role: 'assistant', text: '', calls: [call] }, result(call.id)];
+    await ask({ model: 'gemini-1.5-pro', messages, reasoningEffort: 'high', temperature: 0.3, topP: 0.9, maxOutputTokens: 700 });
+    expect(server.requests[0]?.body.generationConfig).toEqual({ temperature: 0.3, topP: 0.9, maxOutputTokens: 700 });
+    expect(server.requests[0]?.raw).not.toMatch(/thought|thinking/i);
+    expect(server.requests).toHaveLength(1);
   });
 });
 

@@ -13,6 +13,19 @@ describe('prices', () => {
     expect(knownModel('gpt-4.1-mini-2025-04-14')?.name).toBe('gpt-4.1-mini');
   });
 
+  it('are known for the models that the user guides name', () => {
+    const told = (name: string) => {
+      const { pricing, contextWindow, reasoning } = knownModel(name) ?? {};
+      return [pricing?.inputPerMillion, pricing?.cachedInputPerMillion, pricing?.outputPerMillion, contextWindow, reasoning];
+    };
+    expect(told('gpt-4-turbo')).toEqual([10, 10, 30, 128_000, false]);
+    expect(told('gpt-4-turbo-2024-04-09')).toEqual(told('gpt-4-turbo'));
+    expect(told('gemini-1.5-pro')).toEqual([1.25, 1.25, 5, 2_000_000, false]);
+    expect(told('models/gemini-1.5-pro-002')).toEqual(told('gemini-1.5-pro'));
+    const long = costOf(usage({ inputTokens: 200_000, outputTokens: 1_000 }), knownModel('gemini-1.5-pro')?.pricing);
+    expect(long).toBeCloseTo(0.2 * 2.5 + 0.001 * 10, 8);
+  });
+
   it('are not made up for another model', () => {
     expect(knownModel('llama-4-scout')).toBeUndefined();
     expect(knownModel('gpt-4.1-turbo')).toBeUndefined();
@@ -22,7 +35,7 @@ describe('prices', () => {
   it('each name a source and fit together', () => {
     for (const model of data.models) {
       expect(model.source).toMatch(/^https:\/\//);
-      expect(model.cachedInputPerMillion).toBeLessThan(model.inputPerMillion);
+      expect(model.cachedInputPerMillion ?? 0).toBeLessThan(model.inputPerMillion);
       expect(model.outputPerMillion).toBeGreaterThan(model.inputPerMillion);
       expect(model.maxOutputTokens).toBeLessThan(model.contextWindow);
     }

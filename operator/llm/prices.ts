@@ -33,10 +33,10 @@ const SNAPSHOT = /-\d{4}-?\d{2}-?\d{2}$/;
 
 const known: ReadonlyMap<string, KnownModel> = new Map(
   data.models.flatMap((entry) => {
-    const { name, contextWindow, maxOutputTokens, reasoning, inputPerMillion, cachedInputPerMillion, outputPerMillion } = entry;
+    const { name, contextWindow, maxOutputTokens, reasoning, inputPerMillion, outputPerMillion } = entry;
     const pricing: Pricing = {
       inputPerMillion,
-      cachedInputPerMillion,
+      cachedInputPerMillion: entry.cachedInputPerMillion ?? inputPerMillion,
       cacheWritePerMillion: entry.cacheWritePerMillion ?? inputPerMillion,
       outputPerMillion,
       ...(entry.longContext && { longContext: entry.longContext }),

@@ -118,7 +118,7 @@ function heard(part: Json): SeenMessage {
   return { role: 'tool', callId: text(response.id), text: text(object(response.response).output) };
 }
 
-function refusal({ body }: SeenRequest): ApiRefusal | undefined {
+function refusal({ body, model }: SeenRequest): ApiRefusal | undefined {
   const contents = objects(body.contents);
   if (!contents.length) return refuse(400, '* GenerateContentRequest.contents: contents is not specified');
   let open = 0;
@@ -135,7 +135,8 @@ function refusal({ body }: SeenRequest): ApiRefusal | undefined {
     const calls = parts.filter((part) => part.functionCall);
     open = role === 'model' ? calls.length : 0;
     const signature = calls[0]?.thoughtSignature;
-    if (calls.length && signature === undefined)
+    // Models before Gemini 3 sign nothing.
+    if (calls.length && signature === undefined && !/gemini-[12]/.test(model))
       return refuse(400, 'Function call is missing a thought_signature in functionCall parts.');
     if (signature !== undefined && signature !== NO_SIGNATURE && !text(signature).startsWith(SIGNATURE_PREFIX))
       return refuse(400, 'Thought signature is not valid.');
