@@ -3,6 +3,7 @@ import type { EventBody } from '../operator/engine/events.ts';
 import { EventSource } from '../test/support/event-source.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { TestGateway } from '../test/support/gateway.ts';
+import { ANSWERED } from '../test/support/session-events.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -83,20 +84,7 @@ describe('the event stream', () => {
 
   it('leaves out what only the provider of the model can read', async () => {
     const id = await gateway.started();
-    await gateway.happen(id, {
-      type: 'model.answered',
-      conversation: 'c',
-      call: 1,
-      text: 'hello',
-      calls: [],
-      state: { provider: 'p', model: 'm', items: ['opaque'] },
-      purpose: 'step',
-      stop: 'end',
-      model: 'm',
-      usage: { inputTokens: 1, cachedInputTokens: 0, outputTokens: 1, reasoningTokens: 0 },
-      costUSD: 0,
-      durationMs: 1,
-    });
+    await gateway.happen(id, ANSWERED);
     await using source = await watch(id);
     await eventually('the event', () => source.events.length === 1);
     expect(source.events[0]?.data).toMatchObject({ text: 'hello' });

@@ -5,6 +5,7 @@ import { EventSource } from '../test/support/event-source.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { TestGateway } from '../test/support/gateway.ts';
 import { send } from '../test/support/http-send.ts';
+import { ANSWERED } from '../test/support/session-events.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -21,7 +22,7 @@ const read = (answer: { json(): unknown }) => answer.json() as History;
 describe('the history of a session', () => {
   it('is what the stream tells, in one answer', async () => {
     const id = await gateway.started();
-    await gateway.happen(id, ...lines(300), answered);
+    await gateway.happen(id, ...lines(300), ANSWERED);
     await using stream = await EventSource.open(`${gateway.url}/agent/sessions/${id}/events`);
     await eventually('the stream', () => stream.events.length === 301);
     const answer = await history(id);
@@ -150,18 +151,3 @@ describe('the lines of a log', () => {
     });
   });
 });
-
-const answered: EventBody = {
-  type: 'model.answered',
-  conversation: 'c',
-  call: 1,
-  text: 'hello',
-  calls: [],
-  state: { provider: 'p', model: 'm', items: ['opaque'] },
-  purpose: 'step',
-  stop: 'end',
-  model: 'm',
-  usage: { inputTokens: 1, cachedInputTokens: 0, outputTokens: 1, reasoningTokens: 0 },
-  costUSD: 0,
-  durationMs: 1,
-};

@@ -13,6 +13,22 @@ export const PLAN: EventOf<'plan.submitted'> = {
   checks: ['npm test'],
 };
 
+/** An answer with what only the model's provider can read. */
+export const ANSWERED: EventOf<'model.answered'> = {
+  type: 'model.answered',
+  conversation: 'c',
+  call: 1,
+  text: 'hello',
+  calls: [],
+  state: { provider: 'p', model: 'm', items: ['opaque'] },
+  purpose: 'step',
+  stop: 'end',
+  model: 'm',
+  usage: { inputTokens: 1, cachedInputTokens: 0, outputTokens: 1, reasoningTokens: 0 },
+  costUSD: 0,
+  durationMs: 1,
+};
+
 export const PUBLISHED: EventOf<'publish.finished'> = {
   type: 'publish.finished',
   branch: 'swe-agent/x',
