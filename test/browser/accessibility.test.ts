@@ -212,7 +212,11 @@ describe('the main job', () => {
     await keyboard.press('ArrowRight');
     await keyboard.press('ArrowRight');
     await keyboard.press('Enter');
-    await window.page.getByRole('tabpanel').getByText('greeting.txt').first().waitFor();
+    await window.page
+      .getByRole('tabpanel', { name: /^Changes/ })
+      .getByText('greeting.txt')
+      .first()
+      .waitFor();
     // Together, as fingers do: what lies a second apart is no sequence.
     await Promise.all([keyboard.press('g'), keyboard.press('s')]);
     await window.shows(window.page.getByRole('list', { name: 'Sessions' }), goal);
@@ -226,7 +230,22 @@ describe('the main job', () => {
   });
 });
 
-describe('keys that come faster than the page can draw', () => {
+describe('keys that come early', () => {
+  it('lead to the form of a session also before it is known who looks at the page', async ({ open }) => {
+    const window = await open('/sessions');
+    const known = Promise.withResolvers<void>();
+    await window.page.route('**/agent/me', async (route) => {
+      await known.promise;
+      await route.continue();
+    });
+    await window.page.reload();
+    await window.sees('No sessions yet');
+    await window.page.keyboard.press('n');
+    await window.at('/sessions/new');
+    known.resolve();
+    await window.field('Goal').waitFor();
+  });
+
   /** Presses keys in one task, so that nothing is drawn and nothing gets the focus in between. */
   const press = (window: BrowserWindow, ...keys: string[]) =>
     window.page.evaluate(

@@ -72,7 +72,7 @@ describe('a hostile repository', () => {
     for (const tab of [/^Timeline/, /^Plan/, /^Changes/, /^Evidence/, 'Usage', 'Events']) {
       await window.page.getByRole('tab', { name: tab }).click();
       await window.page
-        .getByRole('tabpanel')
+        .getByRole('tabpanel', { name: tab })
         .getByText(/<img|scripted|greeting/)
         .first()
         .waitFor();

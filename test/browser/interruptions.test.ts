@@ -100,7 +100,7 @@ describe('a part of the page that is loaded when it is needed', () => {
     await window.shows(window.page.getByRole('dialog'), 'Cost in US dollars');
     await window.page.keyboard.press('Escape');
     await window.page.getByRole('tab', { name: /^Changes/ }).click();
-    await window.shows(window.page.getByRole('tabpanel'), 'greeting.txt');
+    await window.shows(window.page.getByRole('tabpanel', { name: /^Changes/ }), 'greeting.txt');
     // Its style sheet and its script have names that begin alike.
     expect([menu.times, dialog.times, tab.times]).toEqual([2, 3, 4]);
     expect(await window.field('Message').inputValue()).toBe('Half a sen');

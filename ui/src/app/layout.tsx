@@ -18,6 +18,8 @@ import { type ThemeChoice, useTheme } from './theme.ts';
 export function Layout() {
   const me = useMe();
   const may = useMay();
+  // Until it is known: the form says so itself when somebody may not.
+  const mayStart = me.isPending || may.sessions.create;
   const location = useLocation();
   const navigate = useNavigate();
   const loading = useNavigation().state !== 'idle';
@@ -25,7 +27,7 @@ export function Layout() {
   const content = useFocusOnNavigation();
   const go = (to: string) => void navigate(to);
   useShortcuts([
-    ...(may.sessions.create ? [{ keys: 'n', label: 'New session', group: 'Everywhere', run: () => go('/sessions/new') }] : []),
+    ...(mayStart ? [{ keys: 'n', label: 'New session', group: 'Everywhere', run: () => go('/sessions/new') }] : []),
     { keys: 'g s', label: 'Go to sessions', group: 'Everywhere', run: () => go('/sessions') },
     { keys: 'g p', label: 'Go to AI profiles', group: 'Everywhere', run: () => go('/settings/profiles') },
     { keys: '?', label: 'Show these shortcuts', group: 'Everywhere', run: () => setHelp(true) },
@@ -45,7 +47,7 @@ export function Layout() {
           <Logo />
           SWE Agent
         </Link>
-        {may.sessions.create || me.isPending ? (
+        {mayStart ? (
           <ButtonLink to="/sessions/new" variant="primary" className={styles.new} icon={<Plus size={16} aria-hidden="true" />}>
             New session
           </ButtonLink>
@@ -83,7 +85,7 @@ export function Layout() {
         <BarLink to="/sessions" end icon={<List size={20} aria-hidden="true" />}>
           Sessions
         </BarLink>
-        {may.sessions.create || me.isPending ? (
+        {mayStart ? (
           <BarLink to="/sessions/new" icon={<SquarePen size={20} aria-hidden="true" />}>
             New
           </BarLink>
