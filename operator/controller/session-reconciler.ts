@@ -12,27 +12,18 @@ import type { EventRecorder } from '../kube/events.ts';
 import { mergePatchOf } from '../kube/merge-patch.ts';
 import { patchStatus } from '../kube/patch-status.ts';
 import type { ProcessResult } from '../kube/work-queue.ts';
-import { describeError, type Logger } from '../logger.ts';
-import { SandboxUnavailableError } from '../sandbox/transport.ts';
+import type { Logger } from '../logger.ts';
 import { sessionFields } from '../session-log.ts';
 import { announcements } from './announcements.ts';
 import type { Caches } from './caches.ts';
 import { countersDueAt } from './counters-due.ts';
-import {
-  CLEANUP_DEADLINE_MS,
-  CLEANUP_SLOW_MS,
-  type Decision,
-  decide,
-  type Hold,
-  isElsewhere,
-  MAX_RELEASES,
-  type Snapshot,
-} from './policies.ts';
+import { CLEANUP_SLOW_MS, type Decision, decide, type Hold, isElsewhere, MAX_RELEASES, type Snapshot } from './policies.ts';
 import { resolveSession } from './profile-resolution.ts';
-import { contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
+import { CONFLICT, contradicted, newest, newRecord, type SessionRecord, wrote } from './session-record.ts';
 import { type ReleaseSettings, releaseDueAt } from './session-release.ts';
+import { patchFinalizers, SessionRemoval } from './session-removal.ts';
 import { rankOf, Slots } from './slots.ts';
-import { isLoaded, projectStatus, withoutCounters, withRemoval } from './status.ts';
+import { isLoaded, projectStatus, withoutCounters } from './status.ts';
 
 export type SessionReconcilerOptions = {
   client: KubeClient;
@@ -53,8 +44,6 @@ export type SessionReconcilerOptions = {
   random?: () => number;
 };
 
-/** After a write that somebody else was ahead of; the newer object is on its way to the cache. */
-const CONFLICT: ProcessResult = { requeueAfterMs: 20 };
 /** Where several operators could give back a sandbox, all but one are to find it done: they look later, by up to this. */
 const SPREAD_MS = 30_000;
 /** Before what another operator took out of the status is said again. */
@@ -64,6 +53,7 @@ export class SessionReconciler {
   readonly #options: SessionReconcilerOptions;
   readonly #clock: Clock;
   readonly #slots: Slots;
+  readonly #removal: SessionRemoval;
   readonly #records = new Map<string, SessionRecord>();
   readonly #uids = new Map<string, string>();
   /** Sessions that the engine has for their sandbox to be given back. */
@@ -75,6 +65,14 @@ export class SessionReconciler {
     this.#clock = options.clock ?? systemClock;
     this.#slots = new Slots(options.maxRunning);
     this.#countersIntervalMs = options.countersIntervalMs ?? 10_000;
+    this.#removal = new SessionRemoval({
+      ...options,
+      clock: this.#clock,
+      onAttemptEnded: (key, { metadata }) => {
+        this.#slots.leave(metadata.uid ?? '');
+        options.enqueue(key);
+      },
+    });
   }
 
   /** For messages and metrics. */
@@ -99,9 +97,9 @@ export class SessionReconciler {
       case 'add-finalizer':
         return this.#addFinalizer(session, record, key, signal);
       case 'remove-finalizer':
-        return this.#removeFinalizer(session, record, decision.incomplete, signal);
+        return this.#removal.letGo(session, record, decision.incomplete, signal);
       case 'clean-up':
-        this.#cleanUp(session, record, key);
+        this.#removal.begin(session, record, key);
         return { requeueAfterMs: CLEANUP_SLOW_MS };
       case 'delete':
         return this.#delete(session, decision.reason, signal);
@@ -114,7 +112,7 @@ export class SessionReconciler {
         return this.#report(session, record, snapshot, undefined, undefined, signal);
       case 'rest':
         this.#rest(session, key, decision);
-        if (session.metadata.deletionTimestamp) return this.#reportRemoval(session, record, snapshot, decision, signal);
+        if (session.metadata.deletionTimestamp) return this.#removal.tell(session, record, decision, signal);
         return this.#report(session, record, snapshot, decision.hold, decision.recheckInMs, signal);
       default:
         return decision satisfies never;
@@ -220,66 +218,13 @@ export class SessionReconciler {
     return recheck;
   }
 
-  /** Of a session that is being deleted only what keeps it is told. */
-  async #reportRemoval(
-    session: AgentSession,
-    record: SessionRecord,
-    { now }: Snapshot,
-    { hold, recheckInMs }: Decision & { do: 'rest' },
-    signal: AbortSignal,
-  ): Promise<ProcessResult> {
-    const recheck = recheckInMs === undefined ? undefined : { requeueAfterMs: recheckInMs };
-    if (!hold) return recheck;
-    const status = withRemoval(session, hold, now);
-    const { outcome, object } = await patchStatus(this.#options.client, RESOURCES.sessions, session, status, signal);
-    if (outcome === 'conflict') return CONFLICT;
-    if (outcome === 'written') wrote(record, session, object);
-    return recheck;
-  }
-
   async #addFinalizer(session: AgentSession, record: SessionRecord, key: string, signal: AbortSignal): Promise<ProcessResult> {
     const finalizers = [...(session.metadata.finalizers ?? []), FINALIZER];
-    const result = await this.#patchFinalizers(session, finalizers, signal);
+    const result = await patchFinalizers(this.#options.client, session, finalizers, signal);
     if (result === 'conflict') return CONFLICT;
     if (result === 'gone') return undefined;
     wrote(record, session, result);
     return this.reconcile(key, signal);
-  }
-
-  async #removeFinalizer(
-    session: AgentSession,
-    record: SessionRecord,
-    incomplete: string | undefined,
-    signal: AbortSignal,
-  ): Promise<ProcessResult> {
-    record.abortCleanup?.abort(new Error('the deadline for removing the session passed'));
-    const finalizers = (session.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
-    if (incomplete !== undefined) {
-      this.#options.logger.warn(incomplete, sessionFields(session.metadata));
-      this.#options.events.record(session, { type: 'Warning', reason: 'CleanupIncomplete', action: 'Delete', note: incomplete });
-    }
-    const result = await this.#patchFinalizers(session, finalizers, signal);
-    if (result === 'conflict') return CONFLICT;
-    // Nothing is left that the disappearance of the object would have to set off.
-    record.cleanup = { state: 'done' };
-    if (result !== 'gone') wrote(record, session, result);
-    return undefined;
-  }
-
-  async #patchFinalizers(
-    session: AgentSession,
-    finalizers: string[],
-    signal: AbortSignal,
-  ): Promise<AgentSession | 'conflict' | 'gone'> {
-    const { namespace, name, resourceVersion } = session.metadata;
-    try {
-      const patch = { metadata: { resourceVersion, finalizers } };
-      return await this.#options.client.mergePatch<AgentSession>(RESOURCES.sessions, namespace, name, patch, undefined, signal);
-    } catch (error) {
-      if (error instanceof KubeError && error.code === 409) return 'conflict';
-      if (error instanceof KubeError && error.code === 404) return 'gone';
-      throw error;
-    }
   }
 
   async #delete(session: AgentSession, reason: string, signal: AbortSignal): Promise<ProcessResult> {
@@ -294,40 +239,6 @@ export class SessionReconciler {
     return undefined;
   }
 
-  /** Removes what belongs to the session, beside the reconciler: it may take a while. */
-  #cleanUp(session: AgentSession, record: SessionRecord, key: string): void {
-    const { tasks, logger, enqueue } = this.#options;
-    const now = this.#clock.now();
-    const { cleanup: before } = record;
-    const { since, tries } =
-      before.state === 'failed' ? { since: before.since, tries: before.tries + 1 } : { since: now, tries: 1 };
-    const abort = new AbortController();
-    record.abortCleanup = abort;
-    record.cleanup = { state: 'running', since, tries, ...(before.state === 'failed' && { error: before.error }) };
-    const cancel = this.#clock.after(since + CLEANUP_DEADLINE_MS - now, () =>
-      abort.abort(new Error('the deadline for removing the session passed')),
-    );
-    tasks
-      .cleanup(session, abort.signal)
-      .then(
-        () => {
-          record.cleanup = { state: 'done' };
-        },
-        (error: unknown) => {
-          const text = describeError(error);
-          const final = error instanceof SandboxUnavailableError && error.permanent;
-          if (record.cleanup.state === 'running')
-            record.cleanup = { state: 'failed', since, at: this.#clock.now(), tries, error: text, final };
-          logger.warn('the session cannot be removed whole', { ...sessionFields(session.metadata), error: text });
-        },
-      )
-      .finally(() => {
-        cancel();
-        this.#slots.leave(session.metadata.uid ?? '');
-        enqueue(key);
-      });
-  }
-
   /** The object is gone without having waited for us: somebody took the finalizer away. */
   #vanished(key: string, uid: string): void {
     this.#uids.delete(key);
@@ -335,7 +246,7 @@ export class SessionReconciler {
     this.#slots.leave(uid);
     const record = this.#records.get(uid);
     this.#records.delete(uid);
-    if (record && record.cleanup.state === 'none') this.#cleanUp(record.session, record, key);
+    if (record && record.cleanup.state === 'none') this.#removal.begin(record.session, record, key);
   }
 }
 

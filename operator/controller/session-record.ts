@@ -1,6 +1,10 @@
 /** What the reconciler remembers of a session between two looks at it. All of it can be lost: it is found out anew after a restart. */
 import type { AgentSession } from '../api/resources.ts';
+import type { ProcessResult } from '../kube/work-queue.ts';
 import type { Cleanup, Hold, Snapshot } from './policies.ts';
+
+/** After a write that somebody else was ahead of; the newer object is on its way to the cache. */
+export const CONFLICT: ProcessResult = { requeueAfterMs: 20 };
 
 export type SessionRecord = {
   /** The object as it was seen or written last. */
