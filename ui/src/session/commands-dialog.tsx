@@ -7,6 +7,7 @@ import { Tabs } from '../design/tabs.tsx';
 import type { Timeline } from '../timeline/model.ts';
 import { commandLines } from './commands.ts';
 import styles from './dialogs.module.css';
+import { useSession } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 
 type Door = 'kubectl' | 'curl';
@@ -15,14 +16,16 @@ type Props = { session: SessionView; timeline: Timeline; open: boolean; onClose:
 
 export function CommandsDialog({ session, timeline, open, onClose }: Props) {
   const me = useMe().data;
+  const { may } = useSession();
   const [door, setDoor] = useState<Door>('kubectl');
-  const lines = commandLines(session, {
+  const where = {
     origin: location.origin,
     token: me !== undefined && me.auth !== 'none',
     namespace: me?.namespace ?? null,
     kubeconfig: me?.kubeconfig_hint ?? null,
     resume: resumeOf(timeline),
-  });
+  };
+  const lines = commandLines(session, where, may.sessions);
   const list = (of: Door) => (
     <ul className={styles.commands}>
       {lines.map(({ title, ...doors }) => {
@@ -41,7 +44,7 @@ export function CommandsDialog({ session, timeline, open, onClose }: Props) {
     </ul>
   );
   return (
-    <Dialog open={open} onClose={onClose} title="From a terminal" description="Everything that this page does." wide>
+    <Dialog open={open} onClose={onClose} title="From a terminal" description="Everything that you can do here." wide>
       <Tabs<Door>
         label="Program"
         value={door}

@@ -18,9 +18,11 @@ describe('quote', () => {
   });
 });
 
+const may = { create: true, update: true, delete: true, read_log: true };
+
 describe('commandLines', () => {
-  const line = (title: string, ...args: Parameters<typeof commandLines>) =>
-    commandLines(...args).find((one) => one.title === title) ?? { curl: '', kubectl: '' };
+  const line = (title: string, view: ReturnType<typeof session>, where: Parameters<typeof commandLines>[1]) =>
+    commandLines(view, where, may).find((one) => one.title === title) ?? { curl: '', kubectl: '' };
 
   it('says the same to both doors', () => {
     const approve = line('Approve plan 2', session({ plan: { revision: 2 } }), door);
@@ -60,5 +62,20 @@ describe('commandLines', () => {
     const show = line('Show the session', session(), where);
     expect(show.curl).toContain('-H "Authorization: Bearer $API_TOKEN"');
     expect(show.kubectl).toBe('KUBECONFIG=state/kubeconfig kubectl -n agents get ags it -o yaml');
+  });
+
+  it('has no line that would be refused', () => {
+    const titles = (rights: Partial<typeof may>) =>
+      commandLines(session({ plan: { revision: 1 }, question: { id: 'q', text: '?' } }), door, {
+        ...{ create: false, update: false, delete: false, read_log: false },
+        ...rights,
+      }).map(({ title }) => title);
+    expect(titles({})).toEqual(['Show the session']);
+    expect(titles({ read_log: true })).toContain('Download the patch');
+    expect(titles({ delete: true })).toEqual(['Show the session', 'Delete with everything']);
+    expect(titles({ update: true })).toEqual(
+      expect.arrayContaining(['Approve plan 1', 'Answer the question', 'Cancel for good']),
+    );
+    expect(titles(may)).toHaveLength(13);
   });
 });

@@ -1,7 +1,11 @@
 /** Lines for a terminal that do what this page does. */
+import type { Me } from '../api/me.ts';
 import type { SessionView } from './session-view.ts';
 
-export type CommandLine = { title: string; curl: string; kubectl: string | undefined };
+/** What somebody must be allowed to do for a line to do anything. */
+type Need = keyof Me['may']['sessions'];
+
+export type CommandLine = { title: string; curl: string; kubectl: string | undefined; needs: Need | undefined };
 
 export type Door = {
   /** Address of this server, without a slash at its end. */
@@ -15,8 +19,8 @@ export type Door = {
   resume: number | null;
 };
 
-/** Everything that can be done to the session from a terminal, in the order of its life. */
-export function commandLines(session: SessionView, door: Door): CommandLine[] {
+/** Everything that somebody may do to the session from a terminal, in the order of its life. */
+export function commandLines(session: SessionView, door: Door, may: Me['may']['sessions']): CommandLine[] {
   const { id, plan, question, limits } = session;
   const at = `${door.origin}/agent/sessions/${id}`;
   const curl = (rest: string, options = '') =>
@@ -32,14 +36,15 @@ export function commandLines(session: SessionView, door: Door): CommandLine[] {
     return kubectl(`patch ags ${id} --type json -p ${quote(JSON.stringify(change))}`);
   };
   const message = 'Please also update the README.';
-  return [
-    { title: 'Show the session', curl: curl(''), kubectl: kubectl(`get ags ${id} -o yaml`) },
-    { title: 'Watch it live', curl: curl('/events', '-N '), kubectl: kubectl(`get ags ${id} -w`) },
-    { title: 'Why it is where it is', curl: curl('?logs=20'), kubectl: kubectl(`describe ags ${id}`) },
+  const all: CommandLine[] = [
+    { title: 'Show the session', curl: curl(''), kubectl: kubectl(`get ags ${id} -o yaml`), needs: undefined },
+    { title: 'Watch it live', curl: curl('/events', '-N '), kubectl: kubectl(`get ags ${id} -w`), needs: 'read_log' },
+    { title: 'Why it is where it is', curl: curl('?logs=20'), kubectl: kubectl(`describe ags ${id}`), needs: 'read_log' },
     {
       title: 'Send a message',
       curl: post('/input', { message }),
       kubectl: input({ id: 'note-1', message }),
+      needs: 'update',
     },
     ...(question
       ? [
@@ -47,6 +52,7 @@ export function commandLines(session: SessionView, door: Door): CommandLine[] {
             title: 'Answer the question',
             curl: post('/input', { message: 'Yes', answer_to: question.id }),
             kubectl: input({ id: 'answer-1', message: 'Yes', answerTo: question.id }),
+            needs: 'update' as const,
           },
         ]
       : []),
@@ -56,29 +62,34 @@ export function commandLines(session: SessionView, door: Door): CommandLine[] {
             title: `Approve plan ${plan.revision}`,
             curl: post('/approve', { revision: plan.revision }),
             kubectl: patch({ approvedPlan: plan.revision }),
+            needs: 'update' as const,
           },
         ]
       : []),
-    { title: 'Suspend', curl: post('/suspend', {}), kubectl: patch({ suspend: true }) },
+    { title: 'Suspend', curl: post('/suspend', {}), kubectl: patch({ suspend: true }), needs: 'update' },
     {
       title: 'Resume',
       curl: post('/resume', {}),
       kubectl: patch(door.resume === null ? { suspend: false } : { resume: door.resume }),
+      needs: 'update',
     },
     {
       title: 'Change a limit',
       curl: post('/limits', { max_steps: (limits.max_steps ?? 200) * 2 }, 'PATCH'),
       kubectl: patch({ limits: { maxSteps: (limits.max_steps ?? 200) * 2 } }),
+      needs: 'update',
     },
-    { title: 'Download the patch', curl: curl('/diff', `-o ${id}.patch `), kubectl: undefined },
+    { title: 'Download the patch', curl: curl('/diff', `-o ${id}.patch `), kubectl: undefined, needs: 'read_log' },
     {
       title: 'Download the branch',
       curl: `${curl('/bundle', `-o ${id}.bundle `)} && git pull ${id}.bundle`,
       kubectl: undefined,
+      needs: 'read_log',
     },
-    { title: 'Cancel for good', curl: post('/cancel', {}), kubectl: patch({ cancelled: true }) },
-    { title: 'Delete with everything', curl: curl('', '-X DELETE '), kubectl: kubectl(`delete ags ${id}`) },
+    { title: 'Cancel for good', curl: post('/cancel', {}), kubectl: patch({ cancelled: true }), needs: 'update' },
+    { title: 'Delete with everything', curl: curl('', '-X DELETE '), kubectl: kubectl(`delete ags ${id}`), needs: 'delete' },
   ];
+  return all.filter(({ needs }) => needs === undefined || may[needs]);
 }
 
 /** One word of a POSIX shell. */

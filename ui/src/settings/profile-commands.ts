@@ -51,8 +51,16 @@ export type ProfileSubject = {
   movesTo: string | null;
 };
 
-/** What can be done with a profile that is there. @param author whom it could be assigned to */
-export function profileCommands(subject: ProfileSubject, author: string | null, door: Door): ProfileCommand[] {
+/** What somebody may do to it. */
+export type ProfileRights = { test: boolean; change: boolean; replaceKey: boolean; delete: boolean };
+
+/** What somebody can do with a profile that is there. @param author whom it could be assigned to */
+export function profileCommands(
+  subject: ProfileSubject,
+  author: string | null,
+  door: Door,
+  may: ProfileRights,
+): ProfileCommand[] {
   const { name, secret, change, movesTo } = subject;
   const { curl, kubectl } = doors(door);
   const patch = (body: object, spec: object) => ({
@@ -76,23 +84,26 @@ export function profileCommands(subject: ProfileSubject, author: string | null, 
             kubectl(`annotate secret ${quote(secret ?? `${name}-key`)} --overwrite ${quote(`sweagent.dev/hosts=${movesTo}`)}`),
           ].join('\n'),
         };
-  return [
-    { title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
+  const all: (ProfileCommand & { allowed: boolean })[] = [
+    { allowed: true, title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
     {
+      allowed: may.test,
       title: 'Test it now',
       curl: curl('POST', `/${name}/test`),
       kubectl: kubectl(`annotate aip ${name} --overwrite sweagent.dev/probe-requested="$(date +%s)"`),
     },
-    { title: 'Edit it', ...moved },
-    { title: 'Make it the default', ...patch({ default: true }, { default: true }) },
-    { title: 'Assign it to users', ...patch({ users }, { users }) },
+    { allowed: may.change && (movesTo === null || may.replaceKey), title: 'Edit it', ...moved },
+    { allowed: may.change, title: 'Make it the default', ...patch({ default: true }, { default: true }) },
+    { allowed: may.change, title: 'Assign it to users', ...patch({ users }, { users }) },
     {
+      allowed: may.replaceKey,
       title: 'Replace its key',
       curl: `${curl('PUT', `/${name}/key`)} ${JSON_TYPE} -d ${withKeyFromShell('{', '}')}`,
       kubectl: newKey,
     },
-    { title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
+    { allowed: may.delete, title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
   ];
+  return all.filter(({ allowed }) => allowed).map(({ allowed: _, ...command }) => command);
 }
 
 function doors(door: Door) {

@@ -162,7 +162,11 @@ export function ProfileForm({ initial, profile, profiles, submit, cancel, stored
           }}
         />
       ) : (
-        stored
+        (stored ?? (
+          <p className={styles.note}>
+            You may not store keys here. {facts.key === 'needed' ? 'Somebody who may has to enter one afterwards.' : ''}
+          </p>
+        ))
       )}
       <fieldset className={styles.group}>
         <legend>Who uses it</legend>

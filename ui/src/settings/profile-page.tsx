@@ -2,7 +2,7 @@
 import { Ellipsis, FlaskConical, KeyRound } from 'lucide-react';
 import { useCallback, useMemo, useState } from 'react';
 import { useLocation, useNavigate, useParams } from 'react-router';
-import { useMay, useMe } from '../api/me.ts';
+import { type Me, useMay, useMe } from '../api/me.ts';
 import { useTitle } from '../app/title.ts';
 import { Button, ButtonLink, IconButton } from '../design/button.tsx';
 import { Menu } from '../design/menu.tsx';
@@ -15,7 +15,7 @@ import { HealthBadge } from './health-badge.tsx';
 import { HealthNotes, settingsOf } from './health-notes.tsx';
 import { type Profile, shownName } from './profile.ts';
 import styles from './profile-columns.module.css';
-import { profileCommands } from './profile-commands.ts';
+import { type ProfileRights, profileCommands } from './profile-commands.ts';
 import { KeyFacts, ProfileFacts, providerNeedsKey } from './profile-facts.tsx';
 import { ProfileForm } from './profile-form.tsx';
 import { changeProfile } from './profile-requests.ts';
@@ -97,8 +97,10 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
           )}
           <Commands
             folded
-            commandsFor={(door) => profileCommands(subjectOf(profile, change), author, door)}
-            note="Edit it has the changes that you make in the form. A key is taken from API_KEY in your shell."
+            commandsFor={(door) => profileCommands(subjectOf(profile, change), author, door, rightsTo(profile, may))}
+            {...(editable && {
+              note: 'Edit it has the changes that you make in the form. A key is taken from API_KEY in your shell.',
+            })}
           />
         </div>
         <div className={`${styles.aside} ${styles.first}`}>
@@ -160,6 +162,16 @@ type ProfileChange = { fields: Record<string, unknown>; movesTo: string | null }
 /** Without a change, what one looks like. */
 function subjectOf({ name, model, key }: Profile, { fields, movesTo }: ProfileChange = { fields: {}, movesTo: null }) {
   return { name, secret: key.secret, change: Object.keys(fields).length > 0 ? fields : { model }, movesTo };
+}
+
+/** What is made from the environment can only be tried here. */
+function rightsTo({ read_only: fixed }: Profile, { profiles, keys }: Me['may']): ProfileRights {
+  return {
+    test: profiles.update,
+    change: profiles.update && !fixed,
+    replaceKey: keys.write && !fixed,
+    delete: profiles.delete && !fixed,
+  };
 }
 
 type EditProps = {

@@ -1,0 +1,201 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it as test } from '@jest/globals';
+import { faults } from '../support/accessibility.ts';
+import { Browser, type BrowserWindow, chromiumPath, PAGE_PATIENCE_MS } from '../support/browser.ts';
+import { callersWithRights, type Rights, reading } from '../support/callers-with-rights.ts';
+import { NAMESPACE, TestGateway } from '../support/gateway.ts';
+import { PLAN } from '../support/session-events.ts';
+
+const root = join(import.meta.dirname, '../..');
+const GOAL = 'Mend the sum';
+const LOG = 'get agentsessions/log';
+const TIMEOUT_MS = 5 * PAGE_PATIENCE_MS;
+
+const users = new Map<string, { name: string; rights: Rights }>();
+let gateway: TestGateway;
+let browser: Browser;
+
+const skipped = chromiumPath() === null && process.env.CI !== 'true';
+if (skipped) console.warn('some tests are skipped: Chromium is not installed');
+const it = skipped ? test.skip : test;
+
+beforeAll(async () => {
+  if (skipped) return;
+  execFileSync('sh', ['scripts/build-ui'], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+  browser = await Browser.launch();
+  const callers = callersWithRights(users, () => gateway.kube, NAMESPACE);
+  gateway = await TestGateway.start({ page: join(root, 'ui/dist'), auth: { mode: 'kubernetes', callers } });
+}, TIMEOUT_MS);
+afterEach(async () => {
+  await browser?.closeWindows();
+  users.clear();
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await gateway?.close();
+}, TIMEOUT_MS);
+
+/** A user, and a window in which they have logged in at a path. */
+async function user(name: string, rights: Rights, path = '/sessions'): Promise<BrowserWindow> {
+  const token = `token-of-${name}`;
+  users.set(token, { name, rights });
+  const window = await browser.open(`${gateway.url}${path}`);
+  // What the server refuses, the browser writes into its console.
+  window.tolerate(/status of 40[13]/);
+  await window.field('Token').fill(token);
+  await window.button('Log in').click();
+  await window.at(new RegExp(`^${path}$`));
+  return window;
+}
+
+/** A session whose plan waits for approval, and a profile. */
+async function objects(): Promise<string> {
+  const token = 'token-of-somebody';
+  users.set(token, { name: 'somebody', rights: new Set(['* agentsessions', '* aiprofiles', '* secrets', LOG]) });
+  const authorization = { authorization: `Bearer ${token}` };
+  const profile = { display_name: 'Theirs', name: 'theirs', provider: 'ollama', model: 'm' };
+  const made = await gateway.post('/agent/profiles', profile, authorization);
+  if (made.status !== 201 && made.status !== 409) throw new Error(`no profile was made: ${made.status} ${made.text}`);
+  const started = await gateway.post(
+    '/agent/sessions',
+    { goal: GOAL, repo_url: 'https://example.com/r.git', mode: 'review' },
+    authorization,
+  );
+  const id = String(Object(started.json()).session_id);
+  await gateway.happen(id, { type: 'phase.entered', phase: 'Planning', reason: 'Ready', message: 'Exploring.' }, PLAN, {
+    type: 'phase.entered',
+    phase: 'WaitingForUser',
+    reason: 'PlanReady',
+    message: 'Plan 1 waits for approval.',
+  });
+  await gateway.setStatus(id, {
+    phase: 'WaitingForUser',
+    plan: {
+      revision: 1,
+      title: PLAN.title,
+      steps: PLAN.steps.map(({ id: step, title, status }) => ({ id: step, title, status })),
+    },
+  });
+  return id;
+}
+
+const buttons = (window: BrowserWindow) => window.page.getByRole('button').allInnerTexts();
+const links = (window: BrowserWindow) => window.page.getByRole('link').allInnerTexts();
+const path = (window: BrowserWindow, to: string) => window.page.goto(`${gateway.url}${to}`);
+const wholly = (window: BrowserWindow) => {
+  expect(window.problems).toEqual([]);
+};
+
+describe('with tokens of the cluster', () => {
+  it(
+    'the page asks for one, says which are taken, and shows whose it is',
+    async () => {
+      users.set('token-of-ada', { name: 'ada@example.com', rights: reading(LOG) });
+      const window = await browser.open(`${gateway.url}/settings/profiles`);
+      window.tolerate(/status of 40[13]/);
+      await window.at('/login');
+      await window.sees('With a token of the cluster. What you may do here is what it may do there.');
+      expect(await faults(window, 'login')).toEqual([]);
+      await window.page.setViewportSize({ width: 1_280, height: 900 });
+      await window.field('Token').fill('of-nobody');
+      await window.button('Log in').click();
+      await window.sees('The cluster does not know this token, or not any more.');
+      await window.field('Token').fill('token-of-ada');
+      await window.button('Log in').click();
+      await window.at('/settings/profiles');
+      await window.sees('ada@example.com');
+      expect(await window.page.content()).not.toContain('token-of-ada');
+      wholly(window);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'who may only read is offered nothing else, and told so',
+    async () => {
+      const id = await objects();
+      const window = await user('reader', reading(LOG));
+      await window.sees(GOAL);
+      expect(await links(window)).not.toContain('New session');
+      await path(window, '/sessions/new');
+      await window.sees('You may not start sessions here');
+
+      await path(window, `/sessions/${id}`);
+      await window.sees('Plan 1 waits for your approval');
+      await window.sees('Write a test');
+      await window.sees('You may look at this session, but not act on it.');
+      const offered = (await buttons(window)).join(' | ');
+      expect(offered).not.toMatch(/Approve|Send|Comment|Suspend|Cancel/);
+      expect(await window.page.getByRole('textbox', { name: 'Message' }).count()).toBe(0);
+      await window.button('More').click();
+      expect((await window.page.getByRole('menuitem').allInnerTexts()).map((one) => one.trim())).toEqual([
+        'kubectl and curl',
+        'Copy id',
+      ]);
+      await window.page.getByRole('menuitem', { name: 'kubectl and curl' }).click();
+      const commands = await window.page.getByRole('dialog').textContent();
+      expect(commands).toContain('Show the session');
+      expect(commands).not.toMatch(/Approve|Cancel for good|Delete/);
+      await window.page.keyboard.press('Escape');
+
+      await path(window, '/settings/profiles/new');
+      await window.sees('You may not create profiles');
+      await path(window, '/settings/profiles');
+      await window.sees('Theirs');
+      expect((await links(window)).join()).not.toMatch(/New profile/);
+      await path(window, '/settings/profiles/theirs');
+      await window.sees('You may look at this profile, but not change it.');
+      expect((await buttons(window)).join()).not.toMatch(/Save|Test now|Replace key|More actions/);
+      wholly(window);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'who may not read logs sees that there are sessions, and which right shows more',
+    async () => {
+      const id = await objects();
+      const window = await user('blind', reading('patch agentsessions'));
+      await window.sees(GOAL);
+      await path(window, `/sessions/${id}`);
+      await window.sees('The session cannot be shown');
+      await window.sees('it needs get on agentsessions/log');
+      expect((await buttons(window)).join()).not.toMatch(/Approve|Send|Cancel/);
+      wholly(window);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'who may not store keys makes profiles without, and knows it',
+    async () => {
+      const window = await user('keyless', reading('* aiprofiles'), '/settings/profiles/new');
+      await window.sees('You may not store keys here. Somebody who may has to enter one afterwards.');
+      expect(await window.field(/^API Key/).count()).toBe(0);
+      await window.field('Name').fill('Keyless');
+      await window.page.getByRole('radio', { name: /^Ollama/ }).check();
+      await window.field('Model').fill('m');
+      await window.button('Create profile').click();
+      await window.at('/settings/profiles/keyless');
+      expect((await buttons(window)).join()).not.toMatch(/Replace key|Enter key/);
+      wholly(window);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'a right that is lost meanwhile is explained by who refused it',
+    async () => {
+      const id = await objects();
+      const rights = reading(LOG, 'patch agentsessions');
+      const window = await user('demoted', rights, `/sessions/${id}`);
+      await window.button('Approve plan 1').waitFor();
+      rights.delete('patch agentsessions');
+      await window.button('Approve plan 1').click();
+      await window.shows(window.page.getByRole('alert'), /demoted.*patch.*agentsessions/s);
+      wholly(window);
+    },
+    TIMEOUT_MS,
+  );
+});
