@@ -10,7 +10,8 @@ export type KnownModel = {
   contextWindow: number;
   /** US dollars per million tokens. */
   inputPerMillion: number;
-  cachedInputPerMillion: number;
+  /** The same as input where the provider gives no discount. */
+  cachedInputPerMillion?: number;
   outputPerMillion: number;
 };
 
