@@ -1,6 +1,7 @@
 /** Keyboard shortcuts. Each belongs to the view that offers it, and the help (`?`) lists those that work now. */
 import { useLayoutEffect, useRef, useSyncExternalStore } from 'react';
 import { flushSync } from 'react-dom';
+import { shared } from '../design/shared.ts';
 import { NO_KEYS, nextKey } from './key-sequence.ts';
 
 export type Shortcut = {
@@ -13,8 +14,7 @@ export type Shortcut = {
   run: () => void;
 };
 
-let active: readonly (readonly Shortcut[])[] = [];
-const listeners = new Set<() => void>();
+const active = shared<readonly (readonly Shortcut[])[]>([]);
 
 /** Offers the shortcuts while the component is there. Those offered later win. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
@@ -32,14 +32,14 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
       group,
       run: () => latest.current.find((one) => one.keys === keys)?.run(),
     }));
-    change([...active, offered]);
-    return () => change(active.filter((one) => one !== offered));
+    active.set([...active.get(), offered]);
+    return () => active.set(active.get().filter((one) => one !== offered));
   }, [described]);
 }
 
 /** All that work now, in the order in which they were offered. */
 export function useActiveShortcuts(): readonly Shortcut[] {
-  return useSyncExternalStore(subscribe, () => active).flat();
+  return useSyncExternalStore(active.subscribe, active.get).flat();
 }
 
 /** Makes them work. Keys that go into a field, a menu or a dialog, or come with Ctrl, Alt or Meta, are left alone. */
@@ -48,7 +48,7 @@ export function listenForShortcuts(): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     if (event.key === 'Shift' || isTaken(event.target, event.key)) return;
-    const offered = active.flat();
+    const offered = active.get().flat();
     const step = nextKey(
       sequence,
       event.key,
@@ -71,14 +71,4 @@ function isTaken(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select')) return true;
   return (key === 'Enter' || key === ' ') && target.closest('a, button, summary, [role="tab"], [role="button"]') !== null;
-}
-
-function change(next: typeof active): void {
-  active = next;
-  for (const listener of listeners) listener();
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
 }

@@ -3,6 +3,7 @@ import { CircleAlert, CircleCheck, X } from 'lucide-react';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { IconButton } from './button.tsx';
 import { classes } from './classes.ts';
+import { shared } from './shared.ts';
 import styles from './toast.module.css';
 
 type Notice = { id: number; tone: 'ok' | 'bad'; text: string };
@@ -10,33 +11,22 @@ type Notice = { id: number; tone: 'ok' | 'bad'; text: string };
 const SHOWN_FOR = 5_000;
 const AT_MOST = 4;
 
-let notices: readonly Notice[] = [];
+const notices = shared<readonly Notice[]>([]);
 let lastId = 0;
-const listeners = new Set<() => void>();
 
 /** Says something to the user, from anywhere. */
 export function notify(text: string, tone: Notice['tone'] = 'ok'): void {
   lastId += 1;
-  change([...notices.filter((one) => one.text !== text), { id: lastId, tone, text }].slice(-AT_MOST));
+  notices.set([...notices.get().filter((one) => one.text !== text), { id: lastId, tone, text }].slice(-AT_MOST));
 }
 
 function close(id: number): void {
-  change(notices.filter((one) => one.id !== id));
-}
-
-function change(next: readonly Notice[]): void {
-  notices = next;
-  for (const listener of listeners) listener();
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
+  notices.set(notices.get().filter((one) => one.id !== id));
 }
 
 /** Where notices appear; once per page. */
 export function Toasts() {
-  const shown = useSyncExternalStore(subscribe, () => notices);
+  const shown = useSyncExternalStore(notices.subscribe, notices.get);
   return (
     <section className={styles.region} aria-label="Notices">
       <div role="status">

@@ -14,6 +14,7 @@ import {
 } from 'react';
 import { createPortal } from 'react-dom';
 import styles from './popup.module.css';
+import { shared } from './shared.ts';
 
 type Hint = { anchor: Element; content: ReactNode };
 
@@ -21,25 +22,17 @@ type Hint = { anchor: Element; content: ReactNode };
 const COMES_AFTER = 450;
 const GOES_AFTER = 120;
 
-let shown: Hint | null = null;
+const shown = shared<Hint | null>(null);
 let timer: ReturnType<typeof setTimeout> | undefined;
-const listeners = new Set<() => void>();
 
 function change(next: Hint | null): void {
   clearTimeout(timer);
-  if (shown === next) return;
-  shown = next;
-  for (const listener of listeners) listener();
+  shown.set(next);
 }
 
 function later(next: Hint | null, milliseconds: number): void {
   clearTimeout(timer);
   timer = setTimeout(() => change(next), milliseconds);
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
 }
 
 type Handler = (event: React.SyntheticEvent) => void;
@@ -49,12 +42,13 @@ export function Tooltip({ content, children }: { content: ReactNode; children: R
   const mine = useRef<Element | null>(null);
   useEffect(
     () => () => {
-      if (shown?.anchor === mine.current) change(null);
+      if (shown.get()?.anchor === mine.current) change(null);
     },
     [],
   );
   useEffect(() => {
-    if (shown && shown.anchor === mine.current && shown.content !== content) change({ ...shown, content });
+    const hint = shown.get();
+    if (hint && hint.anchor === mine.current && hint.content !== content) change({ ...hint, content });
   }, [content]);
   const also = (name: string, handler: Handler): Handler => {
     const own = children.props[name];
@@ -69,7 +63,7 @@ export function Tooltip({ content, children }: { content: ReactNode; children: R
   };
   return cloneElement(children, {
     onPointerEnter: also('onPointerEnter', (event) => {
-      if (!isTouch(event)) later(hint(event), shown ? 0 : COMES_AFTER);
+      if (!isTouch(event)) later(hint(event), shown.get() ? 0 : COMES_AFTER);
     }),
     onPointerLeave: also('onPointerLeave', () => later(null, GOES_AFTER)),
     onFocus: also('onFocus', (event) => {
@@ -86,7 +80,7 @@ function isTouch(event: React.SyntheticEvent): boolean {
 
 /** Where hints appear; once per page. */
 export function TooltipLayer() {
-  const hint = useSyncExternalStore(subscribe, () => shown);
+  const hint = useSyncExternalStore(shown.subscribe, shown.get);
   const box = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState({ left: 0, top: 0 });
   useLayoutEffect(() => {
