@@ -10,6 +10,8 @@ import { wantedCluster } from './cluster.ts';
 import { Installation, SESSION_MS } from './installation.ts';
 import { SessionViews } from './session-view.ts';
 
+/** What the command does until the test lets it go on. */
+const WAITING = 'sleep 4321';
 const LONG_MS = 5 * SESSION_MS;
 const found = wantedCluster(process.env);
 const cluster = 'missing' in found ? undefined : found;
@@ -37,7 +39,12 @@ if (!daemons) console.warn('no node is stopped: CLUSTER_FAULTS is not "true", or
     'says so while it waits, and goes on when the node is back: with the result of the command that ended meanwhile, which ran once',
     async () => {
       const { url } = await installation.repository('node');
-      const command = 'echo run >>$HOME/runs; sleep 5; echo late; exit 8';
+      // One that the node is not done with, whatever happens to it.
+      const image = 'registry.invalid/nobody/nothing:1';
+      await installation.session('waiting', installation.model.on('Wait for an image'), url, { sandbox: { image } });
+      const waiting = views.of('waiting');
+      await waiting.waitsFor(/^(ErrImagePull|ImagePullBackOff)$/);
+      const command = `echo run >>$HOME/runs; ${WAITING}; echo late; exit 8`;
       const work = [bash(command), bash('echo next'), write('greeting.txt', 'hello\n'), finish()];
       const goal = installation.model.on('Outlast the node', { work });
       await installation.session('node', goal, url);
@@ -49,8 +56,15 @@ if (!daemons) console.warn('no node is stopped: CLUSTER_FAULTS is not "true", or
       stopped = true;
       await daemons?.kill('kubelet');
       expect(await session.waitsFor(/^(ClusterUnreachable|ConnectionLost)$/)).toMatch(/\w/);
-      // The node cannot be asked, but its processes are this machine's.
-      await eventually('the command to end', () => processesNaming(pod).every((line) => !line.includes(' sleep 5')));
+      // As long as Kubernetes takes the node for ready, it is the exec that tells; after that the node may be named as not ready.
+      expect(await waiting.waitsFor(/^NodeNotResponding$/)).toMatch(
+        /the node \S+ does not respond any more while it has the Pod to run: .*(connection refused|not answered|not ready)/s,
+      );
+      // The node cannot be asked, but its processes are this machine's: the command goes on, and ends.
+      const pids = () =>
+        processesNaming(pod).flatMap((line) => (line.trim().endsWith(` ${WAITING}`) ? [Number.parseInt(line, 10)] : []));
+      for (const pid of pids()) process.kill(pid);
+      await eventually('the command to end', () => pids().length === 0);
       const node = await installation.read('pod', session.pod, '.spec.nodeName');
       const seen = (ready: string) =>
         installation.must('wait', `node/${node}`, `--for=condition=Ready=${ready}`, '--timeout=55s');
@@ -58,6 +72,8 @@ if (!daemons) console.warn('no node is stopped: CLUSTER_FAULTS is not "true", or
       await daemons?.start('kubelet');
       stopped = false;
       await eventually('the node to be ready', () => seen('True'), SESSION_MS);
+      await waiting.waitsFor(/^(ErrImagePull|ImagePullBackOff)$/);
+      await installation.must('delete', 'agentsession', 'waiting');
       await installation.finished('node', LONG_MS / 2);
       expect(await session.phase()).toBe('Completed');
       expect(await session.podUid()).toBe(pod);
