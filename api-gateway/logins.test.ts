@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { EventSource } from '../test/support/event-source.ts';
 import { TestGateway } from '../test/support/gateway.ts';
+import { holdTimers, turns } from '../test/support/held-timers.ts';
 import { EndedLogins } from './http/ended-logins.ts';
 import { LoginTries } from './http/login-tries.ts';
 import { Problem } from './http/problem.ts';
@@ -94,6 +96,26 @@ describe('logging out', () => {
     expect([await seen(one), await seen(other)]).toEqual([401, 200]);
     expect((await gateway.post('/logout', undefined, { cookie: one })).status).toBe(204);
     expect((await gateway.post('/logout')).status).toBe(204);
+  });
+
+  it('ends the streams of the login within a minute, and those of no other', async () => {
+    const { gateway, cookieOf } = await started();
+    const cookies = [await cookieOf(), await cookieOf()];
+    using timers = holdTimers();
+    const url = `${gateway.url}/agent/sessions?watch=true`;
+    const sources = await Promise.all(cookies.map((cookie) => EventSource.open(url, { cookie })));
+    open.unshift(...sources);
+    const ended = sources.map(() => false);
+    for (const [index, source] of sources.entries()) {
+      source.ended.then(() => {
+        ended[index] = true;
+      }, undefined);
+      await turns(() => source.events.some(({ event }) => event === 'synced'));
+    }
+    await gateway.post('/logout', undefined, { cookie: cookies[0] ?? '' });
+    timers.pass(60_000);
+    await turns(() => ended[0] === true);
+    expect(ended).toEqual([true, false]);
   });
 
   it('is remembered for as long as the login would have lasted, and only so many times', () => {
