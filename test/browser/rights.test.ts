@@ -46,7 +46,14 @@ async function user(name: string, rights: Rights, path = '/sessions'): Promise<B
   await window.field('Token').fill(token);
   await window.button('Log in').click();
   await window.at(new RegExp(`^${path}$`));
+  await window.sees(name);
   return window;
+}
+
+/** Goes to a path, and waits until the page knows who looks: until then it offers little, and cannot say what nobody may. */
+async function goTo(window: BrowserWindow, path: string, name: string): Promise<void> {
+  await window.page.goto(`${gateway.url}${path}`);
+  await window.sees(name);
 }
 
 /** A session whose plan waits for approval, and a profile. */
@@ -82,7 +89,6 @@ async function objects(): Promise<string> {
 
 const buttons = (window: BrowserWindow) => window.page.getByRole('button').allInnerTexts();
 const links = (window: BrowserWindow) => window.page.getByRole('link').allInnerTexts();
-const path = (window: BrowserWindow, to: string) => window.page.goto(`${gateway.url}${to}`);
 const wholly = (window: BrowserWindow) => {
   expect(window.problems).toEqual([]);
 };
@@ -118,10 +124,10 @@ describe('with tokens of the cluster', () => {
       const window = await user('reader', reading(LOG));
       await window.sees(GOAL);
       expect(await links(window)).not.toContain('New session');
-      await path(window, '/sessions/new');
+      await goTo(window, '/sessions/new', 'reader');
       await window.sees('You may not start sessions here');
 
-      await path(window, `/sessions/${id}`);
+      await goTo(window, `/sessions/${id}`, 'reader');
       await window.sees('Plan 1 waits for your approval');
       await window.sees('Write a test');
       await window.sees('You may look at this session, but not act on it.');
@@ -129,6 +135,7 @@ describe('with tokens of the cluster', () => {
       expect(offered).not.toMatch(/Approve|Send|Comment|Suspend|Cancel/);
       expect(await window.page.getByRole('textbox', { name: 'Message' }).count()).toBe(0);
       await window.button('More').click();
+      await window.page.getByRole('menuitem').first().waitFor();
       expect((await window.page.getByRole('menuitem').allInnerTexts()).map((one) => one.trim())).toEqual([
         'kubectl and curl',
         'Copy id',
@@ -139,12 +146,12 @@ describe('with tokens of the cluster', () => {
       expect(commands).not.toMatch(/Approve|Cancel for good|Delete/);
       await window.page.keyboard.press('Escape');
 
-      await path(window, '/settings/profiles/new');
+      await goTo(window, '/settings/profiles/new', 'reader');
       await window.sees('You may not create profiles');
-      await path(window, '/settings/profiles');
+      await goTo(window, '/settings/profiles', 'reader');
       await window.sees('Theirs');
       expect((await links(window)).join()).not.toMatch(/New profile/);
-      await path(window, '/settings/profiles/theirs');
+      await goTo(window, '/settings/profiles/theirs', 'reader');
       await window.sees('You may look at this profile, but not change it.');
       expect((await buttons(window)).join()).not.toMatch(/Save|Test now|Replace key|More actions/);
       wholly(window);
@@ -158,7 +165,7 @@ describe('with tokens of the cluster', () => {
       const id = await objects();
       const window = await user('blind', reading('patch agentsessions'));
       await window.sees(GOAL);
-      await path(window, `/sessions/${id}`);
+      await goTo(window, `/sessions/${id}`, 'blind');
       await window.sees('The session cannot be shown');
       await window.sees('it needs get on agentsessions/log');
       expect((await buttons(window)).join()).not.toMatch(/Approve|Send|Cancel/);
