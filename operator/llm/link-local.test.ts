@@ -89,7 +89,7 @@ describe('a link-local address', () => {
       const providers = new ModelProviders();
       open.push(providers);
       const host = '169.254.169.254';
-      const options = { version: '1', credentialHosts: [host] };
+      const options = { version: '1', credentialHosts: [`http://${host}`] };
       const profile = providers.providerFor({ provider, model: 'm', baseUrl: `http://${host}` }, 'sk-test-0123456789', options);
       await expect(profile.probe(new AbortController().signal)).rejects.toMatchObject({
         name: 'ModelError',
