@@ -41,7 +41,7 @@ describe('the line that creates a profile', () => {
     expect(calls.map(({ words }) => words.slice(1))).toEqual([
       ['-n', 'agents', 'create', 'secret', 'generic', 'bob-s-gpt-key', `--from-literal=apiKey=${KEY}`],
       ['-n', 'agents', 'label', 'secret', 'bob-s-gpt-key', 'sweagent.dev/credential=model'],
-      ['-n', 'agents', 'annotate', 'secret', 'bob-s-gpt-key', 'sweagent.dev/hosts=api.openai.com'],
+      ['-n', 'agents', 'annotate', 'secret', 'bob-s-gpt-key', '--overwrite', 'sweagent.dev/hosts=api.openai.com'],
       ['-n', 'agents', 'apply', '-f', '-'],
     ]);
     expect(parse(calls[3]?.input ?? '')).toEqual({
@@ -82,7 +82,8 @@ describe('the line that creates a profile', () => {
 
 const subject = (part: Partial<ProfileSubject>): ProfileSubject => ({
   name: 'my-gpt',
-  secret: null,
+  secret: 'my-key',
+  host: 'api.openai.com',
   change: { model: 'gpt-6.2-sol' },
   movesTo: null,
   ...part,
@@ -100,6 +101,17 @@ it('has no line for what somebody may not do', () => {
   expect(titles({ test: true, delete: true })).toEqual(['Show it', 'Test it now', 'Delete it']);
   expect(titles({ change: true })).toEqual(['Show it', 'Edit it', 'Make it the default', 'Assign it to users']);
   expect(titles({ replaceKey: true })).toEqual(['Show it', 'Replace its key']);
+});
+
+it('makes a Secret for a key where there is none yet', () => {
+  const give = profileCommands(subject({ secret: null }), null, door, may).find(({ title }) => title === 'Give it a key');
+  const calls = run(give?.kubectl ?? '').map(({ words }) => words.slice(3));
+  expect(calls).toEqual([
+    ['create', 'secret', 'generic', 'my-gpt-key', `--from-literal=apiKey=${KEY}`],
+    ['label', 'secret', 'my-gpt-key', 'sweagent.dev/credential=model'],
+    ['annotate', 'secret', 'my-gpt-key', '--overwrite', 'sweagent.dev/hosts=api.openai.com'],
+    ['patch', 'aip', 'my-gpt', '--type', 'merge', '-p', '{"spec":{"credentialSecretRef":{"name":"my-gpt-key"}}}'],
+  ]);
 });
 
 describe('the line that edits a profile', () => {

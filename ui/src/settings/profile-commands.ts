@@ -13,7 +13,6 @@ const JSON_TYPE = `-H 'Content-Type: application/json'`;
 export function createCommand(values: ProfileValues, withKey: boolean, door: Door): ProfileCommand {
   const name = objectName(values);
   const secret = withKey ? `${name}-key` : undefined;
-  const host = keyHost(values);
   const { curl, kubectl } = doors(door);
   const object = {
     apiVersion: 'sweagent.dev/v1alpha1',
@@ -22,14 +21,7 @@ export function createCommand(values: ProfileValues, withKey: boolean, door: Doo
     spec: specOf(values, secret),
   };
   const steps = [
-    ...(secret === undefined
-      ? []
-      : [
-          kubectl(`create secret generic ${secret} --from-literal=apiKey="$API_KEY"`),
-          kubectl(`label secret ${secret} sweagent.dev/credential=model`),
-          // The key goes nowhere else, whatever the profile is changed to.
-          ...(host === null ? [] : [kubectl(`annotate secret ${secret} ${quote(`sweagent.dev/hosts=${host}`)}`)]),
-        ]),
+    ...(secret === undefined ? [] : newSecret(secret, keyHost(values), kubectl)),
     kubectl(`apply -f - <<'EOF'\n${yaml(object)}EOF`),
   ];
   const body = JSON.stringify(bodyOf(values));
@@ -45,6 +37,8 @@ export type ProfileSubject = {
   name: string;
   /** Name of the key's Secret, where there is one. */
   secret: string | null;
+  /** Where its key is for; null where that cannot be told. */
+  host: string | null;
   /** What its form would save, by REST's names. */
   change: Readonly<Record<string, unknown>>;
   /** The host that the change moves it to, for which it needs a key of its own; null where the stored one goes along. */
@@ -61,28 +55,30 @@ export function profileCommands(
   door: Door,
   may: ProfileRights,
 ): ProfileCommand[] {
-  const { name, secret, change, movesTo } = subject;
+  const { name, secret, host, change, movesTo } = subject;
   const { curl, kubectl } = doors(door);
   const patch = (body: object, spec: object) => ({
     curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${quote(JSON.stringify(body))}`,
     kubectl: kubectl(`patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec }))}`),
   });
   const users = [author ?? 'alice'];
-  const newKey = kubectl(
-    `patch secret ${quote(secret ?? `${name}-key`)} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`,
-  );
+  const made = `${name}-key`;
+  const newKey =
+    secret === null
+      ? [
+          ...newSecret(made, movesTo ?? host, kubectl),
+          kubectl(
+            `patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec: { credentialSecretRef: { name: made } } }))}`,
+          ),
+        ].join('\n')
+      : kubectl(`patch secret ${quote(secret)} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`);
   const edit = patch(change, specChangeOf(change));
   const moved =
     movesTo === null
       ? edit
       : {
           curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${withKeyFromShell(`${JSON.stringify(change).slice(0, -1)},`, '}')}`,
-          kubectl: [
-            edit.kubectl,
-            newKey,
-            // The key goes nowhere else, whatever the profile is changed to.
-            kubectl(`annotate secret ${quote(secret ?? `${name}-key`)} --overwrite ${quote(`sweagent.dev/hosts=${movesTo}`)}`),
-          ].join('\n'),
+          kubectl: [edit.kubectl, newKey, ...(secret === null ? [] : [boundTo(secret, movesTo, kubectl)])].join('\n'),
         };
   const all: (ProfileCommand & { allowed: boolean })[] = [
     { allowed: true, title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
@@ -97,13 +93,29 @@ export function profileCommands(
     { allowed: may.change, title: 'Assign it to users', ...patch({ users }, { users }) },
     {
       allowed: may.replaceKey,
-      title: 'Replace its key',
+      title: secret === null ? 'Give it a key' : 'Replace its key',
       curl: `${curl('PUT', `/${name}/key`)} ${JSON_TYPE} -d ${withKeyFromShell('{', '}')}`,
       kubectl: newKey,
     },
     { allowed: may.delete, title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
   ];
   return all.filter(({ allowed }) => allowed).map(({ allowed: _, ...command }) => command);
+}
+
+type Kubectl = (rest: string) => string;
+
+/** The lines that make a Secret of the key. */
+function newSecret(name: string, host: string | null, kubectl: Kubectl): string[] {
+  return [
+    kubectl(`create secret generic ${name} --from-literal=apiKey="$API_KEY"`),
+    kubectl(`label secret ${name} sweagent.dev/credential=model`),
+    ...(host === null ? [] : [boundTo(name, host, kubectl)]),
+  ];
+}
+
+/** The key goes nowhere else, whatever the profile is changed to. */
+function boundTo(secret: string, host: string, kubectl: Kubectl): string {
+  return kubectl(`annotate secret ${quote(secret)} --overwrite ${quote(`sweagent.dev/hosts=${host}`)}`);
 }
 
 function doors(door: Door) {

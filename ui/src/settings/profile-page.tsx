@@ -160,8 +160,10 @@ function entered(profile: Profile): string {
 type ProfileChange = { fields: Record<string, unknown>; movesTo: string | null };
 
 /** Without a change, what one looks like. */
-function subjectOf({ name, model, key }: Profile, { fields, movesTo }: ProfileChange = { fields: {}, movesTo: null }) {
-  return { name, secret: key.secret, change: Object.keys(fields).length > 0 ? fields : { model }, movesTo };
+function subjectOf(profile: Profile, { fields, movesTo }: ProfileChange = { fields: {}, movesTo: null }) {
+  const { name, model, key } = profile;
+  const change = Object.keys(fields).length > 0 ? fields : { model };
+  return { name, secret: key.secret, host: keyHost(valuesOf(profile)), change, movesTo };
 }
 
 /** What is made from the environment can only be tried here. */
