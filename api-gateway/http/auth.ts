@@ -1,5 +1,5 @@
 /** Who may call. A token comes with every request, or once at login and then in a cookie that no script can read. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
 import type { Ask, Caller } from './caller.ts';
 import { type ClusterCallers, unknownToken } from './cluster-callers.ts';
@@ -8,6 +8,7 @@ import { LoginTries } from './login-tries.ts';
 import { Problem } from './problem.ts';
 import type { Proxies } from './proxies.ts';
 import type { ProxyUsers } from './proxy-user.ts';
+import { sameSecret } from './same-secret.ts';
 
 export type GatewayAuth =
   | { mode: 'none' }
@@ -112,7 +113,7 @@ export class Authenticator {
     const auth = this.#auth;
     const token = bearerOf(authorization ?? '') ?? '';
     if (auth.mode === 'kubernetes' && isToken(token)) return auth.callers.caller(token, AbortSignal.timeout(ASK_MS));
-    if (auth.mode === 'token' && same(token, auth.token)) return this.#everybody;
+    if (auth.mode === 'token' && sameSecret(token, auth.token)) return this.#everybody;
     throw this.#unauthenticated();
   }
 
@@ -150,7 +151,7 @@ export class Authenticator {
       await auth.callers.caller(token, AbortSignal.timeout(ASK_MS));
       return { cookie: token, seconds: this.#secondsLeft(token) };
     }
-    if (auth.mode !== 'token' || typeof token !== 'string' || !same(token, auth.token)) {
+    if (auth.mode !== 'token' || typeof token !== 'string' || !sameSecret(token, auth.token)) {
       throw new Problem(401, 'wrong-token', 'The token is not the one that the server was started with (API_TOKEN).');
     }
     // Each login has a cookie of its own, which can be ended alone.
@@ -160,7 +161,7 @@ export class Authenticator {
 
   #proves(cookie: string, token: string): boolean {
     const [, login = '', expires = '', signature = ''] = /^((\d{1,12})\.[\w-]{16})\.([\w-]+)$/.exec(cookie) ?? [];
-    return login !== '' && Number(expires) * 1000 > this.#now() && same(signature, sign(login, token));
+    return login !== '' && Number(expires) * 1000 > this.#now() && sameSecret(signature, sign(login, token));
   }
 
   #setCookie(request: Request, response: Response, value: string, maxAge: number): void {
@@ -204,12 +205,6 @@ function expiryOf(token: string): number | undefined {
 /** The cookie holds no token: a proof of it that ends by itself, and ends at once when the token is changed. */
 function sign(login: string, token: string): string {
   return createHmac('sha256', token).update(`swe-agent login until ${login}`).digest('base64url');
-}
-
-/** Compares in a time that tells nothing about either. */
-function same(a: string, b: string): boolean {
-  const digest = (text: string) => createHmac('sha256', 'swe-agent').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }
 
 function cookieOf(request: Request): string | undefined {

@@ -2,11 +2,11 @@
  * The user that an authenticating proxy names in a header. A header says nothing by itself, since anybody can send one: it
  * is believed only on a connection from the proxy, or with a secret that the proxy adds, or with both where both are set.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
 import type { Settings } from '../../operator/settings.ts';
 import { Problem } from './problem.ts';
 import { Proxies } from './proxies.ts';
+import { sameSecret } from './same-secret.ts';
 
 export type ProxyUserOptions = {
   /** Name of the header, in lower case. */
@@ -59,12 +59,6 @@ export class ProxyUsers {
     const { proxies, secret } = this.#options;
     if (proxies.length > 0 && !this.#proxies.passOn(request)) return false;
     const [sent, ...more] = request.headersDistinct['x-proxy-secret'] ?? [];
-    return secret === undefined || (sent !== undefined && more.length === 0 && same(sent, secret));
+    return secret === undefined || (sent !== undefined && more.length === 0 && sameSecret(sent, secret));
   }
-}
-
-/** Compares in a time that tells nothing about either. */
-function same(a: string, b: string): boolean {
-  const digest = (text: string) => createHmac('sha256', 'swe-agent').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }
