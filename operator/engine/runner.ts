@@ -121,10 +121,18 @@ export class SessionRunner implements SessionTasks {
       await withSignal(entry.task.ended, signal);
     }
     const owner = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
-    // None waits for another: what cannot be reached must not keep what can be removed.
-    const removals = [this.#dispose(session, owner, signal), this.#deps.blobs.delete(uid), this.#deps.log.delete(uid)];
-    for (const removal of await Promise.allSettled(removals)) if (removal.status === 'rejected') throw removal.reason;
+    let left: unknown;
+    try {
+      await this.#dispose(session, owner, signal);
+    } catch (error) {
+      // Whoever looks at the session sees its log until the last try.
+      if (!signal.aborted && !(error instanceof SandboxUnavailableError && error.permanent)) throw error;
+      left = error;
+    }
+    await this.#deps.blobs.delete(uid);
+    await this.#deps.log.delete(uid);
     this.#entries.delete(uid);
+    if (left !== undefined) throw left;
   }
 
   async #dispose({ spec, status }: AgentSession, owner: SandboxOwner, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 /** Where the commands of a session run, and how that is. */
-import type { ReactNode } from 'react';
+import { type ReactNode, useId } from 'react';
 import { CopyButton } from '../design/copy-button.tsx';
 import { sandboxWords } from '../design/sandbox-words.ts';
 import { visibleLine } from '../timeline/visible-text.ts';
@@ -9,10 +9,11 @@ import styles from './tables.module.css';
 export function SandboxFacts({ session }: { session: SessionView }) {
   const { sandbox } = session;
   const state = session.conditions.find(({ type }) => type === 'SandboxReady');
+  const heading = useId();
   if (!sandbox && !state) return null;
   return (
-    <section>
-      <h2>Sandbox</h2>
+    <section aria-labelledby={heading}>
+      <h2 id={heading}>Sandbox</h2>
       <dl className={styles.facts}>
         {sandbox?.type ? <Fact name="Kind">{sandboxWords(sandbox.type)}</Fact> : null}
         {sandbox?.name ? (
