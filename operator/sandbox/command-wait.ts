@@ -50,6 +50,7 @@ export class CommandWait implements Disposable {
   /** Before this wait began. */
   #earlierMs = 0;
   #attached = false;
+  #reported = false;
 
   constructor(handle: SandboxHandle, runner: Runner, op: string, spec: CommandSpec, limits: Limits) {
     this.#handle = handle;
@@ -66,6 +67,11 @@ export class CommandWait implements Disposable {
   /** How long the command ran, when this wait saw all of it. */
   get elapsedMs(): number | undefined {
     return this.#attached ? undefined : performance.now() - this.#began;
+  }
+
+  /** Whether the sandbox has told of the end by itself, which it does once: no news of this command can come any more. */
+  get reported(): boolean {
+    return this.#reported;
   }
 
   /** @param found what is known already; nothing for a command that was just started. */
@@ -151,7 +157,10 @@ export class CommandWait implements Disposable {
         signal.removeEventListener('abort', onAbort);
       }
     }
-    return this.#news.length > 0 ? { event: this.#news.shift() } : undefined;
+    if (this.#news.length === 0) return undefined;
+    const event = this.#news.shift();
+    this.#reported ||= event?.type === 'exit';
+    return { event };
   }
 }
 

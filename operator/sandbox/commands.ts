@@ -1,4 +1,5 @@
 /** The sandbox above any transport: commands under operation ids, attached to again after whatever happened in between. */
+import { randomBytes } from 'node:crypto';
 import { CommandWait, type Found, type Limits, look } from './command-wait.ts';
 import { Files, isFull } from './files.ts';
 import { readOutput } from './output.ts';
@@ -44,8 +45,9 @@ class CommandSandbox implements Sandbox {
   readonly #files: Files;
   readonly #epoch: number;
   readonly #limits: Limits;
-  /** Queries reuse their operation ids, so that their files do not pile up. */
+  /** Queries reuse their operation ids, so that their files do not pile up; never those of an earlier connection, which may still run. */
   readonly #freeQueries: string[] = [];
+  readonly #queryIds = randomBytes(4).toString('hex');
   #queries = 0;
 
   constructor(handle: SandboxHandle, options: SandboxOptions) {
@@ -66,7 +68,7 @@ class CommandSandbox implements Sandbox {
 
   async run(op: string, spec: CommandSpec, options: RunOptions): Promise<CommandResult> {
     checkOperation(op);
-    return this.#start(op, 'run', spec, options);
+    return (await this.#start(op, 'run', spec, options)).result;
   }
 
   async attach(op: string, spec: CommandSpec, options: RunOptions): Promise<CommandResult | undefined> {
@@ -98,14 +100,14 @@ class CommandSandbox implements Sandbox {
     options: { cwd?: string; env?: Record<string, string>; timeoutSeconds?: number; maxBytes?: number; signal: AbortSignal },
   ): Promise<{ exitCode: number; output: string }> {
     const { signal, maxBytes = MAX_QUERY_BYTES, timeoutSeconds = QUERY_TIMEOUT_S } = options;
-    const op = this.#freeQueries.pop() ?? `query.${this.#epoch}.${++this.#queries}`;
+    const op = this.#freeQueries.pop() ?? `query.${this.#epoch}.${this.#queryIds}.${++this.#queries}`;
     const spec: CommandSpec = { command, timeoutSeconds, cwd: options.cwd ?? '', env: options.env ?? {} };
-    const result = await this.#start(op, 'query', spec, { signal, keepBytes: maxBytes });
+    const { result, reported } = await this.#start(op, 'query', spec, { signal, keepBytes: maxBytes });
     if (result.state === 'unknown') {
       throw new SandboxUnavailableError('QueryLost', `a query was ended from outside: ${result.reason}`, { permanent: false });
     }
-    // Only an id whose command has ended is used again.
-    this.#freeQueries.push(op);
+    // Only an id of whose last command nothing more is heard is used again: its end would be taken for that of the next.
+    if (reported) this.#freeQueries.push(op);
     if (result.endedBy) {
       throw new SandboxUnavailableError(
         'QueryTimedOut',
@@ -155,7 +157,13 @@ class CommandSandbox implements Sandbox {
     return this.#runner.close();
   }
 
-  async #start(op: string, kind: 'run' | 'query', spec: CommandSpec, options: RunOptions): Promise<CommandResult> {
+  /** `reported`: as in CommandWait. */
+  async #start(
+    op: string,
+    kind: 'run' | 'query',
+    spec: CommandSpec,
+    options: RunOptions,
+  ): Promise<{ result: CommandResult; reported: boolean }> {
     const fields = await this.#fields(op, kind, spec, options.signal);
     for (let attempt = 1; ; attempt++) {
       const wait = new CommandWait(this.#handle, this.#runner, op, spec, this.#limits);
@@ -163,7 +171,7 @@ class CommandSandbox implements Sandbox {
       const reply = await this.#runner.request('run', fields, options.signal);
       if (reply.word !== 'ok' && reply.word !== 'exists') throw new Error(`the sandbox answered ${reply.word} to a command`);
       const end = await wait.end(options, reply.word === 'exists' ? await this.#look(op, options.signal) : undefined);
-      if (end !== 'fail') return this.#result(op, end, wait.elapsedMs, options);
+      if (end !== 'fail') return { result: await this.#result(op, end, wait.elapsedMs, options), reported: wait.reported };
       if (attempt === START_ATTEMPTS) {
         if (await isFull(this.#handle, options.signal)) throw storageFull();
         throw new SandboxUnavailableError('CommandNotStarted', 'the sandbox could not start a command', { permanent: false });
