@@ -1,4 +1,5 @@
 /** A session's hold on its sandbox: opened when it is first needed, kept between actions, and found anew after it was let go. */
+import { KeyedLock } from '../keyed-lock.ts';
 import { openSandbox } from '../sandbox/commands.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { type NoticeListener, SandboxLostError, type SandboxOwner, type SandboxSpec } from '../sandbox/transport.ts';
@@ -11,6 +12,8 @@ export class Connection {
   readonly #owner: SandboxOwner;
   readonly #onLost: (sandboxUid: string, message: string) => void;
   readonly #onNotice: NoticeListener;
+  /** Actions that need the sandbox at the same moment share one connection: a second one would shut the first out. */
+  readonly #opening = new KeyedLock();
   #sandbox: Sandbox | undefined;
   #watch: Disposable | undefined;
   /** Why the sandbox in use is no more. */
@@ -33,7 +36,11 @@ export class Connection {
    * The sandbox that the state knows, connected.
    * @throws SandboxLostError when it is gone or another is in its place; SandboxFencedError | SandboxUnavailableError
    */
-  async open({ sandbox: known }: SessionState, spec: SandboxSpec, epoch: number, signal: AbortSignal): Promise<Sandbox> {
+  async open(state: SessionState, spec: SandboxSpec, epoch: number, signal: AbortSignal): Promise<Sandbox> {
+    return await this.#opening.hold('sandbox', signal, () => this.#open(state, spec, epoch, signal));
+  }
+
+  async #open({ sandbox: known }: SessionState, spec: SandboxSpec, epoch: number, signal: AbortSignal): Promise<Sandbox> {
     // Known before anything is begun in it.
     if (this.#lost !== undefined) throw new SandboxLostError(this.#lost);
     if (this.#sandbox) return this.#sandbox;
