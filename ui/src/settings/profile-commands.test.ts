@@ -60,6 +60,12 @@ describe('the line that creates a profile', () => {
     });
   });
 
+  it('says of an address without TLS that the key may go there', () => {
+    const typed = values({ provider: 'openai-compatible', base_url: 'http://models.lan:8080/v1' });
+    const bound = run(createCommand(typed, true, door).kubectl).find(({ words }) => words.includes('annotate'));
+    expect(bound?.words.at(-1)).toBe('sweagent.dev/hosts=http://models.lan:8080');
+  });
+
   it('keeps texts that YAML takes for something else', () => {
     const [call] = run(createCommand(values({ display_name: 'yes', model: 'null', provider: 'ollama' }), false, door).kubectl);
     expect(parse(call?.input ?? '').spec).toEqual({ displayName: 'yes', model: 'null', provider: 'ollama' });

@@ -215,9 +215,11 @@ function addressOf(provider: string, url: string): URL | null {
   return URL.parse(url.trim() || (id && FACTS[id].address.when !== 'needed' ? FACTS[id].address.placeholder : ''));
 }
 
-/** What a key is bound to; null while that cannot be told. */
+/** What a Secret has to name for a key to go to a profile's address; null while that cannot be told. */
 export function keyHost({ provider, base_url }: Pick<ProfileValues, 'provider' | 'base_url'>): string | null {
-  return addressOf(provider, base_url)?.host ?? null;
+  const address = addressOf(provider, base_url);
+  // A host alone means TLS.
+  return address && (address.protocol === 'http:' ? `http://${address.host}` : address.host);
 }
 
 /**
