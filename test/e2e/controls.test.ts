@@ -100,7 +100,7 @@ describe.each(SANDBOX_KINDS)('a session in $name', (kind) => {
     withKubectl('of a running session returns, and takes processes, folder, log and blobs along', async () => {
       const { id, mark } = await endless('delete');
       expect(existsSync(housed.inside(id))).toBe(true);
-      const deleted = await system.kubectl(['delete', 'ags', id, '--timeout=60s']);
+      const deleted = await system.kubectl(['delete', 'ags', id, '--timeout=150s']);
       expect(deleted).toMatchObject({ code: 0, out: expect.stringContaining(`"${id}" deleted`) });
       expect(running(mark)).toEqual([]);
       expect(existsSync(housed.inside(id))).toBe(false);
@@ -114,7 +114,7 @@ describe.each(SANDBOX_KINDS)('a session in $name', (kind) => {
         const goal = system.model.on('Think until it is deleted', { hold });
         const id = await system.session(goal, repository);
         await hold.reached();
-        await system.kubectl(['delete', 'ags', id, '--timeout=60s']);
+        await system.kubectl(['delete', 'ags', id, '--timeout=150s']);
         await eventually('the model call to be given up', () => system.model.requests(goal)[0]?.gone);
         hold.open();
       });

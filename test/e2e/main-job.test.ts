@@ -36,9 +36,9 @@ describe.each(SANDBOX_KINDS)('with commands in $name,', (kind) => {
       const goal = system.model.on('Greet whoever applies this');
       const applied = await system.kubectl(['apply', '-f', '-'], { input: manifest('greet', goal, repository) });
       expect(applied).toEqual({ code: 0, out: 'agentsession.sweagent.dev/greet created\n', err: '' });
-      const waited = await system.kubectl(['wait', '--for=condition=Finished', 'ags/greet', '--timeout=60s']);
+      const waited = await system.kubectl(['wait', '--for=condition=Finished', 'ags/greet', '--timeout=150s']);
       expect(waited.out).toBe('agentsession.sweagent.dev/greet condition met\n');
-      const phase = await system.kubectl(['wait', '--for=jsonpath={.status.phase}=Completed', 'ags/greet', '--timeout=60s']);
+      const phase = await system.kubectl(['wait', '--for=jsonpath={.status.phase}=Completed', 'ags/greet', '--timeout=150s']);
       expect(phase.code).toBe(0);
 
       const { metadata, spec, status } = JSON.parse((await system.kubectl(['get', 'ags', 'greet', '-o', 'json'])).out);
@@ -108,7 +108,7 @@ describe.each(SANDBOX_KINDS)('with commands in $name,', (kind) => {
           'wait',
           '--for=jsonpath={.status.phase}=WaitingForUser',
           'ags/patched',
-          '--timeout=60s',
+          '--timeout=150s',
         ]);
         expect(waits.code).toBe(0);
         const described = await system.described('patched', /kubectl patch/);

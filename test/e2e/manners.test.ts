@@ -274,7 +274,7 @@ describe('kubectl', () => {
 
   withKubectl('waits for the end, and tells the story of it', async () => {
     const made = await system.session(system.model.on('Greet and be waited for'), await system.repository('waited'));
-    const waited = await system.kubectl(['wait', '--for=condition=Finished', `ags/${made}`, '--timeout=60s']);
+    const waited = await system.kubectl(['wait', '--for=condition=Finished', `ags/${made}`, '--timeout=150s']);
     expect(waited).toMatchObject({ code: 0, out: expect.stringContaining('condition met') });
     const described = await system.described(made, /Normal +Completed/);
     const events = described.slice(described.indexOf('Events:')).split('\n');

@@ -39,7 +39,7 @@ async function apply(name: string, spec: object): Promise<void> {
 }
 
 const reason = (name: string, value: string) =>
-  kubectl(['wait', `aip/${name}`, `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=${value}`, '--timeout=60s']);
+  kubectl(['wait', `aip/${name}`, `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=${value}`, '--timeout=150s']);
 
 describe('a session at work', () => {
   it('waits while the Secret or the profile that it needs is gone, says so, and goes on by itself with nothing lost', async () => {

@@ -87,7 +87,7 @@ describeWithRedis()('one machine with REDIS_URL in .env', () => {
     const told = async () => (await system.kubectl(['get', 'ags', 'greet', why])).out === 'LogUnavailable';
     await eventually('the reason', told);
     redis.line.pass();
-    const ended = await system.kubectl(['wait', '--for=condition=Finished', 'ags/greet', '--timeout=60s']);
+    const ended = await system.kubectl(['wait', '--for=condition=Finished', 'ags/greet', '--timeout=150s']);
     expect(ended.out).toBe('agentsession.sweagent.dev/greet condition met\n');
     await expectGreeting('greet');
   });

@@ -280,7 +280,7 @@ export class System implements AsyncDisposable {
 
   /** Waits until the operator has taken account of every profile that there is, and of every deletion before. */
   async profilesChecked(): Promise<void> {
-    const { code, err } = await this.kubectl(['wait', 'aip', '--all', '--for=condition=CredentialsResolved', '--timeout=60s']);
+    const { code, err } = await this.kubectl(['wait', 'aip', '--all', '--for=condition=CredentialsResolved', '--timeout=150s']);
     if (code !== 0) throw new Error(`the profiles were not checked: ${err}`);
   }
 
