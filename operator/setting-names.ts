@@ -28,7 +28,8 @@ export const SETTINGS = {
   },
   API_TRUSTED_PROXIES: {
     default: 'none',
-    meaning: 'Addresses and ranges that proxies in front connect from, separated by commas: `127.0.0.1,10.1.2.0/24`. They are believed about `API_USER_HEADER`, and about whom they have a request from (`X-Forwarded-For`, `X-Forwarded-Proto`).',
+    meaning:
+      'Addresses and ranges that proxies in front connect from, separated by commas: `127.0.0.1,10.1.2.0/24`. They are believed about `API_USER_HEADER`, and about whom they have a request from (`X-Forwarded-For`, `X-Forwarded-Proto`).',
   },
   API_PROXY_SECRET: {
     default: 'none',
