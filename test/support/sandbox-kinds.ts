@@ -41,7 +41,18 @@ const daytona: SandboxKind = {
   start: startAtDaytona,
 };
 
-export const SANDBOX_KINDS: readonly SandboxKind[] = [local, daytona];
+/** All of them, or those that TEST_SANDBOXES names (`local,daytona`), as everyday runs do that have little time. */
+export const SANDBOX_KINDS: readonly SandboxKind[] = wanted(process.env.TEST_SANDBOXES);
+
+function wanted(types: string | undefined): SandboxKind[] {
+  const kinds = [local, daytona];
+  if (types === undefined) return kinds;
+  const named = types.split(',');
+  const chosen = kinds.filter(({ type }) => named.includes(type));
+  if (chosen.length === 0) throw new Error(`TEST_SANDBOXES=${types} names no kind of sandbox; local and daytona are there`);
+  if (chosen.length < kinds.length) console.warn(`only with sandboxes of the kind ${types}: TEST_SANDBOXES says so`);
+  return chosen;
+}
 
 /** A system with a Daytona of its own in its folder, so that what is left there is found with what else it left behind. */
 export async function startAtDaytona({ prepare, ...options }: SystemOptions = {}): Promise<Housed & { server: DaytonaServer }> {
