@@ -84,6 +84,18 @@ describe('the connection to a Daytona sandbox', () => {
     expect(server.timesAsked('createSession')).toBe(sessions);
   });
 
+  it('takes no harm from one that was left and says a last word when it is closed', async () => {
+    const { server } = sandboxes;
+    const sandbox = await made({ silenceMs: { first: 20_000, next: 200 } });
+    const here = () => sandbox.query('echo here', { signal: signal() });
+    await here();
+    server.muteWebSockets();
+    expect((await here()).output).toBe('here\n');
+    // An error there would be caught by nobody, and end the process.
+    expect(await server.endMutedWebSockets()).toBeGreaterThan(0);
+    expect((await here()).output).toBe('here\n');
+  });
+
   it('has no request wait for the end of a command, and may be cut again and again: it runs once', async () => {
     const { server } = sandboxes;
     const sandbox = await made();

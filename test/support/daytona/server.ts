@@ -83,6 +83,21 @@ export class DaytonaServer {
     for (const socket of this.#sockets.clients) this.#muted.add(socket);
   }
 
+  /** Ends the silent ones, with a last word so short that a client may still wait for the rest of it. Resolves with how many. */
+  async endMutedWebSockets(): Promise<number> {
+    const muted = [...this.#sockets.clients].filter((socket) => this.#muted.has(socket));
+    await Promise.all(
+      muted.map((socket) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        socket.once('close', () => resolve());
+        socket.send('\x01\x01\x01X');
+        socket.close();
+        return promise;
+      }),
+    );
+    return muted.length;
+  }
+
   /** How many requests of an operation wait for their answer. */
   underWay(operation: Operation): number {
     return this.#underWay.get(operation) ?? 0;
