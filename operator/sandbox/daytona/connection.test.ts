@@ -4,27 +4,18 @@ import { HttpError } from '../../../test/support/daytona/http.ts';
 import type { Operation } from '../../../test/support/daytona/routes.ts';
 import { DaytonaSandboxes } from '../../../test/support/daytona/sandboxes.ts';
 import { eventually, patience as signal } from '../../../test/support/eventually.ts';
-import { openSandbox } from '../commands.ts';
 import type { Sandbox } from '../sandbox.ts';
 import type { SandboxHandle } from '../transport.ts';
 import type { DaytonaTransportOptions } from './transport.ts';
 
 describe('the connection to a Daytona sandbox', () => {
   let sandboxes: DaytonaSandboxes;
-  const opened: Sandbox[] = [];
   beforeAll(async () => {
     sandboxes = await DaytonaSandboxes.start();
   });
-  afterAll(async () => {
-    await Promise.all(opened.map((one) => one.close()));
-    await sandboxes.close();
-  });
+  afterAll(() => sandboxes.close());
 
-  const open = async (handle: SandboxHandle): Promise<Sandbox> => {
-    const sandbox = await openSandbox(handle, { epoch: 1, livenessMs: 300 });
-    opened.push(sandbox);
-    return sandbox;
-  };
+  const open = (handle: SandboxHandle) => sandboxes.open(handle);
   const made = async (options: Partial<DaytonaTransportOptions> = {}): Promise<Sandbox> =>
     open(await sandboxes.transport(options).provision(sandboxes.owner(), {}, signal()));
   const contentOf = async (sandbox: Sandbox, name: string): Promise<string> =>

@@ -2,26 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HttpError } from '../../../test/support/daytona/http.ts';
 import { DaytonaSandboxes } from '../../../test/support/daytona/sandboxes.ts';
 import { eventually, patience as signal } from '../../../test/support/eventually.ts';
-import { openSandbox } from '../commands.ts';
-import type { Sandbox } from '../sandbox.ts';
 import { type SandboxHandle, SandboxLostError } from '../transport.ts';
 
 describe('a Daytona sandbox', () => {
   let sandboxes: DaytonaSandboxes;
-  const opened: Sandbox[] = [];
   beforeAll(async () => {
     sandboxes = await DaytonaSandboxes.start();
   });
-  afterAll(async () => {
-    await Promise.all(opened.map((one) => one.close()));
-    await sandboxes.close();
-  });
+  afterAll(() => sandboxes.close());
 
-  const open = async (handle: SandboxHandle): Promise<Sandbox> => {
-    const sandbox = await openSandbox(handle, { epoch: 1, livenessMs: 300 });
-    opened.push(sandbox);
-    return sandbox;
-  };
+  const open = (handle: SandboxHandle) => sandboxes.open(handle);
   const atDaytona = (handle: SandboxHandle) => sandboxes.server.control.find(handle.identity.uid);
 
   it('is made as the session says, found by its name, and stops and goes by itself when nobody uses it', async () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually, patience } from '../../../test/support/eventually.ts';
 import { KeepingLogger } from '../../../test/support/keeping-logger.ts';
 import { failure, ScriptedKubeServer } from '../../../test/support/kube-server.ts';
+import { POD, PLACE as place } from '../../../test/support/waiting-pod.ts';
 import { HttpKubeClient } from '../../kube/http-client.ts';
 import type { SandboxNotice } from '../transport.ts';
 import { CONTAINER } from './manifest.ts';
@@ -14,7 +15,6 @@ import { STAGE_DEADLINES_MS } from './verdict.ts';
 const ASK_MS = 5;
 const PODS = '/api/v1/pods';
 const NODES = '/api/v1/nodes';
-const place = { namespace: 'ns', name: 'p' };
 const container = (state: object, containerID?: string) => ({ name: CONTAINER, state, ...(containerID && { containerID }) });
 const SCHEDULED: PodStatus = { conditions: [{ type: 'PodScheduled', status: 'True' }] };
 const PULLING: PodStatus = {
@@ -149,19 +149,3 @@ describe('a Pod that is waited for', () => {
     await eventually('the deletion', () => told.includes('the Pod p was deleted'));
   });
 });
-
-const POD: Pod = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { ...place, labels: { a: 'b' } },
-  spec: {
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    restartPolicy: 'Always',
-    terminationGracePeriodSeconds: 5,
-    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-    containers: [],
-    volumes: [],
-    tolerations: [],
-  },
-};

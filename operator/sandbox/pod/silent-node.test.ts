@@ -3,6 +3,7 @@ import { eventually, PATIENCE_MS, patience } from '../../../test/support/eventua
 import { type ExecPeer, ExecServer } from '../../../test/support/exec-server.ts';
 import { KeepingLogger } from '../../../test/support/keeping-logger.ts';
 import { failure, ScriptedKubeServer } from '../../../test/support/kube-server.ts';
+import { POD, PLACE as place } from '../../../test/support/waiting-pod.ts';
 import { startExec } from '../../kube/exec.ts';
 import { HttpKubeClient } from '../../kube/http-client.ts';
 import type { SandboxNotice } from '../transport.ts';
@@ -16,7 +17,6 @@ import { STAGE_DEADLINES_MS } from './verdict.ts';
 
 const PODS = '/api/v1/pods';
 const NODES = '/api/v1/nodes';
-const place = { namespace: 'ns', name: 'p' };
 const BEGUN: PodStatus = {
   conditions: [{ type: 'PodScheduled', status: 'True' }],
   startTime: '2030-01-01T00:00:00Z',
@@ -63,7 +63,8 @@ describe('the node of a Pod that does not run yet', () => {
     const exec = () => (request: { command: readonly string[] }, options: object) =>
       startExec(endpoint(execs.url), { ...request, namespace: 'ns', pod: 'p', container: CONTAINER }, options);
     const nodes = new SilentNodes({ client, pods, exec, answerMs, readMs });
-    const put = (status: PodStatus) => server.put(PODS, { ...POD, status }) as unknown as Pod;
+    const put = (status: PodStatus) =>
+      server.put(PODS, { ...POD, spec: { ...POD.spec, nodeName: 'n' }, status }) as unknown as Pod;
     const look = (status = BEGUN) => nodes.look(place, put(status), patience());
     return { server, execs, client, pods, nodes, node, put, look };
   }
@@ -167,20 +168,3 @@ describe('the node of a Pod that does not run yet', () => {
     expect(handle.identity.uid).toBe(next);
   });
 });
-
-const POD: Pod = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { ...place, labels: { a: 'b' } },
-  spec: {
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    restartPolicy: 'Always',
-    terminationGracePeriodSeconds: 5,
-    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-    containers: [],
-    volumes: [],
-    tolerations: [],
-    nodeName: 'n',
-  },
-};

@@ -1,5 +1,7 @@
 /** Daytona sandboxes on the server of the tests, through the real SDK. */
+import { openSandbox } from '../../../operator/sandbox/commands.ts';
 import { DaytonaTransport, type DaytonaTransportOptions } from '../../../operator/sandbox/daytona/transport.ts';
+import type { Sandbox } from '../../../operator/sandbox/sandbox.ts';
 import type { SandboxHandle, SandboxOwner, SandboxSpec } from '../../../operator/sandbox/transport.ts';
 import { patience } from '../eventually.ts';
 import { processesIn } from './processes.ts';
@@ -8,6 +10,7 @@ import { DaytonaServer } from './server.ts';
 export class DaytonaSandboxes {
   readonly server: DaytonaServer;
   readonly #owners = new Map<string, SandboxOwner>();
+  readonly #opened: Sandbox[] = [];
   #count = 0;
 
   private constructor(server: DaytonaServer) {
@@ -42,12 +45,20 @@ export class DaytonaSandboxes {
     return found;
   }
 
+  /** Ready for commands, until the end of the tests. */
+  async open(handle: SandboxHandle): Promise<Sandbox> {
+    const sandbox = await openSandbox(handle, { epoch: 1, livenessMs: 300 });
+    this.#opened.push(sandbox);
+    return sandbox;
+  }
+
   /** Processes that work for the session: commands, and the runner with what serves it. */
   processCount(handle: SandboxHandle): number {
     return processesIn(`${handle.root}/`).length;
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#opened.map((one) => one.close()));
     await this.server.close();
   }
 }
