@@ -5,7 +5,7 @@ import { faults } from '../support/accessibility.ts';
 import { Browser, type BrowserWindow, chromiumPath, PAGE_PATIENCE_MS } from '../support/browser.ts';
 import { callersWithRights, type Rights, reading } from '../support/callers-with-rights.ts';
 import { NAMESPACE, TestGateway } from '../support/gateway.ts';
-import { PLAN } from '../support/session-events.ts';
+import { COMPLETED_STATUS, PLAN, PUBLISHED } from '../support/session-events.ts';
 
 const root = join(import.meta.dirname, '../..');
 const GOAL = 'Mend the sum';
@@ -56,20 +56,22 @@ async function goTo(window: BrowserWindow, path: string, name: string): Promise<
   await window.sees(name);
 }
 
+/** What is sent by somebody who may do everything. */
+const asSomebody = { authorization: 'Bearer token-of-somebody' };
+
+/** A session that somebody started, by its id. */
+async function started(): Promise<string> {
+  users.set('token-of-somebody', { name: 'somebody', rights: new Set(['* agentsessions', '* aiprofiles', '* secrets', LOG]) });
+  const request = { goal: GOAL, repo_url: 'https://example.com/r.git', mode: 'review' };
+  return String(Object((await gateway.post('/agent/sessions', request, asSomebody)).json()).session_id);
+}
+
 /** A session whose plan waits for approval, and a profile. */
 async function objects(): Promise<string> {
-  const token = 'token-of-somebody';
-  users.set(token, { name: 'somebody', rights: new Set(['* agentsessions', '* aiprofiles', '* secrets', LOG]) });
-  const authorization = { authorization: `Bearer ${token}` };
+  const id = await started();
   const profile = { display_name: 'Theirs', name: 'theirs', provider: 'ollama', model: 'm' };
-  const made = await gateway.post('/agent/profiles', profile, authorization);
+  const made = await gateway.post('/agent/profiles', profile, asSomebody);
   if (made.status !== 201 && made.status !== 409) throw new Error(`no profile was made: ${made.status} ${made.text}`);
-  const started = await gateway.post(
-    '/agent/sessions',
-    { goal: GOAL, repo_url: 'https://example.com/r.git', mode: 'review' },
-    authorization,
-  );
-  const id = String(Object(started.json()).session_id);
   await gateway.happen(id, { type: 'phase.entered', phase: 'Planning', reason: 'Ready', message: 'Exploring.' }, PLAN, {
     type: 'phase.entered',
     phase: 'WaitingForUser',
@@ -84,6 +86,26 @@ async function objects(): Promise<string> {
       steps: PLAN.steps.map(({ id: step, title, status }) => ({ id: step, title, status })),
     },
   });
+  return id;
+}
+
+/** A session whose result changes two files, of which the second is long. */
+async function result(): Promise<string> {
+  const id = await started();
+  const uid = (await gateway.object(id)).metadata.uid ?? '';
+  const added = (path: string, lines: number) =>
+    [
+      `diff --git a/${path} b/${path}`,
+      'new file mode 100644',
+      '--- /dev/null',
+      `+++ b/${path}`,
+      `@@ -0,0 +1,${lines} @@`,
+      ...Array.from({ length: lines }, (_, index) => `+line ${index + 1} of ${path}`),
+      '',
+    ].join('\n');
+  const patch = await gateway.blobs.put(uid, Buffer.from(added('short.txt', 2) + added('long.txt', 400)));
+  await gateway.happen(id, { ...PUBLISHED, patch, filesChanged: 2 });
+  await gateway.setStatus(id, COMPLETED_STATUS);
   return id;
 }
 
@@ -154,6 +176,29 @@ describe('with tokens of the cluster', () => {
       await goTo(window, '/settings/profiles/theirs', 'reader');
       await window.sees('You may look at this profile, but not change it.');
       expect((await buttons(window)).join()).not.toMatch(/Save|Test now|Replace key|More actions/);
+      wholly(window);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'who may only read finds a changed file below the bar, not under it',
+    async () => {
+      const id = await result();
+      const window = await user('reader', reading(LOG));
+      await goTo(window, `/sessions/${id}?tab=changes`, 'reader');
+      await window.page.setViewportSize({ width: 1_280, height: 1_400 });
+      // Nothing above it changes its height any more once both files are drawn.
+      await window.sees('line 2 of short.txt');
+      await window.sees('line 1 of long.txt');
+      await window.page.getByRole('navigation', { name: 'Changed files' }).getByRole('button', { name: 'long.txt' }).click();
+      const file = window.page.getByRole('region', { name: 'long.txt' });
+      const atItsTop = await file.evaluate((section) => {
+        const { left, top } = section.getBoundingClientRect();
+        return { top, shown: section.contains(section.ownerDocument.elementFromPoint(left + 40, top + 3)) };
+      });
+      expect(atItsTop.top).toBeLessThan(120);
+      expect(atItsTop.shown).toBe(true);
       wholly(window);
     },
     TIMEOUT_MS,
