@@ -115,7 +115,22 @@ export class DaytonaClient {
     const { apiKey } = this.#access;
     // Its events come over one more connection, which nothing here needs.
     const common = { apiKey, apiUrl: this.apiUrl, requestTimeoutMs: REQUEST_MS, useDeprecatedPolling: true };
-    return new Daytona({ ...common, ...(target !== undefined && { target }) });
+    return withoutWarnings(() => new Daytona({ ...common, ...(target !== undefined && { target }) }));
+  }
+}
+
+/**
+ * Told everything, the SDK looks at the environment and at `.env` all the same, and warns on the console of what is read
+ * there by the names that this project's settings have.
+ * @param make does not wait for anything, so that nobody else's warning is kept back
+ */
+function withoutWarnings<T>(make: () => T): T {
+  const { warn } = console;
+  console.warn = () => undefined;
+  try {
+    return make();
+  } finally {
+    console.warn = warn;
   }
 }
 
