@@ -1,12 +1,12 @@
 /** Why a profile is not ready, or what else is worth knowing of it, with what can be done about it. */
 import { CircleAlert, Info, TriangleAlert } from 'lucide-react';
-import { useMay } from '../api/me.ts';
 import { Button, ButtonLink } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
 import { visible } from '../timeline/visible-text.ts';
 import styles from './health.module.css';
 import { type Health, warningsOf } from './health.ts';
 import type { Profile } from './profile.ts';
+import { useRightsTo } from './profile-rights.ts';
 import { FACTS, providerId } from './providers.ts';
 
 type NotesProps = {
@@ -19,18 +19,17 @@ type NotesProps = {
 };
 
 export function HealthNotes({ profile, health, onReplaceKey, onTest, editLink = false }: NotesProps) {
-  const may = useMay();
-  const { read_only: fixed } = profile;
+  const rights = useRightsTo(profile);
   const action =
-    fixed && health.advice !== 'again' ? null : health.advice === 'key' && may.keys.write ? (
+    health.advice === 'key' && rights.replaceKey ? (
       <Button size="small" onClick={onReplaceKey}>
         {profile.key.set ? 'Replace key' : 'Enter key'}
       </Button>
-    ) : health.advice === 'edit' && editLink && may.profiles.update ? (
+    ) : health.advice === 'edit' && editLink && rights.change ? (
       <ButtonLink size="small" to={`/settings/profiles/${encodeURIComponent(profile.name)}`}>
         Edit
       </ButtonLink>
-    ) : health.advice === 'again' && may.profiles.update ? (
+    ) : health.advice === 'again' && rights.test ? (
       <Button size="small" onClick={onTest}>
         Test again
       </Button>
@@ -43,7 +42,7 @@ export function HealthNotes({ profile, health, onReplaceKey, onTest, editLink = 
           {tone === 'bad' ? <CircleAlert size={15} aria-hidden="true" /> : <Info size={15} aria-hidden="true" />}
           <p>
             {visible(detail)}
-            {fixed && tone === 'bad' ? ` ${whereToMend(profile)}` : ''}
+            {profile.read_only && tone === 'bad' ? ` ${whereToMend(profile)}` : ''}
           </p>
           {action}
         </div>

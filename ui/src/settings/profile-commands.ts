@@ -1,5 +1,6 @@
 /** Lines for a terminal that do what the form and the list do. A key is never in them: they take it from $API_KEY. */
 import { quote, type Door as SessionDoor } from '../session/commands.ts';
+import type { ProfileRights } from './profile-rights.ts';
 import { bodyOf, keyHost, objectName, type ProfileValues, specChangeOf, specOf } from './profile-values.ts';
 
 /** Where the server is and what it asks for. */
@@ -44,9 +45,6 @@ export type ProfileSubject = {
   /** The host that the change moves it to, for which it needs a key of its own; null where the stored one goes along. */
   movesTo: string | null;
 };
-
-/** What somebody may do to it. */
-export type ProfileRights = { test: boolean; change: boolean; replaceKey: boolean; delete: boolean };
 
 /** What somebody can do with a profile that is there. @param author whom it could be assigned to */
 export function profileCommands(

@@ -2,7 +2,7 @@
 import { Ellipsis, FlaskConical, KeyRound } from 'lucide-react';
 import { useCallback, useMemo, useState } from 'react';
 import { useLocation, useNavigate, useParams } from 'react-router';
-import { type Me, useMay, useMe } from '../api/me.ts';
+import { useMay, useMe } from '../api/me.ts';
 import { useTitle } from '../app/title.ts';
 import { Button, ButtonLink, IconButton } from '../design/button.tsx';
 import { Menu } from '../design/menu.tsx';
@@ -15,10 +15,11 @@ import { HealthBadge } from './health-badge.tsx';
 import { HealthNotes, settingsOf } from './health-notes.tsx';
 import { type Profile, shownName } from './profile.ts';
 import styles from './profile-columns.module.css';
-import { type ProfileRights, profileCommands } from './profile-commands.ts';
+import { profileCommands } from './profile-commands.ts';
 import { KeyFacts, ProfileFacts, providerNeedsKey } from './profile-facts.tsx';
 import { ProfileForm } from './profile-form.tsx';
 import { changeProfile } from './profile-requests.ts';
+import { useRightsTo } from './profile-rights.ts';
 import { ProfileMarks } from './profile-row.tsx';
 import { changeOf, keyHost, leavesItsHost, type ProfileValues, valuesOf } from './profile-values.ts';
 import { providerId, providerLabel } from './providers.ts';
@@ -53,7 +54,7 @@ export default function ProfilePage() {
 }
 
 function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonly Profile[] }) {
-  const may = useMay();
+  const rights = useRightsTo(profile);
   const author = useMe().data?.author ?? null;
   const navigate = useNavigate();
   const trying = useTrying(profile);
@@ -63,7 +64,7 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
     onDeleted: () => void navigate('/settings/profiles', { replace: true }),
   });
   const [change, setChange] = useState<ProfileChange>();
-  const editable = may.profiles.update && !profile.read_only && providerId(profile.provider) !== undefined;
+  const editable = rights.change && providerId(profile.provider) !== undefined;
   return (
     <SettingsPage
       below
@@ -97,7 +98,7 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
           )}
           <Commands
             folded
-            commandsFor={(door) => profileCommands(subjectOf(profile, change), author, door, rightsTo(profile, may))}
+            commandsFor={(door) => profileCommands(subjectOf(profile, change), author, door, rights)}
             {...(editable && {
               note: 'Edit it has the changes that you make in the form. A key is taken from API_KEY in your shell.',
             })}
@@ -113,7 +114,7 @@ function OneProfile({ profile, profiles }: { profile: Profile; profiles: readonl
             </div>
             <HealthNotes profile={profile} health={health} onReplaceKey={replaceKey} onTest={test} />
             <ProfileFacts profile={profile} />
-            {may.profiles.update ? (
+            {rights.test ? (
               <div>
                 <Button icon={<FlaskConical size={15} aria-hidden="true" />} busy={health.mark === 'trying'} onClick={test}>
                   Test now
@@ -166,16 +167,6 @@ function subjectOf(profile: Profile, { fields, movesTo }: ProfileChange = { fiel
   return { name, secret: key.secret, host: keyHost(valuesOf(profile)), change, movesTo };
 }
 
-/** What is made from the environment can only be tried here. */
-function rightsTo({ read_only: fixed }: Profile, { profiles, keys }: Me['may']): ProfileRights {
-  return {
-    test: profiles.update,
-    change: profiles.update && !fixed,
-    replaceKey: keys.write && !fixed,
-    delete: profiles.delete && !fixed,
-  };
-}
-
 type EditProps = {
   profile: Profile;
   profiles: readonly Profile[];
@@ -185,7 +176,7 @@ type EditProps = {
 
 function Edit({ profile, profiles, onReplaceKey, onChange: onEdit }: EditProps) {
   const put = usePutProfile();
-  const may = useMay();
+  const rights = useRightsTo(profile);
   /** What the form began with: a change is told apart by it, whatever somebody else changed meanwhile. */
   const [base, setBase] = useState(profile);
   const [dirty, setDirty] = useState(false);
@@ -228,7 +219,7 @@ function Edit({ profile, profiles, onReplaceKey, onChange: onEdit }: EditProps) 
             <span>
               <KeyFacts profileKey={profile.key} needed={providerNeedsKey(profile.provider)} />
             </span>
-            {may.keys.write ? (
+            {rights.replaceKey ? (
               <Button size="small" icon={<KeyRound size={14} aria-hidden="true" />} onClick={onReplaceKey}>
                 Replace key
               </Button>

@@ -1,7 +1,6 @@
 /** A profile in the list. */
 import { Ellipsis, FlaskConical, Lock, Star } from 'lucide-react';
 import { Link } from 'react-router';
-import { useMay } from '../api/me.ts';
 import { Badge } from '../design/badge.tsx';
 import { Button, IconButton } from '../design/button.tsx';
 import { Menu } from '../design/menu.tsx';
@@ -11,13 +10,14 @@ import { HealthBadge } from './health-badge.tsx';
 import { HealthNotes } from './health-notes.tsx';
 import { type Profile, shownName } from './profile.ts';
 import { ProfileFacts } from './profile-facts.tsx';
+import { useRightsTo } from './profile-rights.ts';
 import styles from './profile-row.module.css';
 import { providerLabel } from './providers.ts';
 import { useTrying } from './trying.ts';
 import { useProfileActions } from './use-profile-actions.tsx';
 
 export function ProfileRow({ profile }: { profile: Profile }) {
-  const may = useMay();
+  const rights = useRightsTo(profile);
   const trying = useTrying(profile);
   const health = healthOf(profile, trying);
   const { test, replaceKey, items, dialogs } = useProfileActions(profile, { list: true });
@@ -39,7 +39,7 @@ export function ProfileRow({ profile }: { profile: Profile }) {
           <span role="status">
             <HealthBadge health={health} />
           </span>
-          {may.profiles.update ? (
+          {rights.test ? (
             <Button
               size="small"
               icon={<FlaskConical size={14} aria-hidden="true" />}

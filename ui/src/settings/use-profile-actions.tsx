@@ -11,6 +11,7 @@ import { DeleteDialog } from './delete-dialog.tsx';
 import { KeyDialog } from './key-dialog.tsx';
 import { inOrder, type Profile } from './profile.ts';
 import { allProfilesQuery, changeProfile, testProfile } from './profile-requests.ts';
+import { useRightsTo } from './profile-rights.ts';
 import { beginTry, endTry } from './trying.ts';
 
 export type ProfileActions = {
@@ -26,6 +27,7 @@ export type ProfileActions = {
 export function useProfileActions(profile: Profile, where: { list: boolean; onDeleted?: () => void }): ProfileActions {
   const [dialog, setDialog] = useState<'key' | 'delete' | null>(null);
   const may = useMay();
+  const rights = useRightsTo(profile);
   const author = useMe().data?.author ?? null;
   const put = usePutProfile();
   const change = useMutation({
@@ -40,12 +42,10 @@ export function useProfileActions(profile: Profile, where: { list: boolean; onDe
       notify(explain(error), 'bad');
     });
   };
-  const { update } = may.profiles;
   const mine = author !== null && profile.users.includes(author);
   const users = author === null ? profile.users : profile.users.filter((user) => user !== author);
-  const editable = update && !profile.read_only;
   const items = [
-    where.list && editable ? (
+    where.list && rights.change ? (
       <MenuLink
         key="edit"
         icon={<Pencil size={15} aria-hidden="true" />}
@@ -54,17 +54,17 @@ export function useProfileActions(profile: Profile, where: { list: boolean; onDe
         Edit
       </MenuLink>
     ) : null,
-    update ? (
+    rights.test ? (
       <MenuItem key="test" icon={<FlaskConical size={15} aria-hidden="true" />} onSelect={test}>
         Test now
       </MenuItem>
     ) : null,
-    editable && !profile.default ? (
+    rights.change && !profile.default ? (
       <MenuItem key="default" icon={<Star size={15} aria-hidden="true" />} onSelect={() => change.mutate({ default: true })}>
         Set as default
       </MenuItem>
     ) : null,
-    editable && author !== null ? (
+    rights.change && author !== null ? (
       <MenuItem
         key="mine"
         icon={<CircleUser size={15} aria-hidden="true" />}
@@ -73,7 +73,7 @@ export function useProfileActions(profile: Profile, where: { list: boolean; onDe
         {mine ? 'Take off my account' : 'Assign to my account'}
       </MenuItem>
     ) : null,
-    may.keys.write && !profile.read_only ? (
+    rights.replaceKey ? (
       <MenuItem key="key" icon={<KeyRound size={15} aria-hidden="true" />} onSelect={() => setDialog('key')}>
         {profile.key.set ? 'Replace key' : 'Enter key'}
       </MenuItem>
@@ -87,7 +87,7 @@ export function useProfileActions(profile: Profile, where: { list: boolean; onDe
         Create another like it
       </MenuLink>
     ) : null,
-    ...(may.profiles.delete && !profile.read_only
+    ...(rights.delete
       ? [
           <MenuSeparator key="line" />,
           <MenuItem key="delete" danger icon={<Trash2 size={15} aria-hidden="true" />} onSelect={() => setDialog('delete')}>
