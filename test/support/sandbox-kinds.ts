@@ -6,10 +6,17 @@ import { System, type SystemOptions } from './system.ts';
 /** A system, and where its sandboxes can be looked into. */
 export type Housed = {
   readonly system: System;
+  /** The Daytona, where the sandboxes are there. */
+  readonly server?: DaytonaServer;
   /** A path below the folder of a session's sandbox, as this machine sees it; nothing is there before the sandbox is. */
   inside(session: string, ...names: string[]): string;
   /** Ends everything. @throws when something was left behind */
   close(): Promise<void>;
+};
+
+export type HousingOptions = SystemOptions & {
+  /** Has the Daytona, if there is one, be as the test needs it before the system starts. */
+  atDaytona?: (server: DaytonaServer) => void;
 };
 
 export type SandboxKind = {
@@ -17,7 +24,7 @@ export type SandboxKind = {
   readonly type: 'local' | 'daytona';
   /** Whether tests that no sandbox has a part in are run: with one kind they say all they can. */
   readonly first: boolean;
-  start(options?: SystemOptions): Promise<Housed>;
+  start(options?: HousingOptions): Promise<Housed>;
 };
 
 const local: SandboxKind = {
@@ -55,7 +62,11 @@ function wanted(types: string | undefined): SandboxKind[] {
 }
 
 /** A system with a Daytona of its own in its folder, so that what is left there is found with what else it left behind. */
-export async function startAtDaytona({ prepare, ...options }: SystemOptions = {}): Promise<Housed & { server: DaytonaServer }> {
+export async function startAtDaytona({
+  prepare,
+  atDaytona,
+  ...options
+}: HousingOptions = {}): Promise<Housed & { server: DaytonaServer }> {
   const afterwards = new AsyncDisposableStack();
   let found: DaytonaServer | undefined;
   const system = await System.start({
@@ -64,6 +75,7 @@ export async function startAtDaytona({ prepare, ...options }: SystemOptions = {}
       const server = await DaytonaServer.start(join(folder, 'daytona'));
       afterwards.defer(() => server.close());
       found = server;
+      atDaytona?.(server);
       const settings = { SANDBOX_TYPE: 'daytona', DAYTONA_API_KEY: server.apiKey, DAYTONA_SERVER_URL: server.url };
       return { ...settings, ...(await prepare?.(folder)) };
     },

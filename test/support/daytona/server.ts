@@ -32,6 +32,8 @@ export class DaytonaServer {
   refusesWebSockets = false;
   /** Whether connections that follow a log are taken and nothing ever comes over them, as from a proxy that buffers. */
   mutesWebSockets = false;
+  /** Hears everything that comes in as it comes, heads of requests and bodies alike. */
+  hears: ((bytes: Buffer) => void) | undefined;
   /** How often each operation was asked for; `follow` counts the WebSockets. */
   readonly asked = new Map<Operation | 'follow', number>();
   readonly #underWay = new Map<Operation, number>();
@@ -46,6 +48,7 @@ export class DaytonaServer {
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.add(socket);
+      if (this.hears) socket.on('data', this.hears);
       socket.once('close', () => this.#connections.delete(socket));
     });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
