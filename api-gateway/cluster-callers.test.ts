@@ -162,12 +162,10 @@ describe('with the tokens of a cluster', () => {
     ]);
     const cookie = 'a=b; swe_agent_session=token-of-ada';
     expect((await gateway.get('/agent/sessions', { cookie })).status).toBe(200);
-    const claims = Buffer.from(JSON.stringify({ exp: Math.floor(Date.now() / 1000) + 600 })).toString('base64url');
+    const claims = Buffer.from(JSON.stringify({ exp: now / 1000 + 600 })).toString('base64url');
     users[`head.${claims}.sign`] = { name: 'ada', log: true, metrics: true, create: true };
     const short = await gateway.post('/login', { token: `head.${claims}.sign` });
-    const seconds = Number(/Max-Age=(\d+)/.exec(short.headers['set-cookie']?.[0] ?? '')?.[1]);
-    expect(seconds).toBeGreaterThan(0);
-    expect(seconds).toBeLessThanOrEqual(600);
+    expect(short.headers['set-cookie']?.[0]).toContain('; Max-Age=600;');
   });
 
   it('a login that was ended is not known any more, until the token is logged in with again', async () => {
