@@ -16,7 +16,8 @@ export async function eventually<T>(
   check: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = PATIENCE_MS,
 ): Promise<T> {
-  const end = Date.now() + timeoutMs;
+  // Not by the time of day, which may jump.
+  const end = performance.now() + timeoutMs;
   for (;;) {
     let thrown: unknown;
     try {
@@ -25,7 +26,7 @@ export async function eventually<T>(
     } catch (error) {
       thrown = error;
     }
-    if (Date.now() > end) throw new Error(`still waiting for: ${what}`, { cause: thrown });
+    if (performance.now() > end) throw new Error(`still waiting for: ${what}`, { cause: thrown });
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
