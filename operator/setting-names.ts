@@ -230,7 +230,8 @@ export const SETTINGS = {
   },
   SWE_AGENT_TOOLBOX: {
     default: '`/toolbox`, which the image of SWE Agent has',
-    meaning: 'Folder with git and a few tools, uploaded into Daytona sandboxes whose image has no git.',
+    meaning:
+      "Folder with git and a few tools, uploaded into Daytona sandboxes whose image has no git. Without it, the image's package manager installs git.",
   },
   REDIS_URL: {
     default: 'none',

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DaytonaSandboxes } from '../../../test/support/daytona/sandboxes.ts';
 import {
+  packageManager,
   pathOf,
   pathWithoutGit,
   scriptToolbox,
@@ -12,6 +13,7 @@ import {
 } from '../../../test/support/daytona/without-git.ts';
 import { patience as signal } from '../../../test/support/eventually.ts';
 import { openSandbox } from '../commands.ts';
+import type { SandboxNotice } from '../transport.ts';
 
 /** Of a small image; the rest comes with the toolbox. */
 const FEW = ['sh', 'cat', 'mkdir', 'rm', 'mv', 'chmod', 'sleep', 'env', 'sed', 'base64', 'mkfifo', 'ls', 'head', 'tail', 'dd'];
@@ -56,6 +58,37 @@ describe('the toolbox of a Daytona sandbox', () => {
     expect(await sandbox.has('git', signal())).toBe(false);
     await sandbox.close();
     expect(sandboxes.server.timesAsked('uploadFiles')).toBe(uploads);
+  });
+
+  it('is not needed where the image can install git by itself, which is told and done once', async () => {
+    const own = pathWithoutGit(join(folder, 'apt'));
+    const log = join(folder, 'apt.log');
+    const git = `printf '#!/bin/sh\\necho "git of the image $*"' >${own}/git; chmod 755 ${own}/git`;
+    packageManager(own, 'apt-get', `echo "$*" >>${log}; case "$*" in *install*) ${git};; esac`);
+    const transport = sandboxes.transport();
+    const owner = sandboxes.owner();
+    const spec = { env: [{ name: 'PATH', value: own }] };
+    const notices: (SandboxNotice | undefined)[] = [];
+    const handle = await transport.provision(owner, spec, signal(), (notice) => notices.push(notice));
+    expect(notices).toEqual([{ reason: 'InstallingGit', message: expect.stringContaining(handle.identity.name) }, undefined]);
+    const sandbox = await sandboxes.open(handle);
+    expect((await sandbox.query('git status', { signal: signal() })).output).toBe('git of the image status\n');
+    await transport.provision(owner, spec, signal());
+    expect(readFileSync(log, 'utf8').trim().split('\n')).toEqual([
+      expect.stringMatching(/ update$/),
+      expect.stringMatching(/ install -y --no-install-recommends git$/),
+    ]);
+  });
+
+  it('is asked for in the words of the package manager that could not install git', async () => {
+    const own = pathWithoutGit(join(folder, 'apk'));
+    packageManager(own, 'apk', 'echo "unable to select packages: $3"; exit 1');
+    const tried = sandboxes.transport().provision(sandboxes.owner(), { env: [{ name: 'PATH', value: own }] }, signal());
+    await expect(tried).rejects.toMatchObject({
+      reason: 'GitMissing',
+      permanent: true,
+      message: expect.stringMatching(/apk could not install it: (unable to select packages: git\s)+.*set SWE_AGENT_TOOLBOX/s),
+    });
   });
 
   const real = existsSync(toolboxArchive()) ? it : it.skip;

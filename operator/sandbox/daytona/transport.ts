@@ -81,7 +81,7 @@ export class DaytonaTransport implements SandboxTransport {
         await this.#ready(sandbox, signal, onNotice);
         return await this.#inSandbox('prepare a sandbox', sandbox, signal, async () => {
           const handle = await this.#handle(owner, sandbox, signal, onNotice);
-          const tools = { folder: this.#options.toolbox, target: toolboxIn(handle.root) };
+          const tools = { folder: this.#options.toolbox, target: toolboxIn(handle.root), onNotice };
           await bringToolbox(this.#client, sandbox, tools, signal);
           return handle;
         });

@@ -16,10 +16,18 @@ export function pathOf(folder: string, names: Iterable<string>): string {
   return folder;
 }
 
-/** The same with every program of this machine but git and ripgrep. */
+/** Would install on this machine, where the sandboxes of the tests are. */
+const PACKAGE_MANAGERS = /^(apt|apk|dnf|microdnf|yum|zypper)/;
+
+/** The same with every program of this machine but git, ripgrep, and what could install them. */
 export function pathWithoutGit(folder: string): string {
   const all = FROM.flatMap((from) => (existsSync(from) ? readdirSync(from) : []));
-  return pathOf(folder, new Set(all.filter((name) => !/^(git|rg$)/.test(name))));
+  return pathOf(folder, new Set(all.filter((name) => !/^(git|rg$)/.test(name) && !PACKAGE_MANAGERS.test(name))));
+}
+
+/** Puts a package manager into a folder of PATH, which does as the script says. */
+export function packageManager(path: string, name: string, script: string): void {
+  writeFileSync(join(path, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
 /** Makes a toolbox of a script in git's place, behind a link as the real one has. */
