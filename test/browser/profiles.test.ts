@@ -195,6 +195,26 @@ describe('who uses a profile', () => {
   });
 });
 
+describe('what the server knows of a model', () => {
+  it('is what the form shows, by whichever of its names', async ({ open }) => {
+    const window = await open('/settings/profiles/new');
+    await advanced(window);
+    const shown = async (model: string, says: RegExp) => {
+      await window.field('Model').fill(model);
+      await window.sees(says);
+      const places = ['Context window', 'Input', 'Output'].map((name) => window.field(name).getAttribute('placeholder'));
+      return (await Promise.all(places)).join();
+    };
+    const known = await shown('gpt-4.1', /prices of this model are known/);
+    expect(known).toMatch(/^\d+,\d+,\d+$/);
+    expect(await shown('nobody-knows', /Without prices costs are not counted/)).toBe('as the provider says,not known,not known');
+    expect(await shown('openai/gpt-4.1-2025-04-14', /prices of this model are known/)).toBe(known);
+    // Whoever sets the price of what is sent sets that of what was sent before, too.
+    await window.field('Input').fill('7');
+    expect(await window.field('Cached input').getAttribute('placeholder')).toBe('as input');
+  });
+});
+
 describe('what is wrong', () => {
   it('is said at its field before anything is sent, and by the server at the same place', async (at) => {
     await removeAll(at);

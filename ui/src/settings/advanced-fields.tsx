@@ -1,8 +1,8 @@
 /** What most people never need: fallback, context window, parameters of calls, prices. */
 import { ChevronRight } from 'lucide-react';
+import { knownModel } from '../../../operator/llm/prices.ts';
 import { Field, Input, Select } from '../design/field.tsx';
 import styles from './form.module.css';
-import { knownModel } from './known-models.ts';
 import { type Profile, shownName } from './profile.ts';
 import { objectName, type ProfileErrors, type ProfileField, type ProfileValues } from './profile-values.ts';
 import { FACTS } from './providers.ts';
@@ -26,7 +26,8 @@ export const ADVANCED: readonly ProfileField[] = [
 
 export function AdvancedFields({ values, errors, others, isNew, onChange, onBlur }: AdvancedFieldsProps) {
   const facts = FACTS[values.provider];
-  const known = knownModel(values.model);
+  const known = knownModel(values.model.trim());
+  const pricing = known?.pricing;
   const wrong = ADVANCED.some((field) => errors[field] !== undefined);
   const used = ADVANCED.filter((field) => field !== 'name' && values[field as keyof ProfileValues] !== '').length;
   const text = (field: keyof ProfileValues, placeholder = '') => ({
@@ -112,13 +113,18 @@ export function AdvancedFields({ values, errors, others, isNew, onChange, onBlur
           <legend>Pricing, in US dollars per million tokens</legend>
           <div className={styles.thirds}>
             <Field label="Input" error={errors.input_per_million}>
-              <Input {...figure('input_per_million', known?.inputPerMillion ?? 'not known')} />
+              <Input {...figure('input_per_million', pricing?.inputPerMillion ?? 'not known')} />
             </Field>
             <Field label="Cached input" error={errors.cached_input_per_million}>
-              <Input {...figure('cached_input_per_million', known?.cachedInputPerMillion ?? 'as input')} />
+              <Input
+                {...figure(
+                  'cached_input_per_million',
+                  (values.input_per_million === '' ? pricing?.cachedInputPerMillion : undefined) ?? 'as input',
+                )}
+              />
             </Field>
             <Field label="Output" error={errors.output_per_million}>
-              <Input {...figure('output_per_million', known?.outputPerMillion ?? 'not known')} />
+              <Input {...figure('output_per_million', pricing?.outputPerMillion ?? 'not known')} />
             </Field>
           </div>
           <p className={styles.note}>

@@ -1,4 +1,4 @@
-/** The models that the server knows the prices and windows of, by provider: its own data, shared with the form. */
+/** Models to choose from, by provider: those that the server knows the prices and windows of. */
 import names from '../../../operator/llm/model-names.json' with { type: 'json' };
 import prices from '../../../operator/llm/prices.json' with { type: 'json' };
 import { compact, dollars } from '../design/time.ts';
@@ -10,8 +10,6 @@ export type KnownModel = {
   contextWindow: number;
   /** US dollars per million tokens. */
   inputPerMillion: number;
-  /** The same as input where the provider gives no discount. */
-  cachedInputPerMillion?: number;
   outputPerMillion: number;
 };
 
@@ -29,11 +27,6 @@ export function modelsOf(provider: ProviderId): KnownModel[] {
   if (!maker) return [];
   const known: KnownModel[] = prices.models.filter(({ name }) => maker.begins.test(name));
   return known.toSorted((a, b) => Number(b.name === USUAL[provider]) - Number(a.name === USUAL[provider]));
-}
-
-/** What is known of a model by its name. */
-export function knownModel(name: string): KnownModel | undefined {
-  return prices.models.find((one) => one.name === name);
 }
 
 /** `$2 in, $10 out per million tokens · 1.1M context`. */
