@@ -111,9 +111,10 @@ function removed({ session, cleanup, now }: Snapshot): Decision | undefined {
     case 'failed': {
       if (cleanup.final)
         return { do: 'remove-finalizer', incomplete: `Not everything of the session was removed: ${cleanup.error}` };
-      const left = Math.min(cleanup.at + cleanupRetryMs(cleanup.tries), cleanup.since + CLEANUP_DEADLINE_MS) - now;
+      const again = nextCleanupAt(cleanup);
+      const left = (again ?? cleanup.since + CLEANUP_DEADLINE_MS) - now;
       if (left > 0) return { do: 'rest', hold: notRemoved(cleanup.error), recheckInMs: left };
-      return now < cleanup.since + CLEANUP_DEADLINE_MS ? { do: 'clean-up' } : gaveUp(cleanup.error);
+      return again !== undefined ? { do: 'clean-up' } : gaveUp(cleanup.error);
     }
     default:
       return cleanup satisfies never;
@@ -127,8 +128,10 @@ function gaveUp(why: string): Decision {
   };
 }
 
-function cleanupRetryMs(tries: number): number {
-  return Math.min(CLEANUP_RETRY_MS.first * 2 ** (tries - 1), CLEANUP_RETRY_MS.most);
+/** When a removal that failed is tried again, in ms since 1970; undefined when that was the last try. */
+export function nextCleanupAt({ since, at, tries, final }: Omit<Cleanup & { state: 'failed' }, 'error'>): number | undefined {
+  const next = at + Math.min(CLEANUP_RETRY_MS.first * 2 ** (tries - 1), CLEANUP_RETRY_MS.most);
+  return final || next >= since + CLEANUP_DEADLINE_MS ? undefined : next;
 }
 
 const LETS_GO = `${CLEANUP_DEADLINE_MS / 1000} s after the first try the session goes all the same.`;

@@ -130,6 +130,56 @@ describe('a session that is deleted', () => {
     await inPhase('s', 'Provisioning');
   });
 
+  it('keeps its log until the last try to remove it, and not for longer', async () => {
+    await createProfile('main');
+    using clock = creepingClock();
+    const { tasks, controllers } = await startOperator({ clock });
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.removal = async () => {
+      throw new Error('the sandbox cannot be reached');
+    };
+    await remove('s');
+    await eventually('the reason', async () => conditionOf(await get('s'), 'Deleted')?.reason === 'CleanupFailed');
+    await planned(controllers);
+    expect(tasks.forgotten).toEqual([]);
+    await clock.advance(CLEANUP_DEADLINE_MS - 1_000);
+    await eventually('the log to be gone', () => tasks.forgotten.includes(uid));
+    await clock.advance(1_000);
+    await isGone('s');
+  });
+
+  it('takes its log along when it is let go at once, or in the middle of a try', async () => {
+    await createProfile('main');
+    const { tasks } = await startOperator({ clock: fastClock });
+    const uids = [await createSession('refused'), await createSession('hanging')];
+    for (const name of ['refused', 'hanging']) await inPhase(name, 'Provisioning');
+    tasks.removal = async ({ metadata }, signal) => {
+      if (metadata.name === 'refused') throw new SandboxUnavailableError('SandboxTypeUnavailable', 'no', { permanent: true });
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    for (const name of ['refused', 'hanging']) await remove(name);
+    for (const name of ['refused', 'hanging']) await isGone(name);
+    await eventually('the logs to be gone', () => uids.every((uid) => tasks.forgotten.includes(uid)));
+  });
+
+  it('takes its log along when its finalizer is taken away between two tries', async () => {
+    await createProfile('main');
+    using clock = creepingClock();
+    const { tasks } = await startOperator({ clock });
+    const uid = await createSession('s');
+    await inPhase('s', 'Provisioning');
+    tasks.removal = async () => {
+      throw new Error('the sandbox cannot be reached');
+    };
+    await remove('s');
+    await eventually('the reason', async () => conditionOf(await get('s'), 'Deleted')?.reason === 'CleanupFailed');
+    expect(tasks.forgotten).toEqual([]);
+    await suite.client.mergePatch(RESOURCES.sessions, suite.namespace, 's', { metadata: { finalizers: null } });
+    await isGone('s');
+    await eventually('the log to be gone', () => tasks.forgotten.includes(uid));
+  });
+
   it('is cleaned up as well when its finalizer was taken away, also when the name is used again', async () => {
     await createProfile('main');
     const { tasks } = await startOperator();

@@ -246,7 +246,9 @@ export class SessionReconciler {
     this.#slots.leave(uid);
     const record = this.#records.get(uid);
     this.#records.delete(uid);
-    if (record && record.cleanup.state === 'none') this.#removal.begin(record.session, record, key);
+    if (!record) return;
+    record.vanished = true;
+    if (record.cleanup.state === 'none' || record.cleanup.state === 'failed') this.#removal.begin(record.session, record, key);
   }
 }
 

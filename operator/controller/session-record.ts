@@ -19,6 +19,8 @@ export type SessionRecord = {
   cleanup: Cleanup;
   /** Ends a removal that is under way. */
   abortCleanup: AbortController | undefined;
+  /** Whether the object is gone, so that a removal that fails is not tried again. */
+  vanished: boolean;
   /** How many reviews were announced; undefined until the log was seen for the first time. */
   reviews: number | undefined;
   /** In [0, 1): how much later than others this operator gives back the session's sandbox. */
@@ -34,6 +36,7 @@ export function newRecord(session: AgentSession, late = 0): SessionRecord {
     handed: undefined,
     cleanup: { state: 'none' },
     abortCleanup: undefined,
+    vanished: false,
     reviews: undefined,
     late,
   };

@@ -12,13 +12,13 @@ import type { ProcessResult } from '../kube/work-queue.ts';
 import { describeError, type Logger } from '../logger.ts';
 import { SandboxUnavailableError } from '../sandbox/transport.ts';
 import { sessionFields } from '../session-log.ts';
-import { CLEANUP_DEADLINE_MS, type Decision } from './policies.ts';
+import { CLEANUP_DEADLINE_MS, type Cleanup, type Decision, nextCleanupAt } from './policies.ts';
 import { CONFLICT, type SessionRecord, wrote } from './session-record.ts';
 import { withRemoval } from './status.ts';
 
 export type SessionRemovalOptions = {
   client: KubeClient;
-  tasks: Pick<SessionTasks, 'cleanup'>;
+  tasks: Pick<SessionTasks, 'cleanup' | 'forget'>;
   events: Pick<EventRecorder, 'record'>;
   logger: Logger;
   clock: Clock;
@@ -35,33 +35,51 @@ export class SessionRemoval {
 
   /** Removes what belongs to the session, beside the reconciler: it may take a while. */
   begin(session: AgentSession, record: SessionRecord, key: string): void {
-    const { tasks, logger, clock, onAttemptEnded } = this.#options;
+    const { clock, onAttemptEnded } = this.#options;
     const now = clock.now();
     const before = record.cleanup.state === 'failed' ? record.cleanup : undefined;
     const { since, tries } = before ? { since: before.since, tries: before.tries + 1 } : { since: now, tries: 1 };
     const abort = new AbortController();
     record.abortCleanup = abort;
-    record.cleanup = { state: 'running', since, tries, ...(before && { error: before.error }) };
+    const running = { state: 'running', since, tries, ...(before && { error: before.error }) } as const;
+    record.cleanup = running;
     const cancel = clock.after(since + CLEANUP_DEADLINE_MS - now, () => abort.abort(deadlinePassed()));
-    tasks
-      .cleanup(session, abort.signal)
-      .then(
-        () => {
-          record.cleanup = { state: 'done' };
-        },
-        (cause: unknown) => {
-          // That the time is over says less than what failed in it.
-          const error = abort.signal.aborted && before ? before.error : describeError(cause);
-          const final = cause instanceof SandboxUnavailableError && cause.permanent;
-          if (record.cleanup.state === 'running')
-            record.cleanup = { state: 'failed', since, at: clock.now(), tries, error, final };
-          logger.warn('the session cannot be removed whole', { ...sessionFields(session.metadata), error });
-        },
-      )
-      .finally(() => {
-        cancel();
-        onAttemptEnded(key, session);
-      });
+    void this.#attempt(session, record, running, abort.signal).finally(() => {
+      cancel();
+      onAttemptEnded(key, session);
+    });
+  }
+
+  /** Never rejects. */
+  async #attempt(
+    session: AgentSession,
+    record: SessionRecord,
+    { since, tries, error: before }: Cleanup & { state: 'running' },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { tasks, logger, clock } = this.#options;
+    try {
+      await tasks.cleanup(session, signal);
+      record.cleanup = { state: 'done' };
+    } catch (cause) {
+      // That the time is over says less than what failed in it.
+      const error = signal.aborted && before !== undefined ? before : describeError(cause);
+      logger.warn('the session cannot be removed whole', { ...sessionFields(session.metadata), error });
+      const final = cause instanceof SandboxUnavailableError && cause.permanent;
+      const failed = { state: 'failed', since, at: clock.now(), tries, error, final } as const;
+      if (record.vanished || nextCleanupAt(failed) === undefined) await this.#forget(session);
+      if (record.cleanup.state === 'running') record.cleanup = failed;
+    }
+  }
+
+  /** What cannot be removed must not keep what can be. Never rejects. */
+  async #forget({ metadata }: AgentSession): Promise<void> {
+    try {
+      await this.#options.tasks.forget(metadata.uid ?? '');
+    } catch (error) {
+      const fields = { ...sessionFields(metadata), error: describeError(error) };
+      this.#options.logger.warn('the log of a session that is gone cannot be removed', fields);
+    }
   }
 
   /** Writes down what keeps the session, if anything does. Nothing else is told of one that is being deleted. */

@@ -121,18 +121,14 @@ export class SessionRunner implements SessionTasks {
       await withSignal(entry.task.ended, signal);
     }
     const owner = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
-    let left: unknown;
-    try {
-      await this.#dispose(session, owner, signal);
-    } catch (error) {
-      // Whoever looks at the session sees its log until the last try.
-      if (!signal.aborted && !(error instanceof SandboxUnavailableError && error.permanent)) throw error;
-      left = error;
-    }
+    await this.#dispose(session, owner, signal);
+    await this.forget(uid);
+  }
+
+  async forget(uid: string): Promise<void> {
     await this.#deps.blobs.delete(uid);
     await this.#deps.log.delete(uid);
     this.#entries.delete(uid);
-    if (left !== undefined) throw left;
   }
 
   async #dispose({ spec, status }: AgentSession, owner: SandboxOwner, signal: AbortSignal): Promise<void> {

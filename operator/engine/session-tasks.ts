@@ -30,8 +30,13 @@ export interface SessionTasks {
   ensure(session: AgentSession, hold?: { reason: string; message: string }): void;
   /** Stops the task, ends running commands or leaves them to be attached to later, and gives the claim back. */
   stop(uid: string, how: 'end-commands' | 'leave-commands', signal: AbortSignal): Promise<void>;
-  /** Removes everything of a deleted session that Kubernetes does not: sandbox, log, blobs, claim. */
+  /**
+   * Removes everything of a deleted session that Kubernetes does not: sandbox, log, blobs, claim. The log stays as long as the
+   * sandbox does, for whoever looks at the session.
+   */
   cleanup(session: AgentSession, signal: AbortSignal): Promise<void>;
+  /** Removes what is kept of a session whose sandbox nobody tries to remove any more: log, blobs, claim. */
+  forget(uid: string): Promise<void>;
   /** Called when a view changed; `urgent` for a transition that a user waits to see. */
   onChange(listener: (key: SessionKey, urgent: boolean) => void): void;
 }

@@ -22,6 +22,8 @@ export class ScriptedTasks implements SessionTasks {
   /** Objects that were given, in order. */
   readonly ensured: AgentSession[] = [];
   readonly cleaned: string[] = [];
+  /** Whose logs are gone. */
+  readonly forgotten: string[] = [];
   /** Does what a removal does; a test may let it take long or fail. */
   removal: (session: AgentSession, signal: AbortSignal) => Promise<void> = async () => undefined;
   sandboxType: SandboxType = 'local';
@@ -95,6 +97,11 @@ export class ScriptedTasks implements SessionTasks {
     await this.stop(uid);
     this.cleaned.push(uid);
     await this.removal(session, signal);
+    await this.forget(uid);
+  }
+
+  async forget(uid: string): Promise<void> {
+    this.forgotten.push(uid);
     this.#tasks.delete(uid);
     this.#logs.delete(uid);
   }
