@@ -8,8 +8,6 @@ export type Door = Pick<SessionDoor, 'origin' | 'token' | 'namespace' | 'kubecon
 
 export type ProfileCommand = { title: string; curl: string; kubectl: string };
 
-const JSON_TYPE = `-H 'Content-Type: application/json'`;
-
 /** The line that makes the profile as it is entered. @param withKey whether it gets one */
 export function createCommand(values: ProfileValues, withKey: boolean, door: Door): ProfileCommand {
   const name = objectName(values);
@@ -25,12 +23,7 @@ export function createCommand(values: ProfileValues, withKey: boolean, door: Doo
     ...(secret === undefined ? [] : newSecret(secret, keyHost(values), kubectl)),
     kubectl(`apply -f - <<'EOF'\n${yaml(object)}EOF`),
   ];
-  const body = JSON.stringify(bodyOf(values));
-  return {
-    title: 'Create it',
-    curl: `${curl('POST', '')} ${JSON_TYPE} -d ${withKey ? withKeyFromShell(`${body.slice(0, -1)},`, '}') : quote(body)}`,
-    kubectl: steps.join('\n'),
-  };
+  return { title: 'Create it', curl: `${curl('POST', '')} ${data(bodyOf(values), withKey)}`, kubectl: steps.join('\n') };
 }
 
 /** A profile that is there. */
@@ -55,29 +48,19 @@ export function profileCommands(
 ): ProfileCommand[] {
   const { name, secret, host, change, movesTo } = subject;
   const { curl, kubectl } = doors(door);
-  const patch = (body: object, spec: object) => ({
-    curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${quote(JSON.stringify(body))}`,
-    kubectl: kubectl(`patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec }))}`),
+  const patchSpec = (spec: object) => kubectl(`patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec }))}`);
+  const patch = (body: object, spec: object, withKey = false) => ({
+    curl: `${curl('PATCH', `/${name}`)} ${data(body, withKey)}`,
+    kubectl: patchSpec(spec),
   });
   const users = [author ?? 'alice'];
   const made = `${name}-key`;
   const newKey =
     secret === null
-      ? [
-          ...newSecret(made, movesTo ?? host, kubectl),
-          kubectl(
-            `patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec: { credentialSecretRef: { name: made } } }))}`,
-          ),
-        ].join('\n')
+      ? [...newSecret(made, movesTo ?? host, kubectl), patchSpec({ credentialSecretRef: { name: made } })].join('\n')
       : kubectl(`patch secret ${quote(secret)} --type merge -p ${withKeyFromShell('{"stringData":{', '}}', 'apiKey')}`);
-  const edit = patch(change, specChangeOf(change));
-  const moved =
-    movesTo === null
-      ? edit
-      : {
-          curl: `${curl('PATCH', `/${name}`)} ${JSON_TYPE} -d ${withKeyFromShell(`${JSON.stringify(change).slice(0, -1)},`, '}')}`,
-          kubectl: [edit.kubectl, newKey, ...(secret === null ? [] : [boundTo(secret, movesTo, kubectl)])].join('\n'),
-        };
+  const edit = patch(change, specChangeOf(change), movesTo !== null);
+  const newHost = movesTo === null ? [] : [newKey, ...(secret === null ? [] : [boundTo(secret, movesTo, kubectl)])];
   const all: (ProfileCommand & { allowed: boolean })[] = [
     { allowed: true, title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
     {
@@ -86,13 +69,18 @@ export function profileCommands(
       curl: curl('POST', `/${name}/test`),
       kubectl: kubectl(`annotate aip ${name} --overwrite sweagent.dev/probe-requested="$(date +%s)"`),
     },
-    { allowed: may.change && (movesTo === null || may.replaceKey), title: 'Edit it', ...moved },
+    {
+      allowed: may.change && (movesTo === null || may.replaceKey),
+      title: 'Edit it',
+      curl: edit.curl,
+      kubectl: [edit.kubectl, ...newHost].join('\n'),
+    },
     { allowed: may.change, title: 'Make it the default', ...patch({ default: true }, { default: true }) },
     { allowed: may.change, title: 'Assign it to users', ...patch({ users }, { users }) },
     {
       allowed: may.replaceKey,
       title: secret === null ? 'Give it a key' : 'Replace its key',
-      curl: `${curl('PUT', `/${name}/key`)} ${JSON_TYPE} -d ${withKeyFromShell('{', '}')}`,
+      curl: `${curl('PUT', `/${name}/key`)} ${data({}, true)}`,
       kubectl: newKey,
     },
     { allowed: may.delete, title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
@@ -128,6 +116,14 @@ function doors(door: Door) {
         quote(`${door.origin}/agent/profiles${rest}`),
       ].join(' '),
   };
+}
+
+/** What curl sends as JSON. @param withKey whether a key from the shell is part of it */
+function data(body: object, withKey: boolean): string {
+  const json = JSON.stringify(body);
+  const begin = json.slice(0, -1);
+  const sent = withKey ? withKeyFromShell(begin === '{' ? begin : `${begin},`, '}') : quote(json);
+  return `-H 'Content-Type: application/json' -d ${sent}`;
 }
 
 /** JSON with the key put in by the shell between a beginning and an end. */

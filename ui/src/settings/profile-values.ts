@@ -133,15 +133,11 @@ function changedField(name: string, was: unknown, is: unknown): unknown {
 
 /** The same as the object's spec, for kubectl and for the check. `secret` is the name of the key's Secret, where there is one. */
 export function specOf(values: ProfileValues, secret: string | undefined): Record<string, unknown> {
-  const { name: _, fallback, ...body } = bodyOf(values);
-  return {
-    ...camelCase(body),
-    ...(fallback !== undefined && { fallbackRef: { name: fallback } }),
-    ...(secret !== undefined && { credentialSecretRef: { name: secret } }),
-  };
+  const { name: _, ...body } = bodyOf(values);
+  return { ...specChangeOf(body), ...(secret !== undefined && { credentialSecretRef: { name: secret } }) };
 }
 
-/** A change of REST's names, as a merge patch of the spec. */
+/** What a body of REST's says, by the names of the spec; of a change, a merge patch of it. */
 export function specChangeOf({ fallback, ...change }: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return {
     ...camelCase(change),
