@@ -1,5 +1,6 @@
 /** Tests of profiles that somebody asked for on this page, until their result has come. */
 import { useEffect, useSyncExternalStore } from 'react';
+import { shared } from '../design/shared.ts';
 import { notify } from '../design/toast.tsx';
 import { healthOf } from './health.ts';
 import { type Profile, shownName } from './profile.ts';
@@ -9,22 +10,16 @@ const PATIENCE = 75_000;
 
 type Asked = { before: string | null; until: number };
 
-let asked: ReadonlyMap<string, Asked> = new Map();
-const listeners = new Set<() => void>();
-
-function change(next: typeof asked): void {
-  asked = next;
-  for (const listener of listeners) listener();
-}
+const asked = shared<ReadonlyMap<string, Asked>>(new Map());
 
 function forget(name: string): void {
-  const next = new Map(asked);
-  if (next.delete(name)) change(next);
+  const next = new Map(asked.get());
+  if (next.delete(name)) asked.set(next);
 }
 
 /** Begins to wait for the result of a test that is about to be asked for. */
 export function beginTry({ name, probed_at }: Profile): void {
-  change(new Map(asked).set(name, { before: probed_at, until: Date.now() + PATIENCE }));
+  asked.set(new Map(asked.get()).set(name, { before: probed_at, until: Date.now() + PATIENCE }));
 }
 
 /** The test could not be asked for. */
@@ -33,14 +28,14 @@ export function endTry({ name }: Profile): void {
 }
 
 /** Whether a test of the profile is on its way; tells its result once. */
-export function useTrying(profile: Profile | undefined): boolean {
-  const all = useSyncExternalStore(subscribe, () => asked);
-  const name = profile?.name ?? '';
+export function useTrying(profile: Profile): boolean {
+  const all = useSyncExternalStore(asked.subscribe, asked.get);
+  const { name } = profile;
   const mine = all.get(name);
-  const over = mine !== undefined && profile !== undefined && profile.probed_at !== mine.before;
+  const over = mine !== undefined && profile.probed_at !== mine.before;
   useEffect(() => {
     if (!mine) return;
-    if (over && profile) {
+    if (over) {
       forget(name);
       const { label, detail } = healthOf(profile, false);
       notify(
@@ -58,9 +53,4 @@ export function useTrying(profile: Profile | undefined): boolean {
     return () => clearTimeout(timer);
   }, [mine, over, name, profile]);
   return mine !== undefined && !over;
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
 }
