@@ -11,10 +11,21 @@ import { notify } from './toast.tsx';
 type Parts = typeof Base;
 
 let loaded: Parts | undefined;
+let coming: Promise<Parts> | undefined;
 
-async function load(): Promise<Parts> {
-  loaded ??= (await loadPart(() => import('./menu-parts.ts'))).Menu;
-  return loaded;
+/** One click asks for it several times. @throws what `loadPart` throws; who asks once more then begins anew */
+function load(): Promise<Parts> {
+  coming ??= loadPart(() => import('./menu-parts.ts')).then(
+    ({ Menu: all }) => {
+      loaded = all;
+      return all;
+    },
+    (error: unknown) => {
+      coming = undefined;
+      throw error;
+    },
+  );
+  return coming;
 }
 
 const PartsContext = createContext<Parts | null>(null);
