@@ -79,3 +79,18 @@ it('a query never has the id of one that may still run for an earlier connection
   }
   expect(new Set(ops).size).toBe(2);
 });
+
+it('a sandbox that nobody waits for any more while it is connected to is let go', async () => {
+  const gone = new AbortController();
+  let connecting: AbortSignal | undefined;
+  const handle: SandboxHandle = {
+    ...sandboxOf([]),
+    open: (signal) => {
+      connecting = signal;
+      setImmediate(() => gone.abort(new Error('the user cancelled')));
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+    },
+  };
+  await expect(openSandbox(handle, { epoch: 1, signal: gone.signal })).rejects.toThrow('the user cancelled');
+  expect(connecting?.aborted).toBe(true);
+});

@@ -31,8 +31,14 @@ export type SandboxOptions = {
  */
 export async function openSandbox(handle: SandboxHandle, options: SandboxOptions & { signal?: AbortSignal }): Promise<Sandbox> {
   const sandbox = new CommandSandbox(handle, options);
-  await sandbox.has('git', options.signal ?? AbortSignal.timeout(30_000));
-  return sandbox;
+  try {
+    await sandbox.has('git', options.signal ?? AbortSignal.timeout(30_000));
+    return sandbox;
+  } catch (error) {
+    // A connection that is still being made would stay, with nobody to close it, and shut out the next one.
+    await sandbox.close();
+    throw error;
+  }
 }
 
 class CommandSandbox implements Sandbox {
