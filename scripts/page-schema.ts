@@ -1,6 +1,6 @@
 /**
- * What the page's form for a new session knows of the schema: a validator of requests as plain code, for the page's policy
- * lets no code be made at run time, and the bounds and defaults of the fields.
+ * What the page knows of a session's schema. For the form of a new one: a validator of requests as plain code, for the page's
+ * policy lets no code be made at run time, and the bounds and defaults of the fields. Of messages: how long one may be.
  */
 import { Ajv } from 'ajv';
 import standalone from 'ajv/dist/standalone/index.js';
@@ -34,12 +34,18 @@ export function pageSchema(spec: Schema, banner: string): [path: string, content
     imports.push(`import ${name}Module from '${path}.js';`);
     return `const ${name} = ${name}Module.default;`;
   });
+  const message = at(spec, ['inputs']).items?.properties?.message?.maxLength;
+  if (typeof message !== 'number') throw new Error('spec.inputs[].message has no maxLength, which the page shows');
   const shown = Object.fromEntries(Object.entries(properties).flatMap(([name, schema]) => shownOf(name, schema)));
   return [
     ['ui/src/new-session/validate-request.gen.js', `${banner}${imports.join('\n')}\n${code}\n`],
     [
       'ui/src/new-session/request-fields.gen.ts',
       `${banner}\n/** Bounds and defaults of a request's fields, by their names. */\nexport const REQUEST_FIELDS = ${JSON.stringify(shown, null, 2)} as const;\n`,
+    ],
+    [
+      'ui/src/session/message-length.gen.ts',
+      `${banner}\n/** Characters that a message to a session may have. */\nexport const MESSAGE_LENGTH = ${message};\n`,
     ],
   ];
 }

@@ -9,7 +9,7 @@ import { visibleLine } from '../timeline/visible-text.ts';
 import { useAct } from './act.ts';
 import styles from './composer.module.css';
 import { appliedWords } from './entry-words.ts';
-import { MESSAGE_LENGTH } from './plan-comments.ts';
+import { MESSAGE_LENGTH } from './message-length.gen.ts';
 import { useSession } from './session-context.ts';
 import type { SessionView } from './session-view.ts';
 import { useKept } from './use-kept.ts';

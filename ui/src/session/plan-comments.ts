@@ -3,9 +3,6 @@ import type { PlanRevision } from '../timeline/model.ts';
 import { visibleLine } from '../timeline/visible-text.ts';
 import type { NewMessage } from './act.ts';
 
-/** Characters that a message to a session may have, as `spec.inputs[].message` of the CRD has it. */
-export const MESSAGE_LENGTH = 8_192;
-
 /** By the ids of the steps; the one on the plan as a whole under an empty id. */
 export type Comments = Readonly<Record<string, string>>;
 
