@@ -57,9 +57,10 @@ export function expectInstalled(path: string, { word, rest }: FileAnswer): void 
  * Reads a range of a file, the first piece alone and then several at once.
  * @param window pieces that are under way at once
  * @param read reads that many bytes from a place, fewer at the file's end; undefined when there is no file
+ * @throws the signal's reason, once the pieces that are under way are there
  */
 export async function readInPieces(
-  { offset, length }: { offset: number; length: number },
+  { offset, length, signal }: { offset: number; length: number; signal: AbortSignal },
   window: number,
   read: (from: number, wanted: number) => Promise<Buffer | undefined>,
 ): Promise<Buffer | undefined> {
@@ -70,6 +71,7 @@ export async function readInPieces(
   const pieces = [first];
   // Where the end is nobody has said: a row of pieces, then the next one, until one is short.
   for (let from = offset + CHUNK_BYTES; from < end; from += window * CHUNK_BYTES) {
+    signal.throwIfAborted();
     const starts = Array.from({ length: window }, (_, index) => from + index * CHUNK_BYTES).filter((at) => at < end);
     for (const bytes of await Promise.all(starts.map(piece))) {
       if (bytes) pieces.push(bytes);
