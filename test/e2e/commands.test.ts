@@ -78,6 +78,14 @@ describe.each(SANDBOX_KINDS)('in $name', (kind) => {
         ).toEqual(new Array(3).fill('HTTP/1.1 403 Forbidden'));
       });
 
+    it('that is one of twenty asked for at once gives its result in its place', async () => {
+      const calls = Array.from({ length: 20 }, (_, index) => ({ name: 'bash', args: { command: `echo number ${index}` } }));
+      const goal = system.model.on('Greet after twenty things', { work: [{ calls }, ...greet] });
+      await system.completed(await system.session(goal, repository));
+      const results = system.model.results(goal);
+      expect(results.slice(0, 20).map((text) => text.split('\n')[0])).toEqual(calls.map((_, index) => `number ${index}`));
+    });
+
     it('that reads standard input finds it empty', async () => {
       expect(await result('Read standard input', 'read -r line || echo nothing to read; cat | wc -c')).toMatch(
         /^nothing to read\n0\n/,

@@ -1,3 +1,4 @@
+/** How a session gets on with a model that does not do as it should, which no sandbox has a part in. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ModelReply } from '../support/model-server.ts';
 import { itWithKubectl } from '../support/requirements.ts';
@@ -74,14 +75,6 @@ describe('a model that answers', () => {
     const [first, second] = system.model.results(goal);
     expect(first).toMatch(/not valid JSON.*Nothing was done/s);
     expect(second).not.toContain('never.txt');
-  });
-
-  it('with 20 tool calls at once gets every result, in order', async () => {
-    const calls = Array.from({ length: 20 }, (_, index) => ({ name: 'bash', args: { command: `echo number ${index}` } }));
-    const goal = system.model.on('Greet after twenty things', { work: [{ calls }, ...greet] });
-    await run(goal);
-    const results = system.model.results(goal);
-    expect(results.slice(0, 20).map((text) => text.split('\n')[0])).toEqual(calls.map((_, index) => `number ${index}`));
   });
 
   it('with a refusal is asked again, and what it said is shown', async () => {

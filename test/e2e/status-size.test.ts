@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { itWithKubectl } from '../support/requirements.ts';
+import { type Housed, SANDBOX_KINDS } from '../support/sandbox-kinds.ts';
 import { bash, CHECK, Gate, greet, plan, write } from '../support/scripted-sessions.ts';
-import { System } from '../support/system.ts';
+import type { System } from '../support/system.ts';
 
 const withKubectl = itWithKubectl();
 const MAX_BYTES = 32 * 1024;
@@ -15,20 +16,22 @@ type Status = {
   result?: { branch: string; commit: string; summary: string; verified: boolean; evidence: { exitCode: number }[] };
 };
 
-let system: System;
-beforeAll(async () => {
-  system = await System.start();
-});
-afterAll(() => system[Symbol.asyncDispose]());
+describe.each(SANDBOX_KINDS)('the status of a session that says as much as it can, with commands in $name,', (kind) => {
+  let housed: Housed;
+  let system: System;
+  beforeAll(async () => {
+    housed = await kind.start();
+    ({ system } = housed);
+  });
+  afterAll(() => housed.close());
 
-async function statusOf(id: string): Promise<{ status: Status; bytes: number }> {
-  const { code, out, err } = await system.kubectl(['get', 'ags', id, '-o', 'json']);
-  if (code !== 0) throw new Error(err);
-  const { status } = JSON.parse(out) as { status: Status };
-  return { status, bytes: Buffer.byteLength(JSON.stringify(status)) };
-}
+  async function statusOf(id: string): Promise<{ status: Status; bytes: number }> {
+    const { code, out, err } = await system.kubectl(['get', 'ags', id, '-o', 'json']);
+    if (code !== 0) throw new Error(err);
+    const { status } = JSON.parse(out) as { status: Status };
+    return { status, bytes: Buffer.byteLength(JSON.stringify(status)) };
+  }
 
-describe('the status of a session that says as much as it can', () => {
   withKubectl('stays below 32 KiB while it works and when it is done, and still tells the outcome', async () => {
     const text = (length: number) => '好'.repeat(length);
     const steps = Array.from({ length: 30 }, (_, index) => ({ id: `step-${index}`.padEnd(63, 'x'), title: text(200) }));
