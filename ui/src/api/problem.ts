@@ -48,7 +48,7 @@ export class Misunderstood extends Error {
 
 /** What to tell a person about any failure. */
 export function explain(error: unknown): string {
-  return error instanceof Error && error.message !== '' ? visible(error.message) : 'Something went wrong.';
+  return error instanceof Error && error.message !== '' ? error.message : 'Something went wrong.';
 }
 
 /** Whether the same request may well succeed a little later. */
