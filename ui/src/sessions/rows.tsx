@@ -73,8 +73,9 @@ export function SessionRows({ sessions, queryKey }: RowsProps) {
   };
   // A row that has the focus opens by itself; this one is for the moment before it has it, and for the first row.
   const openCurrent = () => {
-    if (current === null || currentIndex < 0) goTo(0);
-    else void navigate(`/sessions/${encodeURIComponent(current)}`);
+    const session = sessions[currentIndex];
+    if (session) void navigate(`/sessions/${encodeURIComponent(session.id)}`);
+    else goTo(0);
   };
   useShortcuts([
     { keys: 'j', label: 'Next session', group: 'Sessions', run: () => goTo(currentIndex + 1) },
