@@ -1,5 +1,6 @@
 /** AI profiles, as far as other parts of the page choose from them. */
 import { queryOptions } from '@tanstack/react-query';
+import { visibleLine } from '../timeline/visible-text.ts';
 import { getJson } from './http.ts';
 import { fields, flag, list, number, text, texts } from './read.ts';
 
@@ -38,6 +39,11 @@ export function readProfileChoice(value: unknown): ProfileChoice {
     message: text(given.message),
     pricing: readPricing(given.pricing),
   };
+}
+
+/** What people call it, with nothing hidden in it. */
+export function shownName({ display_name }: { display_name: string }): string {
+  return visibleLine(display_name);
 }
 
 function readPricing(value: unknown): ProfileChoice['pricing'] {

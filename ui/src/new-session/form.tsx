@@ -5,7 +5,7 @@ import { flushSync } from 'react-dom';
 import { Link, useNavigate } from 'react-router';
 import { useMay, useMe } from '../api/me.ts';
 import { explain, Problem } from '../api/problem.ts';
-import { type ProfileChoice, profilesQuery } from '../api/profiles.ts';
+import { type ProfileChoice, profilesQuery, shownName } from '../api/profiles.ts';
 import { newKey, startSession } from '../api/start-session.ts';
 import { Button } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
@@ -241,7 +241,7 @@ function Profile({ state: { draft, wrong, change } }: { state: FormState }) {
       {used?.ready === false ? (
         <Note>
           <p>
-            <Link to={`/settings/profiles/${encodeURIComponent(used.name)}`}>{visibleLine(used.display_name)}</Link> is not ready
+            <Link to={`/settings/profiles/${encodeURIComponent(used.name)}`}>{shownName(used)}</Link> is not ready
             {used.message ? `: ${visible(used.message)}` : '.'} The session waits until it is.
           </p>
         </Note>
@@ -263,10 +263,10 @@ function BudgetHint({ draft, profiles }: { draft: Draft; profiles: readonly Prof
         ? 'and not counted, so that no budget stops this session: it goes on.'
         : 'and not counted: only the calls of the other models come out of the budget.'}{' '}
       Limit its tokens under More options instead, or set prices in{' '}
-      {unpriced.map(({ name, display_name }, index) => (
-        <Fragment key={name}>
+      {unpriced.map((profile, index) => (
+        <Fragment key={profile.name}>
           {index === 0 ? '' : ' and '}
-          <Link to={`/settings/profiles/${encodeURIComponent(name)}`}>{visibleLine(display_name)}</Link>
+          <Link to={`/settings/profiles/${encodeURIComponent(profile.name)}`}>{shownName(profile)}</Link>
         </Fragment>
       ))}
       .

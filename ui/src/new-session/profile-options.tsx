@@ -1,5 +1,5 @@
 /** AI profiles to choose from. */
-import type { ProfileChoice } from '../api/profiles.ts';
+import { type ProfileChoice, shownName } from '../api/profiles.ts';
 import { visibleLine } from '../timeline/visible-text.ts';
 import { profileOf } from './profile-of.ts';
 
@@ -10,9 +10,7 @@ export function ProfileOptions({ profiles, author, chosen }: OptionsProps) {
   const usual = profileOf(profiles, '', author);
   return (
     <>
-      <option value="">
-        {usual ? `${visibleLine(usual.display_name)} (${usual.default ? 'default' : 'yours'})` : 'None is set'}
-      </option>
+      <option value="">{usual ? `${shownName(usual)} (${usual.default ? 'default' : 'yours'})` : 'None is set'}</option>
       <NamedProfiles profiles={profiles} chosen={chosen} />
     </>
   );
@@ -28,7 +26,7 @@ export function NamedProfiles({ profiles, chosen }: Omit<OptionsProps, 'author'>
       ) : null}
       {profiles.map((profile) => (
         <option key={profile.name} value={profile.name}>
-          {visibleLine(profile.display_name)} · {visibleLine(profile.model)}
+          {shownName(profile)} · {visibleLine(profile.model)}
           {profile.ready === false ? ' (not ready)' : ''}
         </option>
       ))}

@@ -1,9 +1,10 @@
 /** What most people never need: fallback, context window, parameters of calls, prices. */
 import { ChevronRight } from 'lucide-react';
 import { knownModel } from '../../../operator/llm/prices.ts';
+import { shownName } from '../api/profiles.ts';
 import { Field, Input, Select } from '../design/field.tsx';
 import styles from './form.module.css';
-import { type Profile, shownName } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { objectName, type ProfileErrors, type ProfileField, type ProfileValues } from './profile-values.ts';
 import { FACTS } from './providers.ts';
 

@@ -3,7 +3,7 @@ import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { getJson } from '../api/http.ts';
 import { explain } from '../api/problem.ts';
-import { profilesQuery } from '../api/profiles.ts';
+import { profilesQuery, shownName } from '../api/profiles.ts';
 import { readSessionSummary } from '../api/session-summary.ts';
 import { StatusPill } from '../design/badge.tsx';
 import { ConfirmDialog } from '../design/dialog.tsx';
@@ -11,7 +11,7 @@ import { counted } from '../design/time.ts';
 import { notify } from '../design/toast.tsx';
 import { visibleLine } from '../timeline/visible-text.ts';
 import styles from './dialogs.module.css';
-import { type Profile, shownName } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { allProfilesQuery, deleteProfile } from './profile-requests.ts';
 
 /** Of more, the rest is only counted. */

@@ -2,12 +2,13 @@
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useRef, useState } from 'react';
 import { explain, Problem } from '../api/problem.ts';
+import { shownName } from '../api/profiles.ts';
 import { Button } from '../design/button.tsx';
 import { Dialog } from '../design/dialog.tsx';
 import { notify } from '../design/toast.tsx';
 import styles from './dialogs.module.css';
 import { KeyField } from './key-field.tsx';
-import { type Profile, shownName } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { replaceKey } from './profile-requests.ts';
 import { providerId, providerLabel } from './providers.ts';
 

@@ -1,6 +1,7 @@
 /** A profile in the list. */
 import { Ellipsis, FlaskConical, Lock, Star } from 'lucide-react';
 import { Link } from 'react-router';
+import { shownName } from '../api/profiles.ts';
 import { Badge } from '../design/badge.tsx';
 import { Button, IconButton } from '../design/button.tsx';
 import { Menu } from '../design/menu.tsx';
@@ -8,7 +9,7 @@ import { visibleLine } from '../timeline/visible-text.ts';
 import { healthOf } from './health.ts';
 import { HealthBadge } from './health-badge.tsx';
 import { HealthNotes } from './health-notes.tsx';
-import { type Profile, shownName } from './profile.ts';
+import type { Profile } from './profile.ts';
 import { ProfileFacts } from './profile-facts.tsx';
 import { useRightsTo } from './profile-rights.ts';
 import styles from './profile-row.module.css';

@@ -1,6 +1,5 @@
 /** An AI profile as the server tells of it. Its key is in no answer: only whether there is one, how it ends and when it was set. */
 import { type Fields, fields, flag, list, number, text, texts } from '../api/read.ts';
-import { visibleLine } from '../timeline/visible-text.ts';
 
 export type Profile = {
   name: string;
@@ -86,11 +85,6 @@ function readKey(given: Fields): ProfileKey {
     set_at: text(given.set_at),
     secret: text(given.secret),
   };
-}
-
-/** What people call it, with nothing hidden in it. */
-export function shownName({ display_name }: Pick<Profile, 'display_name'>): string {
-  return visibleLine(display_name);
 }
 
 /** The list of an answer. */

@@ -1,9 +1,10 @@
 /** Tests of profiles that somebody asked for on this page, until their result has come. */
 import { useEffect, useSyncExternalStore } from 'react';
+import { shownName } from '../api/profiles.ts';
 import { shared } from '../design/shared.ts';
 import { notify } from '../design/toast.tsx';
 import { healthOf } from './health.ts';
-import { type Profile, shownName } from './profile.ts';
+import type { Profile } from './profile.ts';
 
 /** Longer than the operator tries a model before it gives up. Milliseconds. */
 const PATIENCE = 75_000;
