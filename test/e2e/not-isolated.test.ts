@@ -1,3 +1,4 @@
+/** Of commands on this machine alone: a sandbox elsewhere is kept from what is the operator's by being there. */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';

@@ -1,3 +1,4 @@
+/** How the process starts, and what it says when it cannot, before there is any sandbox. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';

@@ -1,4 +1,7 @@
-/** What becomes of sessions whose profile, key or model is not as it should be, and what a profile's choice and price mean. */
+/**
+ * What becomes of sessions whose profile, key or model is not as it should be, and what a profile's choice and price mean. No
+ * sandbox has a part in it.
+ */
 import { userInfo } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
