@@ -137,8 +137,12 @@ describe('the transport of model calls', () => {
       },
       { firstByteMs: 100 },
     );
+    using timers = holdTimers();
     await (await transport.fetch(url)).text();
-    await expect(transport.fetch(url)).rejects.toThrow(DeadlineError);
+    const late = expect(transport.fetch(url)).rejects.toThrow(DeadlineError);
+    await turns(() => requests === 2);
+    timers.pass(100);
+    await late;
     expect(requests).toBe(2);
   });
 
