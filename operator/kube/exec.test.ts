@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually, PATIENCE_MS } from '../../test/support/eventually.ts';
 import { type ExecPeer, ExecServer, exitStatus } from '../../test/support/exec-server.ts';
 import { type ContainerFate, type ExecOptions, type ExecSession, startExec } from './exec.ts';
 import { ExecEndedError, ExecUnsupportedError } from './exec-outcome.ts';
@@ -286,7 +286,7 @@ describe('a command in a container', () => {
         'true',
         ['x'],
         {
-          deadlineMs: 5000,
+          deadlineMs: PATIENCE_MS,
           ...options,
         },
       );

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { generate } from 'selfsigned';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually, PATIENCE_MS } from '../../test/support/eventually.ts';
 import { holdTimers, turns } from '../../test/support/held-timers.ts';
 import { failure, ScriptedKubeServer } from '../../test/support/kube-server.ts';
 import { type AIProfile, API_VERSION, RESOURCES } from '../api/resources.ts';
@@ -206,7 +206,7 @@ describe('HttpKubeClient', () => {
 
     it('not when the server names a time beyond the deadline', async () => {
       server.answerNext({ code: 429, headers: { 'retry-after': '3600' } });
-      const refused = client({ requestTimeoutMs: 5_000 }).get(RESOURCES.profiles, 'ns', 'a');
+      const refused = client({ requestTimeoutMs: PATIENCE_MS }).get(RESOURCES.profiles, 'ns', 'a');
       await expect(refused).rejects.toMatchObject({ code: 429, retryAfterSeconds: 3600 });
     });
   });
