@@ -1,5 +1,6 @@
 /** Timers that run only when a test says so, while sockets and files go on as ever. */
 import { jest } from '@jest/globals';
+import { PATIENCE_MS } from './eventually.ts';
 
 /**
  * Holds setTimeout and setInterval until it is disposed of. `eventually` waits with them: use `turns` meanwhile.
@@ -15,7 +16,11 @@ export function holdTimers(): Disposable & { pass(ms: number): void } {
   };
 }
 
-/** Lets the event loop turn until the condition holds. */
+/** Lets the event loop turn until the condition holds. @throws when a test's patience is over: it never rests meanwhile */
 export async function turns(until: () => boolean): Promise<void> {
-  while (!until()) await new Promise((resolve) => setImmediate(resolve));
+  const end = performance.now() + PATIENCE_MS;
+  while (!until()) {
+    if (performance.now() > end) throw new Error(`still turning for: ${until}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
