@@ -3,9 +3,11 @@
  * for everything that goes wrong with a real one. It validates nothing.
  */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { eventually } from './eventually.ts';
 
 type Obj = { metadata: { name: string; namespace?: string; uid?: string; resourceVersion?: string }; [field: string]: unknown };
 type Change = { rv: number; type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: Obj; collection: string };
@@ -59,7 +61,7 @@ export class ScriptedKubeServer implements AsyncDisposable {
     return this.#watchers.size;
   }
 
-  /** Starts listening, after a stop on the same port as before. */
+  /** Starts listening, after a stop on the same port as before: who was given that meanwhile needs it for a moment only. */
   async start(): Promise<void> {
     const handle = (request: http.IncomingMessage, response: http.ServerResponse) => void this.#handle(request, response);
     const server = this.#tls ? https.createServer(this.#tls, handle) : http.createServer(handle);
@@ -68,9 +70,10 @@ export class ScriptedKubeServer implements AsyncDisposable {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(this.#port, '127.0.0.1', resolve);
+    await eventually('the port', async () => {
+      server.listen(this.#port, '127.0.0.1');
+      await once(server, 'listening');
+      return true;
     });
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
