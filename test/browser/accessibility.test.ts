@@ -270,6 +270,28 @@ describe('keys that come early', () => {
     }
   });
 
+  it('are for the view that they lead to, and for its field, once it has been shown before', async ({ system, open }) => {
+    const repository = await system.repository('views');
+    const goals = ['Greet in spring', 'Greet in autumn'];
+    for (const goal of goals) await system.session(system.model.on(goal), repository, { suspend: true });
+    const window = await open('/sessions/new');
+    await window.field('Goal').waitFor();
+    await window.link('Sessions').first().click();
+    const rows = window.page.getByRole('list', { name: 'Sessions' }).getByRole('listitem');
+    await rows.nth(1).waitFor();
+    const [first, second] = await rows.evaluateAll((all) => all.map((row) => row.textContent ?? ''));
+    const heading = (text = '') =>
+      window.shows(window.page.getByRole('heading', { level: 1 }), goals.find((goal) => text.includes(goal)) ?? '?');
+    await press(window, 'j', 'j', 'Enter');
+    await heading(second);
+    await press(window, 'g', 's', 'j', 'Enter');
+    await heading(first);
+    // What is typed there is no shortcut any more, though it reads like one.
+    await press(window, 'n', 'g', 's');
+    await window.field('Goal').and(window.page.locator(':focus')).waitFor();
+    await window.at('/sessions/new');
+  });
+
   it('fold the part of the timeline that they lead to', async ({ system, open }) => {
     const id = await system.session(system.model.on('Greet, and be looked at'), await system.repository('entries'));
     await system.completed(id);

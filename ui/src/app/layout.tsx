@@ -25,7 +25,8 @@ export function Layout() {
   const loading = useNavigation().state !== 'idle';
   const [help, setHelp] = useState(false);
   const content = useFocusOnNavigation();
-  const go = (to: string) => void navigate(to);
+  // At once, where the view is loaded already: the next key is meant for it.
+  const go = (to: string) => void navigate(to, { flushSync: true });
   useShortcuts([
     ...(mayStart ? [{ keys: 'n', label: 'New session', group: 'Everywhere', run: () => go('/sessions/new') }] : []),
     { keys: 'g s', label: 'Go to sessions', group: 'Everywhere', run: () => go('/sessions') },

@@ -57,12 +57,14 @@ export function SessionRows({ sessions, queryKey }: RowsProps) {
   useLayoutEffect(() => virtual.measure(), [height]);
   useSteadyRows(sessions, queryKey, top, height);
 
+  // At once, where the view is loaded already: the next key is meant for it.
+  const show = (path: string) => void navigate(path, { flushSync: true });
   // One listener for all rows: the router's own links cost more than all else in a row, and rows come and go while scrolling.
   const open = (event: MouseEvent) => {
     const row = event.target instanceof Element ? event.target.closest('a') : null;
     if (!row || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    void navigate(row.pathname);
+    show(row.pathname);
   };
   const goTo = (index: number) => {
     const session = sessions[Math.max(0, Math.min(index, sessions.length - 1))];
@@ -74,7 +76,7 @@ export function SessionRows({ sessions, queryKey }: RowsProps) {
   // A row that has the focus opens by itself; this one is for the moment before it has it, and for the first row.
   const openCurrent = () => {
     const session = sessions[currentIndex];
-    if (session) void navigate(`/sessions/${encodeURIComponent(session.id)}`);
+    if (session) show(`/sessions/${encodeURIComponent(session.id)}`);
     else goTo(0);
   };
   useShortcuts([
