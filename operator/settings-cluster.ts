@@ -52,7 +52,7 @@ export function namespaceSetting(reader: SettingsReader): string | undefined {
 }
 
 function watched(reader: SettingsReader): ClusterSettings['watch'] {
-  const names = listOf(reader.text('SWE_AGENT_WATCH_NAMESPACES'));
+  const names = reader.list('SWE_AGENT_WATCH_NAMESPACES');
   if (names.length === 0) return undefined;
   if (names.includes('*')) {
     if (names.length > 1) reader.problem('SWE_AGENT_WATCH_NAMESPACES', 'write * alone for all namespaces, or name them');
@@ -131,7 +131,7 @@ function isSandboxSpec(sandbox: unknown): sandbox is SandboxSpec {
 }
 
 function allowed(reader: SettingsReader): { cidr: string; ports?: number[] }[] {
-  const ranges = listOf(reader.text('SWE_AGENT_NETWORK_ALLOW'));
+  const ranges = reader.list('SWE_AGENT_NETWORK_ALLOW');
   return ranges.map((text) => {
     const [, cidr = '', port] = /^([0-9a-fA-F.:]+\/\d{1,3})(?::(\d{1,5}))?$/.exec(text) ?? [];
     const portNumber = Number(port ?? 1);
@@ -144,7 +144,7 @@ function allowed(reader: SettingsReader): { cidr: string; ports?: number[] }[] {
 }
 
 function clusterRanges(reader: SettingsReader): string[] {
-  const ranges = listOf(reader.text('SWE_AGENT_CLUSTER_RANGES'));
+  const ranges = reader.list('SWE_AGENT_CLUSTER_RANGES');
   const wrong = ranges.find((range) => !isRange(range));
   if (wrong !== undefined)
     reader.problem('SWE_AGENT_CLUSTER_RANGES', `${JSON.stringify(wrong)} is no range such as 192.0.2.0/24`);
@@ -152,7 +152,7 @@ function clusterRanges(reader: SettingsReader): string[] {
 }
 
 function dnsServers(reader: SettingsReader): string[] {
-  const addresses = listOf(reader.text('SWE_AGENT_DNS_SERVERS'));
+  const addresses = reader.list('SWE_AGENT_DNS_SERVERS');
   const wrong = addresses.find((address) => isIP(address) === 0);
   if (wrong !== undefined) reader.problem('SWE_AGENT_DNS_SERVERS', `${JSON.stringify(wrong)} is no IP address`);
   return addresses;
@@ -166,13 +166,6 @@ function sandboxUser(reader: SettingsReader): PodSettings['user'] {
     reader.problem('SWE_AGENT_SANDBOX_USER', 'write two numbers such as 1000:1000, the first not 0, or image');
   }
   return { uid: Number(uid), gid: Number(gid) };
-}
-
-function listOf(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
 }
 
 function isRange(text: string): boolean {

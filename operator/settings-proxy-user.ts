@@ -16,10 +16,7 @@ const TAKEN = ['authorization', 'cookie', 'host', 'origin', 'x-proxy-secret'];
 
 /** The proxies that are known by where they connect from. */
 export function trustedProxySettings(reader: SettingsReader): string[] {
-  const proxies = (reader.text('API_TRUSTED_PROXIES') ?? '')
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
+  const proxies = reader.list('API_TRUSTED_PROXIES');
   if (!proxies.every(isRange)) {
     reader.problem('API_TRUSTED_PROXIES', 'write addresses and ranges, such as 127.0.0.1,10.1.2.0/24,fd00::/8');
   }

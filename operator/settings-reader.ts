@@ -70,6 +70,14 @@ export class SettingsReader {
     return this.#raw.get(name);
   }
 
+  /** What stands between commas. */
+  list(name: SettingName): string[] {
+    return (this.text(name) ?? '')
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== '');
+  }
+
   secret(name: SettingName): SecretText | undefined {
     const value = this.#raw.get(name);
     if (value === undefined) return undefined;

@@ -585,7 +585,7 @@ describe('docs/settings.md', () => {
     const code = ['settings.ts', 'settings-cluster.ts', 'settings-daytona.ts', 'settings-proxy-user.ts', 'settings-s3.ts'].map(
       (file) => readFileSync(join(root, 'operator', file), 'utf8'),
     );
-    const read = [...code.join('').matchAll(/reader\.(?:text|secret|integer|choice|flag)\('(\w+)'/g)];
+    const read = [...code.join('').matchAll(/reader\.(?:text|list|secret|integer|choice|flag)\('(\w+)'/g)];
     expect(new Set(read.map((match) => match[1]))).toEqual(new Set(names));
   });
 });

@@ -197,10 +197,7 @@ function host(reader: SettingsReader, inContainer: boolean): string {
 }
 
 function allowedHosts(reader: SettingsReader): string[] {
-  const names = (reader.text('SWE_AGENT_ALLOWED_HOSTS') ?? '')
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
+  const names = reader.list('SWE_AGENT_ALLOWED_HOSTS').map((name) => name.toLowerCase());
   const wrong = names.find((name) => !/^\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name));
   if (wrong !== undefined) {
     reader.problem(
