@@ -3,7 +3,6 @@
  * are started in their Pods, over Redis, with a scripted model and a git server with TLS. Sessions and Pods are in a
  * namespace of their own.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,90 +15,16 @@ import { type Kubectl, kubectl } from '../support/kubectl.ts';
 import { startModelServer } from '../support/model-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { ScriptedSessions } from '../support/scripted-sessions.ts';
+import { SystemProcess } from '../support/system-process.ts';
 import type { TestCluster } from './cluster.ts';
 import { importPodImages, TOOLBOX_IMAGE } from './pod-images.ts';
+
+export type { SystemProcess };
 
 const root = join(import.meta.dirname, '../..');
 const GIT_TOKEN = 'git-token-of-a-test';
 /** A cluster that is busy with other things makes a Pod in this time. */
 export const SESSION_MS = 120_000;
-
-export type LogLine = { time: string; level: string; message: string } & Record<string, unknown>;
-
-/** A process of the system, as far as it can be seen from outside. */
-export class SystemProcess {
-  readonly ended: Promise<string>;
-  readonly #child: ChildProcess;
-  #said = '';
-  /** How it ended. */
-  #over: string | undefined;
-
-  constructor(script: string, cwd: string, env: Record<string, string>) {
-    const args = ['--disable-warning=ExperimentalWarning', join(root, script)];
-    this.#child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const gather = (chunk: Buffer) => {
-      this.#said += chunk.toString();
-    };
-    this.#child.stdout?.on('data', gather);
-    this.#child.stderr?.on('data', gather);
-    this.ended = new Promise((resolve) => {
-      this.#child.once('close', (code, by) => {
-        this.#over = by ?? String(code);
-        resolve(this.#over);
-      });
-    });
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
-  /** All that it wrote. */
-  get said(): string {
-    return this.#said;
-  }
-
-  get lines(): LogLine[] {
-    return this.#said.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []));
-  }
-
-  /** Waits until it has logged this message. @throws with all it said when it ends before */
-  async logs(message: string): Promise<LogLine> {
-    return this.#waitFor(`"${message}"`, () => this.lines.find((line) => line.message === message));
-  }
-
-  /** Waits until it has said what matches, and resolves with the first group. @throws as `logs` */
-  async says(pattern: RegExp): Promise<string> {
-    return this.#waitFor(String(pattern), () => pattern.exec(this.#said)?.[1]);
-  }
-
-  async #waitFor<T>(what: string, look: () => T | undefined): Promise<T> {
-    const found = await eventually(what, () => {
-      const value = look();
-      return value === undefined ? this.#over !== undefined && {} : { value };
-    });
-    if ('value' in found) return found.value;
-    throw new Error(`the process ended with ${this.#over}\n${this.#said}`);
-  }
-
-  /** Ends it as Kubernetes does, and resolves with its exit code and how long it took, in milliseconds. */
-  async stop(): Promise<{ code: string; ms: number }> {
-    const began = performance.now();
-    this.#child.kill('SIGTERM');
-    const code = await this.ended;
-    return { code, ms: performance.now() - began };
-  }
-
-  /** Ends it as a crash does. */
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.ended;
-  }
-
-  async end(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.kill();
-  }
-}
 
 export class Installation implements AsyncDisposable {
   readonly namespace = `swe-test-${randomBytes(4).toString('hex')}`;
