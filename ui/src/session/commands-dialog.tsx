@@ -1,9 +1,9 @@
 /** The same things from a terminal. */
 import { useState } from 'react';
-import { useMe } from '../api/me.ts';
 import { CopyButton } from '../design/copy-button.tsx';
 import { Dialog } from '../design/dialog.tsx';
 import { Tabs } from '../design/tabs.tsx';
+import { useDoor } from '../terminal/use-door.ts';
 import type { Timeline } from '../timeline/model.ts';
 import { commandLines } from './commands.ts';
 import styles from './dialogs.module.css';
@@ -15,17 +15,10 @@ type Door = 'kubectl' | 'curl';
 type Props = { session: SessionView; timeline: Timeline; open: boolean; onClose: () => void };
 
 export function CommandsDialog({ session, timeline, open, onClose }: Props) {
-  const me = useMe().data;
+  const where = useDoor();
   const { may } = useSession();
   const [door, setDoor] = useState<Door>('kubectl');
-  const where = {
-    origin: location.origin,
-    token: me !== undefined && me.auth !== 'none',
-    namespace: me?.namespace ?? null,
-    kubeconfig: me?.kubeconfig_hint ?? null,
-    resume: resumeOf(timeline),
-  };
-  const lines = commandLines(session, where, may.sessions);
+  const lines = commandLines(session, where, resumeOf(timeline), may.sessions);
   const list = (of: Door) => (
     <ul className={styles.commands}>
       {lines.map(({ title, ...doors }) => {

@@ -1,5 +1,6 @@
 /** Lines for a terminal that do what this page does. */
 import type { Me } from '../api/me.ts';
+import { type Door, linesFor, quote, sendingJson } from '../terminal/lines.ts';
 import type { SessionView } from './session-view.ts';
 
 /** What somebody must be allowed to do for a line to do anything. */
@@ -7,28 +8,15 @@ type Need = keyof Me['may']['sessions'];
 
 export type CommandLine = { title: string; curl: string; kubectl: string | undefined; needs: Need | undefined };
 
-export type Door = {
-  /** Address of this server, without a slash at its end. */
-  origin: string;
-  /** Whether callers must send a token. */
-  token: boolean;
-  namespace: string | null;
-  /** What stands before kubectl so that it reaches this server. */
-  kubeconfig: string | null;
-  /** What `spec.resume` has to be, when the platform paused the session. */
-  resume: number | null;
-};
-
-/** Everything that somebody may do to the session from a terminal, in the order of its life. */
-export function commandLines(session: SessionView, door: Door, may: Me['may']['sessions']): CommandLine[] {
+/**
+ * Everything that somebody may do to the session from a terminal, in the order of its life.
+ * @param resume what `spec.resume` has to be, when the platform paused the session
+ */
+export function commandLines(session: SessionView, door: Door, resume: number | null, may: Me['may']['sessions']): CommandLine[] {
   const { id, plan, question, limits } = session;
-  const at = `${door.origin}/agent/sessions/${id}`;
-  const curl = (rest: string, options = '') =>
-    `curl ${options}${door.token ? '-H "Authorization: Bearer $API_TOKEN" ' : ''}${quote(`${at}${rest}`)}`;
+  const { curl, kubectl } = linesFor(door, `/agent/sessions/${id}`);
   const post = (rest: string, body: object, method = 'POST') =>
-    `${curl(rest, `-X ${method} `)} -H 'Content-Type: application/json' -d ${quote(JSON.stringify(body))}`;
-  const base = [door.kubeconfig, 'kubectl', door.namespace === null ? '' : `-n ${quote(door.namespace)}`];
-  const kubectl = (rest: string) => [...base, rest].filter((part) => part).join(' ');
+    `${curl(rest, '-X', method)} ${sendingJson(quote(JSON.stringify(body)))}`;
   const patch = (spec: object) => kubectl(`patch ags ${id} --type merge -p ${quote(JSON.stringify({ spec }))}`);
   const input = (value: object) => {
     const first = session.inputs.length === 0;
@@ -38,7 +26,7 @@ export function commandLines(session: SessionView, door: Door, may: Me['may']['s
   const message = 'Please also update the README.';
   const all: CommandLine[] = [
     { title: 'Show the session', curl: curl(''), kubectl: kubectl(`get ags ${id} -o yaml`), needs: undefined },
-    { title: 'Watch it live', curl: curl('/events', '-N '), kubectl: kubectl(`get ags ${id} -w`), needs: 'read_log' },
+    { title: 'Watch it live', curl: curl('/events', '-N'), kubectl: kubectl(`get ags ${id} -w`), needs: 'read_log' },
     { title: 'Why it is where it is', curl: curl('?logs=20'), kubectl: kubectl(`describe ags ${id}`), needs: 'read_log' },
     {
       title: 'Send a message',
@@ -70,7 +58,7 @@ export function commandLines(session: SessionView, door: Door, may: Me['may']['s
     {
       title: 'Resume',
       curl: post('/resume', {}),
-      kubectl: patch(door.resume === null ? { suspend: false } : { resume: door.resume }),
+      kubectl: patch(resume === null ? { suspend: false } : { resume }),
       needs: 'update',
     },
     {
@@ -79,20 +67,15 @@ export function commandLines(session: SessionView, door: Door, may: Me['may']['s
       kubectl: patch({ limits: { maxSteps: (limits.max_steps ?? 200) * 2 } }),
       needs: 'update',
     },
-    { title: 'Download the patch', curl: curl('/diff', `-o ${id}.patch `), kubectl: undefined, needs: 'read_log' },
+    { title: 'Download the patch', curl: curl('/diff', '-o', `${id}.patch`), kubectl: undefined, needs: 'read_log' },
     {
       title: 'Download the branch',
-      curl: `${curl('/bundle', `-o ${id}.bundle `)} && git pull ${id}.bundle`,
+      curl: `${curl('/bundle', '-o', `${id}.bundle`)} && git pull ${id}.bundle`,
       kubectl: undefined,
       needs: 'read_log',
     },
     { title: 'Cancel for good', curl: post('/cancel', {}), kubectl: patch({ cancelled: true }), needs: 'update' },
-    { title: 'Delete with everything', curl: curl('', '-X DELETE '), kubectl: kubectl(`delete ags ${id}`), needs: 'delete' },
+    { title: 'Delete with everything', curl: curl('', '-X', 'DELETE'), kubectl: kubectl(`delete ags ${id}`), needs: 'delete' },
   ];
   return all.filter(({ needs }) => needs === undefined || may[needs]);
-}
-
-/** One word of a POSIX shell. */
-export function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,10 +1,11 @@
 /** The same from a terminal, to be copied. */
 import { ChevronRight, SquareTerminal } from 'lucide-react';
 import { useState } from 'react';
-import { useMe } from '../api/me.ts';
 import { CopyButton } from '../design/copy-button.tsx';
+import type { Door } from '../terminal/lines.ts';
+import { useDoor } from '../terminal/use-door.ts';
 import styles from './commands.module.css';
-import type { Door, ProfileCommand } from './profile-commands.ts';
+import type { ProfileCommand } from './profile-commands.ts';
 
 const DOORS = ['curl', 'kubectl'] as const;
 
@@ -17,14 +18,8 @@ type CommandsProps = {
 };
 
 export function Commands({ commandsFor, note, folded = false }: CommandsProps) {
-  const me = useMe().data;
+  const door = useDoor();
   const [shown, setShown] = useState<(typeof DOORS)[number]>('kubectl');
-  const door: Door = {
-    origin: location.origin,
-    token: me !== undefined && me.auth !== 'none',
-    namespace: me?.namespace ?? null,
-    kubeconfig: me?.kubeconfig_hint ?? null,
-  };
   const body = (
     <>
       <div className={styles.head}>

@@ -1,10 +1,7 @@
 /** Lines for a terminal that do what the form and the list do. A key is never in them: they take it from $API_KEY. */
-import { quote, type Door as SessionDoor } from '../session/commands.ts';
+import { type Door, linesFor, quote, sendingJson } from '../terminal/lines.ts';
 import type { ProfileRights } from './profile-rights.ts';
 import { bodyOf, keyHost, objectName, type ProfileValues, specChangeOf, specOf } from './profile-values.ts';
-
-/** Where the server is and what it asks for. */
-export type Door = Pick<SessionDoor, 'origin' | 'token' | 'namespace' | 'kubeconfig'>;
 
 export type ProfileCommand = { title: string; curl: string; kubectl: string };
 
@@ -12,7 +9,7 @@ export type ProfileCommand = { title: string; curl: string; kubectl: string };
 export function createCommand(values: ProfileValues, withKey: boolean, door: Door): ProfileCommand {
   const name = objectName(values);
   const secret = withKey ? `${name}-key` : undefined;
-  const { curl, kubectl } = doors(door);
+  const { curl, kubectl } = linesFor(door, '/agent/profiles');
   const object = {
     apiVersion: 'sweagent.dev/v1alpha1',
     kind: 'AIProfile',
@@ -23,7 +20,7 @@ export function createCommand(values: ProfileValues, withKey: boolean, door: Doo
     ...(secret === undefined ? [] : newSecret(secret, keyHost(values), kubectl)),
     kubectl(`apply -f - <<'EOF'\n${yaml(object)}EOF`),
   ];
-  return { title: 'Create it', curl: `${curl('POST', '')} ${data(bodyOf(values), withKey)}`, kubectl: steps.join('\n') };
+  return { title: 'Create it', curl: `${curl('', '-X', 'POST')} ${data(bodyOf(values), withKey)}`, kubectl: steps.join('\n') };
 }
 
 /** A profile that is there. */
@@ -47,10 +44,10 @@ export function profileCommands(
   may: ProfileRights,
 ): ProfileCommand[] {
   const { name, secret, host, change, movesTo } = subject;
-  const { curl, kubectl } = doors(door);
+  const { curl, kubectl } = linesFor(door, `/agent/profiles/${name}`);
   const patchSpec = (spec: object) => kubectl(`patch aip ${name} --type merge -p ${quote(JSON.stringify({ spec }))}`);
   const patch = (body: object, spec: object, withKey = false) => ({
-    curl: `${curl('PATCH', `/${name}`)} ${data(body, withKey)}`,
+    curl: `${curl('', '-X', 'PATCH')} ${data(body, withKey)}`,
     kubectl: patchSpec(spec),
   });
   const users = [author ?? 'alice'];
@@ -62,11 +59,11 @@ export function profileCommands(
   const edit = patch(change, specChangeOf(change), movesTo !== null);
   const newHost = movesTo === null ? [] : [newKey, ...(secret === null ? [] : [boundTo(secret, movesTo, kubectl)])];
   const all: (ProfileCommand & { allowed: boolean })[] = [
-    { allowed: true, title: 'Show it', curl: curl('GET', `/${name}`), kubectl: kubectl(`describe aip ${name}`) },
+    { allowed: true, title: 'Show it', curl: curl(''), kubectl: kubectl(`describe aip ${name}`) },
     {
       allowed: may.test,
       title: 'Test it now',
-      curl: curl('POST', `/${name}/test`),
+      curl: curl('/test', '-X', 'POST'),
       kubectl: kubectl(`annotate aip ${name} --overwrite sweagent.dev/probe-requested="$(date +%s)"`),
     },
     {
@@ -80,10 +77,10 @@ export function profileCommands(
     {
       allowed: may.replaceKey,
       title: secret === null ? 'Give it a key' : 'Replace its key',
-      curl: `${curl('PUT', `/${name}/key`)} ${data({}, true)}`,
+      curl: `${curl('/key', '-X', 'PUT')} ${data({}, true)}`,
       kubectl: newKey,
     },
-    { allowed: may.delete, title: 'Delete it', curl: curl('DELETE', `/${name}`), kubectl: kubectl(`delete aip ${name}`) },
+    { allowed: may.delete, title: 'Delete it', curl: curl('', '-X', 'DELETE'), kubectl: kubectl(`delete aip ${name}`) },
   ];
   return all.filter(({ allowed }) => allowed).map(({ allowed: _, ...command }) => command);
 }
@@ -104,26 +101,11 @@ function boundTo(secret: string, host: string, kubectl: Kubectl): string {
   return kubectl(`annotate secret ${quote(secret)} --overwrite ${quote(`sweagent.dev/hosts=${host}`)}`);
 }
 
-function doors(door: Door) {
-  const base = [door.kubeconfig, 'kubectl', door.namespace === null ? '' : `-n ${quote(door.namespace)}`];
-  return {
-    kubectl: (rest: string) => [...base, rest].filter((part) => part).join(' '),
-    curl: (method: string, rest: string) =>
-      [
-        'curl',
-        ...(method === 'GET' ? [] : ['-X', method]),
-        ...(door.token ? ['-H "Authorization: Bearer $API_TOKEN"'] : []),
-        quote(`${door.origin}/agent/profiles${rest}`),
-      ].join(' '),
-  };
-}
-
 /** What curl sends as JSON. @param withKey whether a key from the shell is part of it */
 function data(body: object, withKey: boolean): string {
   const json = JSON.stringify(body);
   const begin = json.slice(0, -1);
-  const sent = withKey ? withKeyFromShell(begin === '{' ? begin : `${begin},`, '}') : quote(json);
-  return `-H 'Content-Type: application/json' -d ${sent}`;
+  return sendingJson(withKey ? withKeyFromShell(begin === '{' ? begin : `${begin},`, '}') : quote(json));
 }
 
 /** JSON with the key put in by the shell between a beginning and an end. */
