@@ -14,7 +14,9 @@ import { RUNNER_SCRIPT } from '../protocol.ts';
 import { quoteAll } from '../quote.ts';
 import { type Channel, ChannelClosedError } from '../transport.ts';
 import type { DaytonaClient } from './client.ts';
-import { statusOf } from './faults.ts';
+import { type Followed, type FollowOptions, followLog } from './follow.ts';
+import { keepAlive } from './keep-alive.ts';
+import { Outbox } from './outbox.ts';
 
 const ATTACH_SCRIPT = readFileSync(join(import.meta.dirname, 'attach.sh'), 'utf8');
 const ATTACH_MS = 18_000;
@@ -22,16 +24,9 @@ const ATTACH_MS = 18_000;
 const FOLLOWED_LENGTH = 1024 * 1024;
 const POLLED_LENGTH = 64 * 1024;
 const MAX_LINE = 1024 * 1024;
-/** Lines that are sent in one request: a pipe takes as many of the longest. */
-const BATCH_LINES = 8;
-/** How long the first word over a WebSocket is waited for, and the next one once something was sent. */
-const SILENCE_MS = { first: 10_000, next: 5000 };
 const POLL_MS = { least: 50, most: 1000 };
 /** Requests may fail for so long before the conversation counts as lost. */
 const LOST_MS = 20_000;
-
-/** What came of a connection: something was heard; nothing, though it was there; nothing before it ended or was refused. */
-type Followed = 'heard' | 'silent' | 'ended';
 
 export type ChannelOptions = {
   client: DaytonaClient;
@@ -41,8 +36,8 @@ export type ChannelOptions = {
   tickSeconds: number;
   /** How often the service is told that the sandbox is in use, in ms. */
   aliveMs: number;
-  /** How long a WebSocket may be silent, in ms; default SILENCE_MS. */
-  silenceMs?: { first: number; next: number };
+  /** How long a WebSocket may be silent, in ms; as in FollowOptions. */
+  silenceMs?: NonNullable<FollowOptions['silenceMs']>;
   /** Whether following is not even tried; `refused` hears that it did not work. */
   polls: () => boolean;
   refused: () => void;
@@ -61,11 +56,13 @@ export class SessionChannel implements Channel {
   #saidAt = 0;
   readonly #received: string[] = [];
   #wake: (() => void) | undefined;
-  #outbox: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
-  #sending = false;
+  readonly #outbox = new Outbox(
+    (data) => this.#say(data),
+    () => this.#end(),
+  );
   #pollMs = POLL_MS.least;
   #polled: (() => void) | undefined;
-  #alive: NodeJS.Timeout | undefined;
+  #alive: Disposable | undefined;
   #removed: Promise<void> | undefined;
 
   private constructor(options: ChannelOptions) {
@@ -88,12 +85,8 @@ export class SessionChannel implements Channel {
     }
   }
 
-  async send(line: string): Promise<void> {
-    if (this.#over.signal.aborted) throw closed();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#outbox.push({ line, done: resolve, failed: reject });
-    this.#pump();
-    return promise;
+  send(line: string): Promise<void> {
+    return this.#outbox.send(line);
   }
 
   async *lines(): AsyncGenerator<string> {
@@ -132,15 +125,7 @@ export class SessionChannel implements Channel {
       ms: ATTACH_MS,
       late: () => new ChannelClosedError(`the runner in the sandbox did not answer within ${ATTACH_MS / 1000} s`),
     });
-    this.#alive = setInterval(() => {
-      // The model may think for long, and nothing else tells the service that the sandbox is in use.
-      client
-        .call('keep a sandbox', () => sandbox.refreshActivity(), { raw: true, repeatable: true })
-        .catch((error: unknown) => {
-          if (statusOf(error) === 404) this.#end();
-        });
-    }, aliveMs);
-    this.#alive.unref();
+    this.#alive = keepAlive(client, sandbox, aliveMs, () => this.#end());
   }
 
   /** Takes the log as it grows, until the command ends. */
@@ -164,53 +149,24 @@ export class SessionChannel implements Channel {
   }
 
   /** Follows the log until the connection ends or falls silent. */
-  async #follow(): Promise<Followed> {
-    const { sandbox, tickSeconds, silenceMs = SILENCE_MS } = this.#options;
+  #follow(): Promise<Followed> {
+    const { sandbox, tickSeconds, silenceMs } = this.#options;
     let position = 0;
-    let heard = false;
-    let left = false;
-    const silence = Promise.withResolvers<void>();
-    const began = Date.now();
-    const patienceEnds = (): number => {
-      if (!heard) return began + silenceMs.first;
-      // Whatever is said is answered; without that the runner speaks at every tick of its clock.
-      if (this.#saidAt > this.#heardAt) return Math.max(began, this.#saidAt) + silenceMs.next;
-      return this.#heardAt + tickSeconds * 2500 + 30_000;
-    };
-    let watch: NodeJS.Timeout | undefined;
-    const look = (): void => {
-      const ms = patienceEnds() - Date.now();
-      if (ms <= 0) silence.resolve();
-      // Something may be said meanwhile.
-      else watch = setTimeout(look, Math.min(ms, 1000));
-    };
-    look();
-    const take = (text: string): void => {
-      // One that was left ends with its session, when the other side closes it. To fail here would end it at once, but the SDK
-      // also hands over the last of it when it closes, and an error there is caught by nobody: it would end this process.
-      if (left) return;
-      heard = true;
-      const known = Math.max(0, Math.min(text.length, this.#seen - position));
-      position += text.length;
-      this.#take(text.slice(known));
-      if (this.#seen > FOLLOWED_LENGTH) this.#end();
-    };
-    const followed = sandbox.process.getSessionCommandLogs(this.#session, this.#command, take, () => undefined);
-    // A connection that was refused has told nothing; one that broke is tried again.
-    followed.catch(() => undefined);
-    const ended = withDeadline(silence.promise, { signal: this.#over.signal });
-    try {
-      await Promise.race([followed, ended]);
-    } catch {
-      // Refused, broken, or closed by ourselves.
-    } finally {
-      left = true;
-      clearTimeout(watch);
-      silence.resolve();
-      ended.catch(() => undefined);
-    }
-    if (heard) return 'heard';
-    return Date.now() >= began + silenceMs.first ? 'silent' : 'ended';
+    return followLog({
+      sandbox,
+      session: this.#session,
+      command: this.#command,
+      tickSeconds,
+      silenceMs,
+      spoken: () => ({ heardAt: this.#heardAt, saidAt: this.#saidAt }),
+      take: (text) => {
+        const known = Math.max(0, Math.min(text.length, this.#seen - position));
+        position += text.length;
+        this.#take(text.slice(known));
+        if (this.#seen > FOLLOWED_LENGTH) this.#end();
+      },
+      signal: this.#over.signal,
+    });
   }
 
   /** Takes what is new in the log; false when it is over. */
@@ -257,43 +213,23 @@ export class SessionChannel implements Channel {
     if (this.#rest.length > MAX_LINE) this.#end();
   }
 
-  /** Sends what waits, in order, and all of it that is there in one request. */
-  #pump(): void {
-    if (this.#sending || this.#over.signal.aborted) return;
-    this.#sending = true;
-    void this.#sendAll();
-  }
-
-  async #sendAll(): Promise<void> {
+  async #say(data: string): Promise<void> {
     const { client, sandbox } = this.#options;
-    while (this.#outbox.length > 0 && !this.#over.signal.aborted) {
-      const batch = this.#outbox.splice(0, BATCH_LINES);
-      const data = batch.map(({ line }) => `${line}\n`).join('');
-      const write = () => sandbox.process.sendSessionCommandInput(this.#session, this.#command, data);
-      try {
-        const seen = this.#seen;
-        await client.call('send input', write, { signal: this.#over.signal, raw: true });
-        if (this.#seen === seen) this.#saidAt = Date.now();
-        for (const { done } of batch) done();
-        this.#pollMs = POLL_MS.least;
-        this.#polled?.();
-      } catch (error) {
-        // Part of it may have arrived: nothing more can be said over this one.
-        for (const { failed } of batch)
-          failed(new ChannelClosedError('the connection to the sandbox was lost', { cause: error }));
-        this.#end();
-      }
-    }
-    this.#sending = false;
+    const write = () => sandbox.process.sendSessionCommandInput(this.#session, this.#command, data);
+    const seen = this.#seen;
+    await client.call('send input', write, { signal: this.#over.signal, raw: true });
+    if (this.#seen === seen) this.#saidAt = Date.now();
+    this.#pollMs = POLL_MS.least;
+    this.#polled?.();
   }
 
   #end(): void {
     if (this.#over.signal.aborted) return;
     this.#over.abort(closed());
-    clearInterval(this.#alive);
+    this.#alive?.[Symbol.dispose]();
     this.#greeted.promise.catch(() => undefined);
     this.#greeted.reject(closed());
-    for (const { failed } of this.#outbox.splice(0)) failed(closed());
+    this.#outbox.close(closed());
     this.#wake?.();
     const { client, sandbox } = this.#options;
     // Ends the command and, on the other side, whoever follows its log.

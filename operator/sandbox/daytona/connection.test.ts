@@ -47,20 +47,6 @@ describe('the connection to a Daytona sandbox', () => {
     });
   }
 
-  it('is made by asking again and again when a WebSocket is taken and nothing ever comes over it', async () => {
-    const { server } = sandboxes;
-    server.mutesWebSockets = true;
-    try {
-      const follows = server.timesAsked('follow');
-      const sandbox = await made({ silenceMs: { first: 200, next: 200 } });
-      const result = await sandbox.run('op', { command: 'echo one; exit 3', timeoutSeconds: 60 }, { signal: signal() });
-      expect(result).toMatchObject({ state: 'exited', exitCode: 3, output: { head: 'one\n' } });
-      expect(server.timesAsked('follow')).toBe(follows + 1);
-    } finally {
-      server.mutesWebSockets = false;
-    }
-  });
-
   it('is found to be dead when nothing is answered over it any more, and the command that runs is waited for over another', async () => {
     const { server } = sandboxes;
     const sandbox = await made({ silenceMs: { first: 20_000, next: 200 } });
@@ -73,18 +59,6 @@ describe('the connection to a Daytona sandbox', () => {
     expect(server.timesAsked('follow')).toBeGreaterThan(follows);
     // The conversation itself went on.
     expect(server.timesAsked('createSession')).toBe(sessions);
-  });
-
-  it('takes no harm from one that was left and says a last word when it is closed', async () => {
-    const { server } = sandboxes;
-    const sandbox = await made({ silenceMs: { first: 20_000, next: 200 } });
-    const here = () => sandbox.query('echo here', { signal: signal() });
-    await here();
-    server.muteWebSockets();
-    expect((await here()).output).toBe('here\n');
-    // An error there would be caught by nobody, and end the process.
-    expect(await server.endMutedWebSockets()).toBeGreaterThan(0);
-    expect((await here()).output).toBe('here\n');
   });
 
   it('has no request wait for the end of a command, and may be cut again and again: it runs once', async () => {

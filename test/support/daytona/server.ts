@@ -32,6 +32,10 @@ export class DaytonaServer {
   refusesWebSockets = false;
   /** Whether connections that follow a log are taken and nothing ever comes over them, as from a proxy that buffers. */
   mutesWebSockets = false;
+  /** Whether connections that follow a log are taken and never answered. */
+  stallsWebSockets = false;
+  /** Where clients find it when something stands in between, as `http://host:port`. */
+  seenAt: string | undefined;
   /** Hears everything that comes in as it comes, heads of requests and bodies alike. */
   hears: ((bytes: Buffer) => void) | undefined;
   /** How often each operation was asked for; `follow` counts the WebSockets. */
@@ -42,6 +46,7 @@ export class DaytonaServer {
   readonly #sockets = new WebSocketServer({ noServer: true });
   readonly #connections = new Set<Socket>();
   readonly #muted = new WeakSet<WebSocket>();
+  readonly #following = new Set<Duplex>();
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -52,7 +57,7 @@ export class DaytonaServer {
       socket.once('close', () => this.#connections.delete(socket));
     });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
-    this.control = new ControlPlane(this.folder, () => `${this.#origin}/toolbox`);
+    this.control = new ControlPlane(this.folder, () => `${this.seenAt ?? this.#origin}/toolbox`);
   }
 
   /** @param folder where everything goes; a new one when left out */
@@ -86,19 +91,16 @@ export class DaytonaServer {
     for (const socket of this.#sockets.clients) this.#muted.add(socket);
   }
 
-  /** Ends the silent ones, with a last word so short that a client may still wait for the rest of it. Resolves with how many. */
-  async endMutedWebSockets(): Promise<number> {
+  /** Has the silent ones say a word so short that a client may still wait for the rest of it. Resolves with how many. */
+  async whisper(): Promise<number> {
     const muted = [...this.#sockets.clients].filter((socket) => this.#muted.has(socket));
-    await Promise.all(
-      muted.map((socket) => {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        socket.once('close', () => resolve());
-        socket.send('\x01\x01\x01X');
-        socket.close();
-        return promise;
-      }),
-    );
+    await Promise.all(muted.map((socket) => new Promise((resolve) => socket.send('\x01\x01\x01X', resolve))));
     return muted.length;
+  }
+
+  /** How many connections that follow a log there are, those included that are not answered. */
+  get following(): number {
+    return this.#following.size;
   }
 
   /** How many requests of an operation wait for their answer. */
@@ -165,11 +167,17 @@ export class DaytonaServer {
       socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
     };
     socket.on('error', () => undefined);
+    this.#following.add(socket);
+    socket.once('close', () => this.#following.delete(socket));
     const { pathname } = new URL(request.url ?? '/', this.#origin);
     const [, , id = '', ...rest] = pathname.split('/');
     const found = routeOf(TOOLBOX_ROUTES, 'GET', `/${rest.join('/')}`);
     const [session = '', command = ''] = found?.params ?? [];
     this.asked.set('follow', this.timesAsked('follow') + 1);
+    if (this.stallsWebSockets) {
+      socket.resume().once('end', () => socket.end());
+      return;
+    }
     let sandbox: TestSandbox;
     try {
       if (this.refusesWebSockets) throw new HttpError(403, 'no WebSockets');

@@ -1,0 +1,52 @@
+/**
+ * Ends connections that a library opens and gives no way to close: one that never says anything would stay, with all that
+ * waits for it, for as long as the process does. Node tells of every request as it is made, and of whom it is made for.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { ClientRequest } from 'node:http';
+
+const CREATED = 'http.client.request.created';
+const madeFor = new AsyncLocalStorage<Set<ClientRequest>>();
+
+export type Holding<T> = Disposable & {
+  /** What comes of the work; to be handled by whoever asked for it. */
+  result: Promise<T>;
+};
+
+/**
+ * Does the work. Disposing of what is returned ends every connection that was or will be opened in the course of it, one that
+ * became a WebSocket and one that is still being made alike; the work hears of that as of a connection that broke.
+ */
+export function holdingConnections<T>(work: () => Promise<T>): Holding<T> {
+  const requests = new Set<ClientRequest>();
+  let over = false;
+  const created = (message: unknown): void => {
+    if (madeFor.getStore() !== requests) return;
+    const request = typeof message === 'object' && message !== null && 'request' in message ? message.request : undefined;
+    if (!(request instanceof ClientRequest)) return;
+    // Whoever made it listens to it only after this.
+    if (over) queueMicrotask(() => end(request));
+    else requests.add(request);
+  };
+  subscribe(CREATED, created);
+  const result = madeFor.run(requests, work);
+  const settled = (): void => {
+    unsubscribe(CREATED, created);
+    requests.clear();
+  };
+  result.then(settled, settled);
+  return {
+    result,
+    [Symbol.dispose]: () => {
+      over = true;
+      for (const request of requests) end(request);
+    },
+  };
+}
+
+/** Whether or not it was answered: the end of a request that became a WebSocket is not the end of its connection. */
+function end(request: ClientRequest): void {
+  request.destroy();
+  request.socket?.destroy();
+}
