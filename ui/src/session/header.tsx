@@ -21,6 +21,7 @@ import { Time } from '../design/amounts.tsx';
 import { StatusPill } from '../design/badge.tsx';
 import { Button, IconButton } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
+import { CopyButton } from '../design/copy-button.tsx';
 import { copyText } from '../design/copy-text.ts';
 import { ConfirmDialog } from '../design/dialog.tsx';
 import { Menu, MenuItem, MenuSeparator } from '../design/menu.tsx';
@@ -138,9 +139,7 @@ export function SessionHead({ session, timeline, place }: Omit<Props, 'phase'> &
         {branch ? (
           <Fact name="Branch">
             <GitBranch size={13} aria-hidden="true" /> <code>{visibleLine(branch)}</code>
-            <IconButton label="Copy branch name" size="small" onClick={() => copy(branch)}>
-              <Copy size={13} aria-hidden="true" />
-            </IconButton>
+            <CopyButton text={branch} label="Copy branch name" />
           </Fact>
         ) : null}
         <Fact name="Author">{visibleLine(author ?? 'nobody')}</Fact>
