@@ -8,6 +8,7 @@
 import { KNOWN_FIGURES } from './known-figures.ts';
 import { runBenchmark } from './run.ts';
 import { append } from './sections/append.ts';
+import { daytona } from './sections/daytona.ts';
 import { load } from './sections/load.ts';
 import { machine } from './sections/machine.ts';
 import { post } from './sections/post.ts';
@@ -17,6 +18,6 @@ import { step } from './sections/step.ts';
 
 await runBenchmark({
   command: 'make bench',
-  sections: { machine, step, post, append, resume, ready, load },
+  sections: { machine, step, post, append, resume, ready, load, daytona },
   closing: `── Known figures, MEASURED ELSEWHERE on a machine of two cores; none of those agents syncs a step to disk\n\n${KNOWN_FIGURES}`,
 });

@@ -20,6 +20,8 @@ export type SystemOptions = {
   folder: string;
   /** Address of the model. */
   baseUrl: string;
+  /** Further settings. */
+  env?: NodeJS.ProcessEnv;
 };
 
 /** What a user starts: `node local/main.ts`. */
@@ -44,7 +46,7 @@ export function startMeasured(options: SystemOptions & { isolation: IsolationMet
   return System.ready(child.process, child, began);
 }
 
-function environment({ folder, baseUrl }: SystemOptions): NodeJS.ProcessEnv {
+function environment({ folder, baseUrl, env }: SystemOptions): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -55,6 +57,7 @@ function environment({ folder, baseUrl }: SystemOptions): NodeJS.ProcessEnv {
     OPENAI_API_KEY: 'none',
     OPENAI_BASE_URL: baseUrl,
     MODEL_NAME: 'scripted',
+    ...env,
   };
 }
 
