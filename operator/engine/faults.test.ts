@@ -36,6 +36,12 @@ describe('a fault', () => {
     expect(faultOf('x')).toBeUndefined();
   });
 
+  it('is tried again when the sandbox can be had again, and never later than in ten minutes', () => {
+    const limited = new SandboxUnavailableError('DaytonaRateLimited', 'x', { permanent: false, retryAt: 45_000 });
+    expect(faultOf(limited)).toMatchObject({ kind: 'passing', retryAt: 45_000 });
+    expect([45_000, -1, 3_600_000].map((asked) => delayAfter(1, undefined, asked))).toEqual([45_000, 2_000, 600_000]);
+  });
+
   it('is tried again ever later, within minutes', () => {
     const delays = Array.from({ length: MAX_TRIES }, (_, index) => delayAfter(index + 1));
     expect(delays.slice(0, 6)).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000]);

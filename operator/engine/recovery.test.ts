@@ -244,6 +244,36 @@ describe('a fault', () => {
     expect(state.finished?.outcome).toBe('Completed');
   });
 
+  it('of the sandbox that tells when it passes is waited for until then, which a cancel ends at once', async () => {
+    let provisions = 0;
+    const retryAt = Date.now() + 300_000;
+    const engine = await engineWith({
+      replace: (real) => ({
+        firstRetryMs: 0.01,
+        transport: (type) => {
+          const transport = real.transport(type);
+          const provision: SandboxTransport['provision'] = async () => {
+            provisions++;
+            throw new SandboxUnavailableError('DaytonaRateLimited', 'too many requests', { permanent: false, retryAt });
+          };
+          return transport && through(transport, { provision });
+        },
+      }),
+    });
+    const spec = { goal: model.on('Wait to be asked'), repository: { url: repository } };
+    engine.apply('limited', spec);
+    const view = () => engine.runner.view('uid-limited');
+    await eventually('the limit to be shown', () => view()?.waiting !== undefined);
+    expect(view()).toMatchObject({
+      waitsForSandbox: true,
+      waiting: { reason: 'DaytonaRateLimited', message: 'too many requests' },
+    });
+    expect(Math.abs((view()?.waiting?.retryAt ?? 0) - retryAt)).toBeLessThan(2);
+    engine.apply('limited', { ...spec, cancelled: true });
+    await engine.until('limited', (now) => now.finished?.outcome === 'Cancelled');
+    expect(provisions).toBe(1);
+  });
+
   it('of the sandbox that may pass by itself is shown for as long as it is waited for', async () => {
     const obstacle = { reason: 'ImagePullBackOff', message: 'the image cannot be pulled' };
     const removed = Promise.withResolvers<void>();

@@ -83,16 +83,17 @@ export class Setbacks {
 
   /** Waits longer after each try in a row; in the end the session pauses until the user resumes it. */
   async #tryLater(fault: Fault & { kind: 'passing' }, { recorder, intent }: Failed, about?: 'sandbox'): Promise<void> {
-    const { pause, reason, message } = fault;
+    const { pause, reason, message, retryAt } = fault;
     if (this.#tries > MAX_TRIES) {
       this.#tries = 0;
       const text = `${message} (tried ${MAX_TRIES} times; resume to try again)`;
       recorder.emit({ type: 'session.paused', reason: pause, message: text, resumeCounter: intent.resume });
       return;
     }
-    const delay = delayAfter(this.#tries, this.#deps.firstRetryMs);
+    const now = this.#deps.now();
+    const delay = delayAfter(this.#tries, this.#deps.firstRetryMs, retryAt === undefined ? 0 : retryAt - now);
     this.#deps.logger.warn('an action could not be done; trying again', { reason, error: message });
-    this.#waits.show({ reason, message, retryAt: this.#deps.now() + delay }, about);
+    this.#waits.show({ reason, message, retryAt: now + delay }, about);
     await this.#waits.during(delay);
   }
 }

@@ -56,10 +56,13 @@ export class SandboxUnavailableError extends Error {
   override readonly name = 'SandboxUnavailableError';
   readonly reason: string;
   readonly permanent: boolean;
-  constructor(reason: string, message: string, options: { permanent: boolean; cause?: unknown }) {
+  /** Before when it would be asked for in vain, in ms since 1970, where that is known. */
+  readonly retryAt: number | undefined;
+  constructor(reason: string, message: string, options: { permanent: boolean; cause?: unknown; retryAt?: number | undefined }) {
     super(message, { cause: options.cause });
     this.reason = reason;
     this.permanent = options.permanent;
+    this.retryAt = options.retryAt;
   }
 }
 

@@ -31,6 +31,8 @@ export type CallOptions = {
 const REQUEST_MS = 11 * 60_000;
 const CALL_MS = 30_000;
 const DELAYS_MS = [100, 400, 1500];
+/** How long an answer that asks for patience is given it here, all tries together. Who waits for longer is to be told what for. */
+const PATIENCE_MS = 4000;
 
 export class DaytonaClient {
   readonly apiUrl: string;
@@ -49,6 +51,7 @@ export class DaytonaClient {
    */
   async call<T>(doing: string, work: () => Promise<T>, options: CallOptions = {}): Promise<T> {
     const { signal, ms = this.#access.requestMs ?? CALL_MS, repeatable = false, raw = false } = options;
+    let patience = PATIENCE_MS;
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted();
       try {
@@ -58,8 +61,10 @@ export class DaytonaClient {
         const delay = DELAYS_MS[attempt];
         // A request that was refused for its number was not done; one without an answer may have been.
         const again = statusOf(error) === 429 || (repeatable && (error instanceof LateError || isPassing(error)));
-        if (delay === undefined || !again) throw raw ? error : faultOf(error, doing, this.apiUrl);
-        await pause((retryAfterOf(error) ?? 0) * 1000 || delay, signal);
+        const asked = (retryAfterOf(error) ?? 0) * 1000;
+        if (delay === undefined || !again || asked > patience) throw raw ? error : faultOf(error, doing, this.apiUrl);
+        patience -= asked;
+        await pause(asked || delay, signal);
       }
     }
   }

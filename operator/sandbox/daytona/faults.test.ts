@@ -75,6 +75,36 @@ describe('a Daytona sandbox', () => {
     expect(Date.now() - began).toBeGreaterThanOrEqual(1000);
   });
 
+  it('is not waited for in silence when it takes long until more requests are taken: that is told, with the time', async () => {
+    const { server } = sandboxes;
+    const transport = sandboxes.transport();
+    const owner = sandboxes.owner();
+    const limits = { 'retry-after-authenticated': '45', 'retry-after-sandbox-create': '2' };
+    const tooMany = new HttpError(429, 'ThrottlerException: Too Many Requests', limits);
+    const told = async (work: () => Promise<unknown>): Promise<void> => {
+      const began = Date.now();
+      const error = await work().catch((thrown: unknown) => thrown);
+      const time = /limits how many requests it takes, and is asked again at (\S+)$/.exec(String(error))?.[1] ?? '';
+      expect(error).toMatchObject({ reason: 'DaytonaRateLimited', permanent: false, retryAt: Date.parse(time) });
+      expect(Date.parse(time)).toBeGreaterThanOrEqual(began + 45_000);
+      expect(Date.parse(time)).toBeLessThanOrEqual(Date.now() + 46_000);
+    };
+    for (const operation of ['getSandbox', 'createSandbox', 'getUserHomeDir'] as const) {
+      server.next(operation, { kind: 'error', error: tooMany });
+      await told(() => transport.provision(owner, {}, signal()));
+    }
+    const handle = await transport.provision(owner, {}, signal());
+    const looked = server.timesAsked('getSandbox');
+    for (const operation of ['createSession', 'sessionExecuteCommand'] as const) {
+      server.next(operation, { kind: 'error', error: tooMany });
+      await told(() => handle.open(signal()));
+    }
+    server.next('executeCommand', { kind: 'error', error: tooMany });
+    await told(() => handle.stat(`${handle.root}/repo`, signal()));
+    // Nothing else is asked meanwhile.
+    expect(server.timesAsked('getSandbox')).toBe(looked);
+  });
+
   for (const [what, spec, quota, expected] of [
     ['a region', { daytona: { target: 'nowhere' } }, 100, { reason: 'DaytonaRefused', permanent: true }],
     ['an image', { image: 'missing/image:1' }, 100, { reason: 'ImageUnavailable', permanent: true }],

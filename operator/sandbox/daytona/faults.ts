@@ -11,14 +11,18 @@ export function statusOf(error: unknown): number | undefined {
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }
 
-/** Seconds that an answer asks to wait before the next request, at most a minute; undefined when it does not say. */
+/** Whatever an answer asks for, Daytona is asked again after this time, in seconds. */
+const LONGEST_WAIT_SECONDS = 600;
+
+/** Seconds that an answer asks to wait before the next request, at most ten minutes; undefined when it does not say. */
 export function retryAfterOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('headers' in error)) return undefined;
   const { headers } = error;
   if (typeof headers !== 'object' || headers === null) return undefined;
-  const entry = Object.entries(headers).find(([name]) => name.toLowerCase().startsWith('retry-after'));
-  const seconds = Number(entry?.[1]);
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 60) : undefined;
+  // The service has limits of several kinds, and names the kind in the header.
+  const named = Object.entries(headers).filter(([name]) => name.toLowerCase().startsWith('retry-after'));
+  const seconds = named.map(([, value]) => Number(value)).filter((value) => Number.isFinite(value) && value >= 0);
+  return seconds.length > 0 ? Math.min(Math.max(...seconds), LONGEST_WAIT_SECONDS) : undefined;
 }
 
 /** Whether a deadline passed that an AbortSignal kept. */
@@ -64,8 +68,13 @@ export function faultOf(error: unknown, doing: string, apiUrl: string): unknown 
         );
       }
       return unavailable('DaytonaForbidden', 'give the key of DAYTONA_API_KEY the right to write and delete sandboxes');
-    case 429:
-      return unavailable('DaytonaRateLimited', 'it is tried again later');
+    case 429: {
+      const seconds = retryAfterOf(error);
+      const retryAt = seconds === undefined ? undefined : Math.ceil(Date.now() / 1000 + seconds) * 1000;
+      const again = retryAt === undefined ? 'later' : `at ${new Date(retryAt).toISOString().replace('.000', '')}`;
+      const message = `${said}; Daytona limits how many requests it takes, and is asked again ${again}`;
+      return new SandboxUnavailableError('DaytonaRateLimited', message, { permanent: false, cause: error, retryAt });
+    }
     case 400:
     case 404:
     case 409:

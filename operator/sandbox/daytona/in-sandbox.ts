@@ -32,7 +32,7 @@ export async function inSandbox<T>({ doing, apiUrl, ready, signal }: InSandboxOp
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      if (isOwn(error) || statusOf(error) === 401) throw faultOf(error, doing, apiUrl);
+      if (isOwn(error) || OF_THE_KEY.has(statusOf(error))) throw faultOf(error, doing, apiUrl);
       // Why it failed the state of the sandbox tells best.
       await readyInTime(ready, signal);
       const delay = RETRY_DELAYS_MS[attempt];
@@ -56,6 +56,9 @@ async function readyInTime(ready: InSandboxOptions['ready'], signal: AbortSignal
     throw unavailable('SandboxNotStarted', `the sandbox at Daytona did not start again within ${READY_MS / 1000} s`, error);
   }
 }
+
+/** Answers that have nothing to do with the sandbox: the key is not accepted, or used too often. */
+const OF_THE_KEY: ReadonlySet<number | undefined> = new Set([401, 429]);
 
 /** Errors that another try would meet as well. */
 function isOwn(error: unknown): boolean {
