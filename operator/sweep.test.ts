@@ -39,6 +39,8 @@ class Sandboxes {
   readonly owners: SandboxOwner[];
   looks = 0;
   failing = false;
+  /** Whether a sandbox is being removed that does not come to an end. */
+  waiting = false;
 
   constructor(...owners: SandboxOwner[]) {
     this.owners = owners;
@@ -50,8 +52,12 @@ class Sandboxes {
     return this.owners.filter(({ uid }) => !known.has(uid));
   }
 
-  async dispose({ uid, name }: SandboxOwner): Promise<void> {
+  async dispose({ uid, name }: SandboxOwner, signal: AbortSignal): Promise<void> {
     if (name === 'stubborn') throw new Error('it does not go');
+    if (name === 'endless') {
+      this.waiting = true;
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+    }
     this.owners.splice(
       this.owners.findIndex((owner) => owner.uid === uid),
       1,
@@ -79,6 +85,25 @@ it('removes the others when one does not go, and says why that does not', async 
   const sweep = new OrphanSweep({ client, transport: sandboxes, sessions: { list: () => [] }, logger: new KeepingLogger() });
   await expect(sweep.sweep(stop.signal)).rejects.toThrow('it does not go');
   expect(sandboxes.owners.map(({ name }) => name)).toEqual(['stubborn']);
+});
+
+it('removes the others also when one takes for ever, however many of those there are', async () => {
+  const clock = new ManualClock();
+  const names = ['endless', 'endless', 'endless', 'last'];
+  const sandboxes = new Sandboxes(...names.map((name, index) => ({ uid: `uid-${index}`, name, namespace: 'default' })));
+  const logger = new KeepingLogger();
+  const running = new OrphanSweep({ client, transport: sandboxes, sessions: { list: () => [] }, logger, clock }).run(stop.signal);
+  await eventually('the timer', () => clock.pending === 1);
+  await clock.advance(15_000);
+  for (let times = 0; times < 3; times++) {
+    await eventually('one that does not end', () => sandboxes.waiting);
+    sandboxes.waiting = false;
+    await clock.advance(120_000);
+  }
+  await eventually('the others to be gone', () => sandboxes.owners.length === 3);
+  await eventually('the reason', () => logger.lines.some((line) => line.endsWith('sandboxes: it took longer than 120 s')));
+  stop.abort();
+  await running;
 });
 
 it('leaves at Daytona what is of a session that is there, of another installation, or not of SWE Agent', async () => {

@@ -24,6 +24,7 @@ export type OrphanSweepOptions = {
 const EVERY_MS = 10 * 60_000;
 /** A start has more urgent things to do. */
 const FIRST_MS = 15_000;
+/** For the look, and for each sandbox that is removed: one that does not go must not use up the time of the others. */
 const DEADLINE_MS = 120_000;
 
 export class OrphanSweep {
@@ -40,7 +41,7 @@ export class OrphanSweep {
       await sleep(wait, signal, clock).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await this.sweep(AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]));
+        await this.sweep(signal);
       } catch (error) {
         if (!signal.aborted) logger.warn(`cannot remove all left ${transport.type} sandboxes: ${describeError(error)}`);
       }
@@ -56,10 +57,10 @@ export class OrphanSweep {
     const known = new Set(sessions.list().flatMap(({ metadata }) => metadata.uid ?? []));
     const removed: SandboxOwner[] = [];
     const problems: unknown[] = [];
-    for (const owner of await transport.listOrphans(known, signal)) {
+    for (const owner of await this.#inTime(signal, (within) => transport.listOrphans(known, within))) {
       try {
-        if (await this.#exists(owner, signal)) continue;
-        await transport.dispose(owner, signal);
+        if (await this.#inTime(signal, (within) => this.#exists(owner, within))) continue;
+        await this.#inTime(signal, (within) => transport.dispose(owner, within));
         logger.info(`removed a ${transport.type} sandbox whose session is gone`, ownerFields(owner));
         removed.push(owner);
       } catch (error) {
@@ -69,6 +70,17 @@ export class OrphanSweep {
     }
     if (problems.length > 0) throw problems[0];
     return removed;
+  }
+
+  async #inTime<T>(signal: AbortSignal, work: (within: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock = systemClock } = this.#options;
+    const late = new AbortController();
+    const cancel = clock.after(DEADLINE_MS, () => late.abort(new Error(`it took longer than ${DEADLINE_MS / 1000} s`)));
+    try {
+      return await work(AbortSignal.any([signal, late.signal]));
+    } finally {
+      cancel();
+    }
   }
 
   /** The copy of the sessions may be behind another operator's that made a sandbox for a new one. */
