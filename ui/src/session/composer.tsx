@@ -1,6 +1,6 @@
 /** Where messages to the session are written: says what will become of one, and what became of those before. */
 import { ArrowUp, Clock } from 'lucide-react';
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useState } from 'react';
 import { Button } from '../design/button.tsx';
 import { classes } from '../design/classes.ts';
 import { Select, TextArea } from '../design/field.tsx';
@@ -24,7 +24,6 @@ export function Composer({ session, timeline, phase }: Props) {
   const [text, setText] = useKept(`message ${id}`);
   const [when, setWhen] = useState<When>('queued');
   const [otherwise, setOtherwise] = useState(false);
-  const box = useHeightAsVariable();
   const question = openQuestion(session, timeline);
   const answers = question !== undefined && !otherwise;
   const told = foretell(phase, { question: question !== undefined, answers, when });
@@ -54,7 +53,7 @@ export function Composer({ session, timeline, phase }: Props) {
   };
   return (
     <form
-      ref={box}
+      ref={tellHeight}
       className={styles.composer}
       aria-label="Message to the session"
       onSubmit={(event) => {
@@ -161,18 +160,13 @@ function whenOf(value: string): When {
 }
 
 /** What lies above the composer keeps clear of it. */
-function useHeightAsVariable() {
-  const element = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    const form = element.current;
-    if (!form) return;
-    const root = document.documentElement;
-    const observer = new ResizeObserver(() => root.style.setProperty('--composer', `${form.offsetHeight}px`));
-    observer.observe(form);
-    return () => {
-      observer.disconnect();
-      root.style.removeProperty('--composer');
-    };
-  }, []);
-  return element;
+function tellHeight(form: HTMLFormElement | null) {
+  if (!form) return undefined;
+  const root = document.documentElement;
+  const observer = new ResizeObserver(() => root.style.setProperty('--composer', `${form.offsetHeight}px`));
+  observer.observe(form);
+  return () => {
+    observer.disconnect();
+    root.style.removeProperty('--composer');
+  };
 }
