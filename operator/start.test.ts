@@ -11,7 +11,7 @@ import { Line } from '../test/support/redis-line.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
 import { describeWithRedis } from '../test/support/requirements.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
-import { type AgentSession, type AIProfile, RESOURCES } from './api/resources.ts';
+import { type AgentSession, type AIProfile, API_VERSION, FINALIZER, type KubeObject, RESOURCES } from './api/resources.ts';
 import { HttpKubeClient } from './kube/http-client.ts';
 import { loadSettings, type SettingsRole } from './settings.ts';
 import { type OperatorSystem, startOperator } from './start.ts';
@@ -105,6 +105,28 @@ describe('an operator of a cluster', () => {
     await system.stop();
     await expect(system.working).rejects.toThrow();
     expect(logger.lines.filter((line) => line.startsWith('error'))).toEqual([]);
+  });
+
+  it('lets a session go whose sandbox was a Pod before all were at Daytona: Kubernetes removes that with it', async () => {
+    await client().create<AgentSession>(RESOURCES.sessions, {
+      apiVersion: API_VERSION,
+      kind: 'AgentSession',
+      metadata: { name: 'earlier', namespace: 'default', finalizers: [FINALIZER] },
+      spec: { goal: 'Greet', repository: { url: 'https://example.com/r.git' }, cancelled: true },
+    });
+    const sandbox = { type: 'pod', name: 'earlier-sandbox', uid: 'uid-1' };
+    const status = { phase: 'Cancelled', observedGeneration: 1, sandbox };
+    await client().mergePatch(RESOURCES.sessions, 'default', 'earlier', { status }, 'status');
+    const daytona = { DAYTONA_API_KEY: 'dtn_x', DAYTONA_INSTALLATION: 'own', DAYTONA_SERVER_URL: 'http://127.0.0.1:1/api' };
+    await (await start({ SANDBOX_TYPE: 'daytona', ...daytona })).working;
+    await client().delete(RESOURCES.sessions, 'default', 'earlier');
+    await eventually('the session to be gone', async () => {
+      const { items } = await client().list<AgentSession>(RESOURCES.sessions, { namespace: 'default' });
+      return items.length === 0;
+    });
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+    const events = await client().list<KubeObject & { reason: string }>(RESOURCES.events, { namespace: 'default' });
+    expect(events.items.map(({ reason }) => reason)).not.toContain('CleanupIncomplete');
   });
 
   it('looks at the namespaces that it is told to', async () => {

@@ -85,6 +85,8 @@ async function build(settings: Settings, logger: Logger, stack: AsyncDisposableS
     log,
     blobs,
     transport: (type) => kinds.find((kind) => kind.type === type),
+    // Of before all were at Daytona: a Pod and its NetworkPolicy are owned by the session's object.
+    goesWithSession: (type) => type === 'pod',
     defaultSandboxType: standard.type,
     repositories,
     publisher: new Publisher(repositories),

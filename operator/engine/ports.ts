@@ -57,6 +57,11 @@ export type EngineDeps = {
   blobs: BlobStore;
   /** The transport of a type, or undefined when this operator has none. */
   transport(type: SandboxType): SandboxTransport | undefined;
+  /**
+   * Whether sandboxes of a type go with their session's object by themselves. Asked where there is no transport for them, as
+   * after SANDBOX_TYPE was changed; never, when left out.
+   */
+  goesWithSession?(type: SandboxType): boolean;
   defaultSandboxType: SandboxType;
   repositories: RepositoryCache;
   publisher: Publisher;

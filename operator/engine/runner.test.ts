@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Engine, startEngine } from '../../test/support/engine.ts';
 import { patience } from '../../test/support/eventually.ts';
 import { aSession } from '../../test/support/objects.ts';
+import { describeError } from '../logger.ts';
+import type { SandboxType } from '../sandbox/transport.ts';
 
 const UID = 'uid-deleted';
 
@@ -22,7 +24,8 @@ describe('a session that is deleted', () => {
           removed.push(uid);
         };
         const listOrphans = async () => [];
-        return { transport: () => Object.assign(Object.create(local), { dispose, listOrphans }) };
+        const own = Object.assign(Object.create(local), { dispose, listOrphans });
+        return { transport: (type) => (type === 'local' ? own : undefined) };
       },
     });
     const { log, blobs } = engine.deps;
@@ -33,6 +36,8 @@ describe('a session that is deleted', () => {
   afterEach(() => engine[Symbol.asyncDispose]());
 
   const session = aSession({}, {}, { name: 'deleted', uid: UID });
+  const withSandbox = (type: SandboxType) =>
+    aSession({}, { sandbox: { type, name: 'somewhere', uid: 'uid-1' } }, { name: 'deleted', uid: UID });
   const kept = async () => {
     const { log, blobs } = engine.deps;
     return [await log.sessions(), await blobs.sessions()].map((uids) => uids.includes(UID));
@@ -52,4 +57,22 @@ describe('a session that is deleted', () => {
     await engine.runner.forget(UID);
     expect(await kept()).toEqual([false, false]);
   });
+
+  it('names the sandbox that could not be removed', async () => {
+    reachable = false;
+    const cleanup = engine.runner.cleanup(withSandbox('local'), patience());
+    const error = await cleanup.catch((thrown: unknown) => describeError(thrown));
+    expect(error).toBe('the local sandbox somewhere could not be removed: the sandbox cannot be reached');
+  });
+
+  for (const [type, by] of [
+    ['pod', /delete that Pod .* with kubectl/],
+    ['daytona', /delete it in the dashboard of Daytona, or give the operator DAYTONA_API_KEY/],
+  ] as const) {
+    it(`says what is left and how it goes when the operator has no ${type} sandboxes any more`, async () => {
+      const failed = { reason: 'SandboxTypeUnavailable', permanent: true, message: expect.stringMatching(by) };
+      await expect(engine.runner.cleanup(withSandbox(type), patience())).rejects.toMatchObject(failed);
+      await expect(engine.runner.cleanup(withSandbox(type), patience())).rejects.toThrow('cannot remove somewhere;');
+    });
+  }
 });

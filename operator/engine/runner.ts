@@ -1,7 +1,7 @@
 /** The sessions that run in this process. */
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
-import { type SandboxOwner, SandboxUnavailableError } from '../sandbox/transport.ts';
+import { type SandboxOwner, type SandboxType, SandboxUnavailableError } from '../sandbox/transport.ts';
 import { sessionFields } from '../session-log.ts';
 import type { Waiting } from './owning.ts';
 import type { EngineDeps } from './ports.ts';
@@ -134,11 +134,17 @@ export class SessionRunner implements SessionTasks {
   async #dispose({ spec, status }: AgentSession, owner: SandboxOwner, signal: AbortSignal): Promise<void> {
     const type = status?.sandbox?.type ?? spec.sandbox?.type ?? this.#deps.defaultSandboxType;
     const transport = this.#deps.transport(type);
-    if (!transport && status?.sandbox) {
-      const message = `this operator has no sandboxes of type ${type}, and cannot remove ${status.sandbox.name}`;
+    const name = status?.sandbox?.name;
+    if (!transport) {
+      if (name === undefined || this.#deps.goesWithSession?.(type)) return;
+      const message = `this operator has no sandboxes of type ${type} any more, and cannot remove ${name}; ${REMOVED_BY_HAND[type]}`;
       throw new SandboxUnavailableError('SandboxTypeUnavailable', message, { permanent: true });
     }
-    await transport?.dispose(owner, signal);
+    try {
+      await transport.dispose(owner, signal);
+    } catch (error) {
+      throw name === undefined ? error : naming(`the ${type} sandbox ${name}`, error);
+    }
   }
 
   onChange(listener: (key: SessionKey, urgent: boolean) => void): void {
@@ -162,6 +168,21 @@ export class SessionRunner implements SessionTasks {
       if (!entry.running) this.#entries.delete(uid);
     }
   }
+}
+
+/** What somebody can do about a sandbox that the operator has no way to. */
+const REMOVED_BY_HAND: Record<SandboxType, string> = {
+  pod: 'delete that Pod and the NetworkPolicy of the same name with kubectl, or start an operator with SANDBOX_TYPE=k8s, which does',
+  daytona: 'delete it in the dashboard of Daytona, or give the operator DAYTONA_API_KEY, with which it does',
+  local: 'delete the folder of that name in the workspace of the machine on which the session ran',
+};
+
+/** What could not be removed, for the same reason. */
+function naming(what: string, cause: unknown): Error {
+  const message = `${what} could not be removed`;
+  if (!(cause instanceof SandboxUnavailableError)) return new Error(message, { cause });
+  const { reason, permanent, retryAt } = cause;
+  return new SandboxUnavailableError(reason, message, { permanent, retryAt, cause });
 }
 
 /** The promise's result, or the signal's reason when that comes first. */
