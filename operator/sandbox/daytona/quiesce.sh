@@ -17,11 +17,13 @@ if alive; then tell KILL; fi
 waited=0
 while alive && [ "$waited" -lt 70 ]; do nap; done
 for round in 1 2 3 4 5; do
-  found=
-  for entry in /proc/[0-9]*; do
-    if grep -q "SWE_AGENT_SANDBOX=$3" "$entry/environ"; then kill -s KILL "${entry#/proc/}" && found=1; fi
-  done
+  # One look at all of them: a grep for each takes seconds where there are many.
+  found=$(grep -l "SWE_AGENT_SANDBOX=$3" /proc/[0-9]*/environ)
   [ "$found" ] || break
+  for file in $found; do
+    pid=${file#/proc/}
+    kill -s KILL "${pid%/environ}"
+  done
   nap
 done
 :
