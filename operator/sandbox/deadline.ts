@@ -4,6 +4,8 @@ export async function withDeadline<T>(
   options: { signal?: AbortSignal; ms?: number; late?: () => Error },
 ): Promise<T> {
   const { signal, ms } = options;
+  // Nobody may be left to hear of its failure, which must not end the process.
+  promise.catch(() => undefined);
   signal?.throwIfAborted();
   const { promise: given, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal?.reason);
