@@ -125,6 +125,24 @@ describe('the connection to a Pod', () => {
     await sandbox.close();
   });
 
+  it('that is still being made is waited for no longer than who waits wants it', async () => {
+    const made = Promise.withResolvers<undefined>();
+    const handle = new PodHandle({
+      identity: { type: 'pod', name: 'p', uid: 'u' },
+      isolation: { isolated: true, method: 'pod', message: '' },
+      root: '/sandbox',
+      container: () => Promise.reject(new SandboxLostError('there is no Pod')),
+      stopped: () => false,
+      first: made.promise,
+    });
+    const gone = new AbortController();
+    const looking = handle.stat('/sandbox/file', gone.signal);
+    gone.abort(new Error('the user cancelled'));
+    await expect(looking).rejects.toThrow('the user cancelled');
+    made.resolve(undefined);
+    await handle.close();
+  });
+
   it('that is lost ends no command: it is attached to again, and its output is whole', async () => {
     const handle = await pods.provision();
     const sandbox = await openSandbox(handle, { epoch: 1 });

@@ -189,7 +189,8 @@ export class PodHandle implements SandboxHandle {
 
   async #linked(signal: AbortSignal): Promise<PodLink> {
     signal.throwIfAborted();
-    const link = await this.#link?.catch(() => undefined);
+    const known = this.#link?.catch(() => undefined);
+    const link = known && (await withDeadline(known, { signal }));
     if (link?.open) return link;
     return this.#renew(signal);
   }
