@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { loopbackCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { type GitHttpServer, startGitHttpServer } from '../support/git-http-server.ts';
@@ -17,13 +17,21 @@ describe.each(SANDBOX_KINDS)('with commands in $name,', (kind) => {
   let housed: Housed;
   let system: System;
   let repository: string;
+  let repositories = 0;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     housed = await kind.start();
     ({ system } = housed);
-    repository = await system.repository('greeter');
   });
-  afterEach(() => housed.close());
+  beforeEach(async () => {
+    repository = await system.repository(`greeter-${++repositories}`);
+  });
+  afterEach(async () => {
+    // Whatever a test that failed had ended.
+    if (system.pid === 0) await system.start();
+    await system.clear();
+  });
+  afterAll(() => housed.close());
 
   /** What a session must have come to whatever happened to the process on the way. */
   async function expectGreeting(id: string): Promise<void> {
@@ -107,8 +115,8 @@ describe.each(SANDBOX_KINDS)('with commands in $name,', (kind) => {
         const goal = system.model.on('Greet after a crash and an approval');
         const id = await system.session(goal, repository, { mode: 'review' });
         const before = await system.until(id, 'the plan', ({ status }) => status === 'WAITING_FOR_USER');
-        const events = async () =>
-          (await system.kubectl(['get', 'events', '-o', 'jsonpath={.items[*].reason}'])).out.split(' ').sort();
+        const reasons = `jsonpath={.items[?(@.involvedObject.name=="${id}")].reason}`;
+        const events = async () => (await system.kubectl(['get', 'events', '-o', reasons])).out.split(' ').sort();
         await eventually('the last Event', async () => (await events()).includes('WaitingForApproval'));
         const told = await events();
         await system.kill();
@@ -117,7 +125,7 @@ describe.each(SANDBOX_KINDS)('with commands in $name,', (kind) => {
         await system.act(id, 'approve');
         await expectGreeting(id);
         const since = await events();
-        const of = (reasons: string[], reason: string) => reasons.filter((one) => one === reason);
+        const of = (all: string[], reason: string) => all.filter((one) => one === reason);
         for (const reason of told) expect(of(since, reason)).toEqual(of(told, reason));
       });
 

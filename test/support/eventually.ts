@@ -15,6 +15,7 @@ export async function eventually<T>(
   what: string,
   check: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = PATIENCE_MS,
+  everyMs = 5,
 ): Promise<T> {
   // Not by the time of day, which may jump.
   const end = performance.now() + timeoutMs;
@@ -27,6 +28,6 @@ export async function eventually<T>(
       thrown = error;
     }
     if (performance.now() > end) throw new Error(`still waiting for: ${what}`, { cause: thrown });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

@@ -55,6 +55,8 @@ export type RestAnswer<T> = { status: number; body: T; text: string };
 export type RestProblem = { title: string; detail?: string; errors?: { field: string; message: string }[] };
 
 const root = join(import.meta.dirname, '../..');
+/** How often the system is looked at while something is waited for: each look takes it some milliseconds of its work. */
+const LOOK_MS = 25;
 export const AUTHOR = { name: 'Grace Bot', email: 'grace@example.com' };
 
 export class System implements AsyncDisposable {
@@ -246,6 +248,7 @@ export class System implements AsyncDisposable {
           return met(last) ? last : undefined;
         },
         ms,
+        LOOK_MS,
       );
     } catch (error) {
       const told = last ? `${last.status} (${last.reason}: ${last.message})\n${last.logs.join('\n')}` : 'never seen';
@@ -293,10 +296,8 @@ export class System implements AsyncDisposable {
   async clear(): Promise<void> {
     const { body } = await this.request<{ items: { id: string }[] }>('GET', '/agent/sessions');
     for (const { id } of body.items) await this.request('DELETE', `/agent/sessions/${id}`);
-    await eventually('all sessions to be gone', async () => {
-      const { body: now } = await this.request<{ items: unknown[] }>('GET', '/agent/sessions');
-      return now.items.length === 0;
-    });
+    const none = async () => (await this.request<{ items: unknown[] }>('GET', '/agent/sessions')).body.items.length === 0;
+    await eventually('all sessions to be gone', none, PATIENCE_MS, LOOK_MS);
     await this.#nothingLeft(() => [
       ...this.processes().map(({ pid, command }) => `process ${pid}: ${command}`),
       ...list(this.path('workspace')).filter((name) => !name.endsWith('.sandboxes')),
@@ -311,10 +312,11 @@ export class System implements AsyncDisposable {
   async #nothingLeft(look: () => string[]): Promise<void> {
     let left: string[] = [];
     try {
-      await eventually('nothing to be left', () => {
+      const looked = () => {
         left = look();
         return left.length === 0;
-      });
+      };
+      await eventually('nothing to be left', looked, PATIENCE_MS, LOOK_MS);
     } catch (error) {
       throw new Error(`left behind:\n${left.join('\n')}`, { cause: error });
     }
