@@ -28,6 +28,8 @@ export type TestSandbox = {
   folder: string;
   toolbox: Toolbox;
   moving: Promise<void>;
+  /** The states that it was in, in order. */
+  passed: State[];
 };
 
 export class ControlPlane {
@@ -173,7 +175,7 @@ export class ControlPlane {
     };
     const toolbox = new Toolbox(folder, id, dto.env);
     mkdirSync(toolbox.home, { recursive: true });
-    const sandbox = { dto, created: body, folder, toolbox, moving: Promise.resolve() };
+    const sandbox: TestSandbox = { dto, created: body, folder, toolbox, moving: Promise.resolve(), passed: [] };
     this.#sandboxes.set(id, sandbox);
     this.made++;
     void this.#move(sandbox, image ? ['pending_build', 'pulling_snapshot', 'creating'] : ['creating'], async () => {
@@ -216,6 +218,7 @@ export class ControlPlane {
   }
 
   #set(sandbox: TestSandbox, state: State): void {
+    if (sandbox.dto.state !== state) sandbox.passed.push(state);
     sandbox.dto.state = state as SandboxState;
     sandbox.dto.updatedAt = new Date().toISOString();
   }
