@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { through } from '../../test/support/changed-transport.ts';
 import { type Engine, type EngineOptions, git, makeRepository, startEngine } from '../../test/support/engine.ts';
 import { eventually, patience as soon } from '../../test/support/eventually.ts';
 import { type ModelServer, startModelServer } from '../../test/support/model-server.ts';
@@ -194,19 +195,6 @@ describe('a sandbox that is lost', () => {
   });
 });
 
-/** A transport with some of its operations replaced. */
-function through(transport: SandboxTransport, changes: Partial<SandboxTransport>): SandboxTransport {
-  return {
-    type: transport.type,
-    provision: (...args) => transport.provision(...args),
-    find: (...args) => transport.find(...args),
-    dispose: (...args) => transport.dispose(...args),
-    quiesce: (...args) => transport.quiesce(...args),
-    listOrphans: (...args) => transport.listOrphans(...args),
-    ...changes,
-  };
-}
-
 describe('a fault', () => {
   it('of the sandbox that does not pass pauses the session, which goes on when it is resumed', async () => {
     let provisions = 0;
@@ -216,20 +204,13 @@ describe('a fault', () => {
         firstRetryMs: 0.01,
         transport: (type) => {
           const transport = real.transport(type);
-          if (!transport) return undefined;
-          return {
-            type: transport.type,
-            provision: async (...args) => {
-              provisions++;
-              if (broken)
-                throw new SandboxUnavailableError('RunnerFailed', 'the machine is out of processes', { permanent: false });
-              return transport.provision(...args);
-            },
-            find: (...args) => transport.find(...args),
-            dispose: (...args) => transport.dispose(...args),
-            quiesce: (...args) => transport.quiesce(...args),
-            listOrphans: (...args) => transport.listOrphans(...args),
+          const provision: SandboxTransport['provision'] = async (...args) => {
+            provisions++;
+            if (broken)
+              throw new SandboxUnavailableError('RunnerFailed', 'the machine is out of processes', { permanent: false });
+            return transport?.provision(...args) ?? Promise.reject(new Error('no transport'));
           };
+          return transport && through(transport, { provision });
         },
       }),
     });
