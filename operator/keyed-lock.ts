@@ -1,3 +1,5 @@
+import { withDeadline } from './sandbox/deadline.ts';
+
 /** Mutual exclusion by key within the process, first come, first served. */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
@@ -14,22 +16,10 @@ export class KeyedLock {
       });
     this.#tails.set(key, tail);
     try {
-      await orAborted(before, signal);
+      await withDeadline(before, { signal });
       return await work();
     } finally {
       release();
     }
-  }
-}
-
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

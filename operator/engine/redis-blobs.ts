@@ -3,6 +3,7 @@
  * of a server that others need as well, hence the limits.
  */
 import type { Logger } from '../logger.ts';
+import { withDeadline } from '../sandbox/deadline.ts';
 import { BlobMissingError, type BlobRef, type BlobStore, BlobTooLargeError, BlobUnavailableError } from './blob.ts';
 import { blobRefOf, checkBytes, checkName, checkUid } from './blob-name.ts';
 import type { RedisAddress } from './redis/address.ts';
@@ -70,10 +71,8 @@ export class RedisBlobStore implements BlobStore {
     checkName(uid, ref);
     signal?.throwIfAborted();
     const { blobs } = keysOf(this.#prefix, uid);
-    const bytes = await unlessAborted(
-      this.#connection.run((redis) => redis.hgetBuffer(blobs, ref.blob)),
-      signal,
-    );
+    const got = this.#connection.run((redis) => redis.hgetBuffer(blobs, ref.blob));
+    const bytes = await withDeadline(got, signal ? { signal } : {});
     if (bytes === null) throw new BlobMissingError(`session ${uid}: there is no blob ${ref.blob}`);
     return checkBytes(uid, ref, bytes);
   }
@@ -109,17 +108,4 @@ export class RedisBlobStore implements BlobStore {
 
 function mib(bytes: number): string {
   return `${Math.ceil((bytes / MIB) * 10) / 10} MiB`;
-}
-
-/** @throws the signal's reason when it aborts first */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

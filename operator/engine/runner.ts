@@ -1,6 +1,7 @@
 /** The sessions that run in this process. */
 import type { AgentSession } from '../api/resources.ts';
 import { describeError } from '../logger.ts';
+import { withDeadline } from '../sandbox/deadline.ts';
 import { type SandboxOwner, type SandboxType, SandboxUnavailableError } from '../sandbox/transport.ts';
 import { sessionFields } from '../session-log.ts';
 import type { Waiting } from './owning.ts';
@@ -82,7 +83,7 @@ export class SessionRunner implements SessionTasks {
     const entry = this.#entries.get(uid);
     if (!entry?.running) return;
     entry.task.stop(how === 'end-commands' ? 'stopping' : 'released');
-    await withSignal(entry.task.ended, signal);
+    await withDeadline(entry.task.ended, { signal });
   }
 
   /**
@@ -98,12 +99,12 @@ export class SessionRunner implements SessionTasks {
       task.stop(type === 'local' ? 'stopping' : 'released');
     }
     const ended = Promise.allSettled(running.map(({ task }) => task.ended));
-    const inTime = await withSignal(ended, AbortSignal.any([signal, AbortSignal.timeout(TASKS_MS)])).then(
+    const inTime = await withDeadline(ended, { signal, ms: TASKS_MS }).then(
       () => true,
       () => false,
     );
     await this.#quiesce(signal, inTime ? {} : { graceMs: 0 });
-    await withSignal(ended, signal);
+    await withDeadline(ended, { signal });
   }
 
   /** Only sandboxes on this machine would outlive their operator for nothing. Those of an operator that died are among them. */
@@ -118,7 +119,7 @@ export class SessionRunner implements SessionTasks {
     const entry = this.#entries.get(uid);
     if (entry?.running) {
       entry.task.stop('deleted');
-      await withSignal(entry.task.ended, signal);
+      await withDeadline(entry.task.ended, { signal });
     }
     const owner = { uid, name: session.metadata.name, namespace: session.metadata.namespace ?? 'default' };
     await this.#dispose(session, owner, signal);
@@ -183,17 +184,4 @@ function naming(what: string, cause: unknown): Error {
   if (!(cause instanceof SandboxUnavailableError)) return new Error(message, { cause });
   const { reason, permanent, retryAt } = cause;
   return new SandboxUnavailableError(reason, message, { permanent, retryAt, cause });
-}
-
-/** The promise's result, or the signal's reason when that comes first. */
-async function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw signal.reason;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
