@@ -9,7 +9,13 @@ run=$1/.run grace=$2 waited=0
 exec 2>/dev/null
 cd /
 nap() { if sleep 0.02; then waited=$((waited + 2)); else sleep 1; waited=$((waited + 100)); fi; }
-alive() { read -r pid at <"$run/runner.pid" && kill -0 "$pid"; }
+# One that ended stays until its parent looks, which may take seconds or for ever; and its number may be another's by now.
+alive() {
+  pid= at= x=
+  read -r pid at <"$run/runner.pid" && kill -0 "$pid" && IFS= read -r x <"/proc/$pid/stat" || return 1
+  set -- ${x##*) }
+  [ "$1" != Z ] && [ "${20}" = "$at" ]
+}
 tell() { [ ! -p "$run/in.1" ] || printf '\nQ %s\n' "$1" 1<>"$run/in.1"; }
 if alive; then tell TERM; fi
 while alive && [ "$waited" -lt "$grace" ]; do nap; done
