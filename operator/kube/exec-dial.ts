@@ -37,8 +37,6 @@ export async function dial(
   // Until something is there to take them: a frame can arrive in the same segment as the answer to the handshake.
   socket.once('open', () => socket.pause());
   const opened = Promise.withResolvers<void>();
-  // The caller may have gone before anybody waits for it.
-  opened.promise.catch(() => undefined);
   socket.once('open', opened.resolve);
   socket.on('error', (cause) => {
     opened.reject(new KubeUnreachableError('connection', `${shown}: ${cause.message}`, { sent: true, cause }));
