@@ -38,6 +38,7 @@ export class DaytonaClient {
   readonly apiUrl: string;
   readonly #access: DaytonaAccess;
   readonly #regions = new Map<string, Promise<Daytona>>();
+  /** Whether the address is known to be that of Daytona. */
   #answered = false;
 
   constructor(access: DaytonaAccess) {
@@ -77,23 +78,28 @@ export class DaytonaClient {
     return found;
   }
 
-  /** The sandbox as it is now; undefined when there is none. */
+  /** The sandbox as it is now; undefined when there is none. @throws SandboxUnavailableError | the signal's reason */
   async get(idOrName: string, signal?: AbortSignal): Promise<Sandbox | undefined> {
     const daytona = await this.daytona();
     const options = { repeatable: true, raw: true, ...(signal && { signal }) };
     try {
       const sandbox = await this.call('look for a sandbox', () => daytona.get(idOrName), options);
-      if (typeof sandbox.id !== 'string') throw wrongAddress(this.apiUrl);
+      if (typeof sandbox.id !== 'string') throw new TypeError('what was answered is no sandbox');
       this.#answered = true;
       return sandbox;
     } catch (error) {
-      if (statusOf(error) === 404) return undefined;
-      throw faultOf(error, 'look for a sandbox', this.apiUrl);
+      signal?.throwIfAborted();
+      // The SDK could make nothing of the answer.
+      if (statusOf(error) === undefined && !isPassing(error)) throw wrongAddress(this.apiUrl, error);
+      if (statusOf(error) !== 404) throw faultOf(error, 'look for a sandbox', this.apiUrl);
+      // So says whatever is at a wrong address of everything.
+      if (!this.#answered) await this.list({ 'sweagent.dev/check': 'none' }, signal);
+      return undefined;
     }
   }
 
   /** Those that carry all of the labels. */
-  async list(labels: Record<string, string>, signal: AbortSignal): Promise<Sandbox[]> {
+  async list(labels: Record<string, string>, signal?: AbortSignal): Promise<Sandbox[]> {
     const daytona = await this.daytona();
     const all = async (): Promise<Sandbox[]> => {
       try {
@@ -103,16 +109,12 @@ export class DaytonaClient {
         throw error instanceof TypeError ? wrongAddress(this.apiUrl, error) : error;
       }
     };
-    const found = await this.call('list the sandboxes', all, { signal, repeatable: true, raw: true }).catch((error: unknown) => {
+    const options = { repeatable: true, raw: true, ...(signal && { signal }) };
+    const found = await this.call('list the sandboxes', all, options).catch((error: unknown) => {
       throw statusOf(error) === 404 ? wrongAddress(this.apiUrl, error) : faultOf(error, 'list the sandboxes', this.apiUrl);
     });
     this.#answered = true;
     return found;
-  }
-
-  /** Finds out whether the address is that of Daytona, unless it has answered before. */
-  async check(signal: AbortSignal): Promise<void> {
-    if (!this.#answered) await this.list({ 'sweagent.dev/check': 'none' }, signal);
   }
 
   async #load(target: string | undefined): Promise<Daytona> {

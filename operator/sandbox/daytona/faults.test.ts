@@ -1,8 +1,10 @@
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HttpError } from '../../../test/support/daytona/http.ts';
 import { DaytonaSandboxes } from '../../../test/support/daytona/sandboxes.ts';
 import { eventually, patience as signal } from '../../../test/support/eventually.ts';
 import { type SandboxHandle, SandboxLostError } from '../transport.ts';
+import type { DaytonaTransport } from './transport.ts';
 
 describe('a Daytona sandbox', () => {
   let sandboxes: DaytonaSandboxes;
@@ -136,12 +138,39 @@ describe('a Daytona sandbox', () => {
     expect(await handle.stat(`${handle.root}/nothing`, signal())).toBeUndefined();
   });
 
-  it('names both addresses when something else answers, and the setting when nothing does', async () => {
-    const other = sandboxes.server.url.replace(/api$/, 'elsewhere');
-    await expect(sandboxes.transport({ apiUrl: other }).provision(sandboxes.owner(), {}, signal())).rejects.toMatchObject({
-      reason: 'DaytonaAddressWrong',
-      message: expect.stringMatching(/elsewhere.*DAYTONA_SERVER_URL.*https:\/\/app\.daytona\.io\/api/),
+  for (const [what, status, type, body] of [
+    ['has no such path', 404, 'application/json', '{"statusCode":404,"message":"Cannot GET"}'],
+    ['has a page for what it does not have', 404, 'text/html', '<h1>Not found</h1>'],
+    ['has a page for everything', 200, 'text/html', '<!doctype html><title>Dashboard</title>'],
+    ['answers something else', 200, 'application/json', '{"ok":true}'],
+  ] as const) {
+    it(`names both addresses, whatever is to be done, when one answers that ${what}`, async () => {
+      const other = createServer((_, response) => response.writeHead(status, { 'content-type': type }).end(body));
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      try {
+        const address = other.address();
+        const apiUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/elsewhere`;
+        const owner = sandboxes.owner();
+        for (const act of [
+          (transport: DaytonaTransport) => transport.provision(owner, {}, signal()),
+          (transport: DaytonaTransport) => transport.find(owner, {}, signal()),
+          (transport: DaytonaTransport) => transport.dispose(owner, signal()),
+          (transport: DaytonaTransport) => transport.quiesce(owner, signal()),
+          (transport: DaytonaTransport) => transport.listOrphans(new Set(), signal()),
+        ]) {
+          await expect(act(sandboxes.transport({ apiUrl }))).rejects.toMatchObject({
+            reason: 'DaytonaAddressWrong',
+            message: expect.stringMatching(/elsewhere.*DAYTONA_SERVER_URL.*https:\/\/app\.daytona\.io\/api/),
+          });
+        }
+      } finally {
+        other.closeAllConnections();
+        await new Promise((resolve) => other.close(resolve));
+      }
     });
+  }
+
+  it('names the setting when nothing answers', async () => {
     // Nobody listens there.
     const nobody = sandboxes.transport({ apiUrl: 'http://127.0.0.1:1/api' });
     await expect(nobody.dispose(sandboxes.owner(), signal())).rejects.toMatchObject({

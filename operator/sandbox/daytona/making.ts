@@ -57,7 +57,6 @@ export async function findOrMake(site: Site, owner: SandboxOwner, spec: SandboxS
     if (found && belongsTo(site, found, owner) && !isOver(found)) return found;
     // A name is used again only after its sandbox is gone: what was there belongs to nobody any more.
     if (found) await removeSandbox(client, found, signal);
-    await client.check(signal);
     try {
       return await make(site, owner, spec, signal);
     } catch (error) {
