@@ -50,6 +50,23 @@ describe('a Daytona sandbox', () => {
     expect(atDaytona(handle).dto.state).toBe('started');
   });
 
+  it('is found among those whose session is gone, however many pages there are of them', async () => {
+    const { server } = sandboxes;
+    const transport = sandboxes.transport({ installation: 'crowded' });
+    const owners = ['one', 'two', 'three', 'four', 'five'].map((name) => sandboxes.owner(name));
+    for (const owner of owners) await transport.provision(owner, {}, signal());
+    const asked = server.timesAsked('listSandboxes');
+    server.control.pageSize = 2;
+    try {
+      const [known, ...gone] = owners.map(({ uid }) => uid);
+      const orphans = await transport.listOrphans(new Set([known ?? '']), signal());
+      expect(orphans.map(({ uid }) => uid).toSorted()).toEqual(gone.toSorted());
+      expect(server.timesAsked('listSandboxes')).toBe(asked + 3);
+    } finally {
+      server.control.pageSize = 100;
+    }
+  });
+
   it('comes from a snapshot when one is named, and is deleted with its end when it is ephemeral', async () => {
     const handle = await sandboxes.provision({ daytona: { snapshot: 'mine', ephemeral: true } });
     expect(atDaytona(handle).dto).toMatchObject({ snapshot: 'mine', autoDeleteInterval: 0 });

@@ -40,6 +40,8 @@ export class ControlPlane {
   readonly regions = new Set(['us', 'eu']);
   /** Sandboxes that may exist at once. */
   quota = 100;
+  /** How many sandboxes one page of a list has where nobody says. */
+  pageSize = 100;
   /** Sandboxes that were ever made. */
   made = 0;
 
@@ -191,7 +193,7 @@ export class ControlPlane {
 
   #list(query: URLSearchParams): ListSandboxesResponse {
     const wanted: unknown = JSON.parse(query.get('labels') ?? '{}');
-    const limit = Number(query.get('limit') ?? 100);
+    const limit = Number(query.get('limit') ?? this.pageSize);
     const from = Number(query.get('cursor') ?? 0);
     const found = this.all().filter(({ dto }) =>
       Object.entries(textsOf(wanted)).every(([key, value]) => dto.labels[key] === value),
