@@ -364,8 +364,8 @@ export function describeSandbox(
 
       it('of hundreds of megabytes takes no memory of the operator', async () => {
         const before = process.memoryUsage().rss;
-        const result = exited(await run('head -c 300000000 /dev/zero'));
-        expect(result).toMatchObject({ exitCode: 0, output: { bytes: 300_000_000 } });
+        const result = exited(await run('head -c 500000000 /dev/zero'));
+        expect(result).toMatchObject({ exitCode: 0, output: { bytes: 500_000_000 } });
         expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000);
         await run(`: >'${result.output.path}'`);
       });
