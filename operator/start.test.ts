@@ -71,10 +71,14 @@ describe('an operator of a cluster', () => {
     await system.working;
     expect((await get(system.probes, '/readyz')).body).toEqual({ status: 'ready', checks: { kubernetes: 'ok' } });
     expect((await get(system.probes, '/healthz')).status).toBe(200);
-    const metrics = (await get(system.probes, '/metrics')).text;
+    // The watch begins after what was there is known.
+    const watches = /^swe_agent_kubernetes_requests_total\{verb="watch",resource="agentsessions",code="200"\} 1$/m;
+    const metrics = await eventually('the watch to be counted', async () => {
+      const { text } = await get(system.probes, '/metrics');
+      return watches.test(text) && text;
+    });
     expect(metrics).toMatch(/^process_cpu_seconds_total/m);
     expect(metrics).toMatch(/^swe_agent_sessions\{phase="Queued"\} 0$/m);
-    expect(metrics).toMatch(/^swe_agent_kubernetes_requests_total\{verb="watch",resource="agentsessions",code="200"\} 1$/m);
     expect(system.url).toBeUndefined();
     const profiles = () => client().list<AIProfile>(RESOURCES.profiles, { namespace: 'default' });
     await eventually('the profile', async () => (await profiles()).items.some(({ spec }) => spec.model === 'm'));
