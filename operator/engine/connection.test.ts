@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Engine, startEngine } from '../../test/support/engine.ts';
 import { patience } from '../../test/support/eventually.ts';
-import type { Channel, SandboxHandle } from '../sandbox/transport.ts';
+import { type Channel, type SandboxHandle, SandboxLostError } from '../sandbox/transport.ts';
 import { Connection } from './connection.ts';
 import { INITIAL_STATE } from './state.ts';
 
@@ -38,6 +38,14 @@ function counted(handle: SandboxHandle): { handle: SandboxHandle; open: () => nu
   };
   return { handle: counting, open: () => channels.size };
 }
+
+it('A sandbox of a kind that the operator has no more is lost, and says so', async () => {
+  const ignore = () => undefined;
+  const connection = new Connection({ ...engine.deps, transport: () => undefined }, OWNER, ignore, ignore);
+  const pod = { type: 'pod', name: 'p', uid: 'u', root: '/', worktree: '', isolated: true, isolation: 'pod' } as const;
+  const opened = connection.open({ ...INITIAL_STATE, sandbox: { ...pod, isolationMessage: '' } }, {}, 1, patience());
+  await expect(opened).rejects.toThrow(new SandboxLostError('this operator has no sandboxes of type pod any more'));
+});
 
 it('Two actions that need the sandbox at once use one connection, and letting go leaves none open', async () => {
   const local = engine.deps.transport('local');

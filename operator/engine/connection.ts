@@ -44,8 +44,11 @@ export class Connection {
     // Known before anything is begun in it.
     if (this.#lost !== undefined) throw new SandboxLostError(this.#lost);
     if (this.#sandbox) return this.#sandbox;
-    const transport = this.#deps.transport(known?.type ?? this.#deps.defaultSandboxType);
-    const handle = await transport?.find(this.#owner, spec, signal, this.#onNotice);
+    const type = known?.type ?? this.#deps.defaultSandboxType;
+    const transport = this.#deps.transport(type);
+    // Another kind takes its place, as after SANDBOX_TYPE was changed.
+    if (!transport) throw new SandboxLostError(`this operator has no sandboxes of type ${type} any more`);
+    const handle = await transport.find(this.#owner, spec, signal, this.#onNotice);
     if (!handle) throw new SandboxLostError('the sandbox is gone');
     if (handle.identity.uid !== known?.uid) throw new SandboxLostError('the sandbox was replaced by a new one');
     const sandbox = await openSandbox(handle, { epoch, signal });
