@@ -68,8 +68,8 @@ describe('a Daytona sandbox', () => {
   });
 
   it('comes from a snapshot when one is named, and is deleted with its end when it is ephemeral', async () => {
-    const handle = await sandboxes.provision({ daytona: { snapshot: 'mine', ephemeral: true } });
-    expect(atDaytona(handle).dto).toMatchObject({ snapshot: 'mine', autoDeleteInterval: 0 });
+    const handle = await sandboxes.provision({ daytona: { snapshot: 'mine', ephemeral: true, networkBlockAll: true } });
+    expect(atDaytona(handle).dto).toMatchObject({ snapshot: 'mine', autoDeleteInterval: 0, networkBlockAll: true });
     expect(atDaytona(handle).created.buildInfo).toBeUndefined();
   });
 
