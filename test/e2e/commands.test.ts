@@ -131,6 +131,7 @@ describe.each(SANDBOX_KINDS)('in $name', (kind) => {
   });
 });
 
+// Of this machine: what a full one at Daytona means is for the tests of its transport.
 describe('a full disk', () => {
   let place: string;
   let mounted = false;

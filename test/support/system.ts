@@ -98,8 +98,14 @@ export class System implements AsyncDisposable {
     if (options.envFile !== undefined) writeFileSync(join(folder, '.env'), options.envFile, { mode: 0o600 });
     const model = new ScriptedSessions();
     const server = await startModelServer((request) => model.answer(request), options.model);
-    const env = { ...options.env, ...(await options.prepare?.(folder)) };
-    return new System(folder, { ...options, env }, server, model);
+    try {
+      const env = { ...options.env, ...(await options.prepare?.(folder)) };
+      return new System(folder, { ...options, env }, server, model);
+    } catch (error) {
+      await server.close();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   get url(): string {
