@@ -49,11 +49,19 @@ export function compareVersions(one: string, other: string): number {
 
 /** What helm template prints, for a release swe-agent in the namespace agents. @throws with what helm said */
 export function template(helm: string, ...args: string[]): string {
-  return execFileSync(helm, ['template', 'swe-agent', CHART, `--kube-version=${KUBE_VERSION}`, '--namespace=agents', ...args], {
-    encoding: 'utf8',
-    stdio: 'pipe',
-  });
+  const key = JSON.stringify([helm, ...args]);
+  const text =
+    rendered.get(key) ??
+    execFileSync(helm, ['template', 'swe-agent', CHART, `--kube-version=${KUBE_VERSION}`, '--namespace=agents', ...args], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
+  rendered.set(key, text);
+  return text;
 }
+
+/** By what it was rendered with: the tests of a file ask for the same again and again, and helm takes its time. */
+const rendered = new Map<string, string>();
 
 /** What helm says of values that it refuses; empty when it takes them. */
 export function refusal(helm: string, ...args: string[]): string {
