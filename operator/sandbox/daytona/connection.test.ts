@@ -89,7 +89,8 @@ describe('the connection to a Daytona sandbox', () => {
       const began = Date.now();
       if (operation === 'sendInput') expect((await sandbox.query('echo here', { signal: signal() })).output).toBe('here\n');
       else expect(await contentOf(sandbox, 'nothing')).toBe('');
-      expect(Date.now() - began).toBeGreaterThanOrEqual(1000);
+      // A timer may be early by a millisecond.
+      expect(Date.now() - began).toBeGreaterThanOrEqual(999);
     }
   });
 

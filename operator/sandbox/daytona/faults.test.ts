@@ -91,7 +91,8 @@ describe('a Daytona sandbox', () => {
     server.next('createSandbox', { kind: 'error', error: tooMany });
     const began = Date.now();
     await sandboxes.provision();
-    expect(Date.now() - began).toBeGreaterThanOrEqual(1000);
+    // A timer may be early by a millisecond.
+    expect(Date.now() - began).toBeGreaterThanOrEqual(999);
   });
 
   it('is not waited for in silence when it takes long until more requests are taken: that is told, with the time', async () => {
