@@ -154,6 +154,9 @@ describe('Daytona beside the machine itself', () => {
 
   it('loses the sandbox of a session that is no more, and keeps that of another installation', async () => {
     const left = () => server.control.all().map(({ dto }) => dto.labels['sweagent.dev/installation']);
+    // The look after the first start may have been while another test kept Daytona away, and the next is in ten minutes.
+    await system.stop();
+    await system.start();
     await eventually('the sweep', () => left().length === 1);
     expect(left()).toEqual(['other']);
   });
