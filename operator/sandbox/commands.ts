@@ -5,8 +5,9 @@ import { Files, isFull } from './files.ts';
 import { readOutput } from './output.ts';
 import type { ExitRecord } from './protocol.ts';
 import { quote } from './quote.ts';
-import { Runner, storageFull } from './runner.ts';
+import { Runner } from './runner.ts';
 import type { CommandResult, CommandSpec, FileChange, OperationState, RunOptions, Sandbox } from './sandbox.ts';
+import { storageFull } from './storage-full.ts';
 import { type SandboxHandle, SandboxUnavailableError } from './transport.ts';
 
 const KEEP_BYTES = 16 * 1024;
@@ -179,7 +180,7 @@ class CommandSandbox implements Sandbox {
       const end = await wait.end(options, reply.word === 'exists' ? await this.#look(op, options.signal) : undefined);
       if (end !== 'fail') return { result: await this.#result(op, end, wait.elapsedMs, options), reported: wait.reported };
       if (attempt === START_ATTEMPTS) {
-        if (await isFull(this.#handle, options.signal)) throw storageFull();
+        if (await isFull(this.#handle, options.signal)) throw storageFull(this.identity.type);
         throw new SandboxUnavailableError('CommandNotStarted', 'the sandbox could not start a command', { permanent: false });
       }
     }

@@ -3,8 +3,9 @@
  * its runner: with the sandbox's rights, and refused to an owner whose epoch has passed.
  */
 import { canCarry, encodeManifest } from './protocol.ts';
-import { type Runner, storageFull } from './runner.ts';
+import type { Runner } from './runner.ts';
 import { type FileChange, PathError } from './sandbox.ts';
+import { storageFull } from './storage-full.ts';
 import { type SandboxHandle, SandboxUnavailableError } from './transport.ts';
 
 const DEFAULT_MODE = 0o644;
@@ -123,7 +124,7 @@ export class Files {
     if (word === 'applied' || word === 'absent') return word;
     if (word !== 'refused') throw new Error(`the sandbox answered ${word} to a change of files`);
     const [entry, kind = ''] = rest.split(' ');
-    if (kind === 'failed' && (await isFull(this.#handle, signal))) throw storageFull();
+    if (kind === 'failed' && (await isFull(this.#handle, signal))) throw storageFull(this.#handle.identity.type);
     throw new PathError(refusal(changes[Number(entry) - 1]?.path ?? 'a file of the change', kind));
   }
 

@@ -3,8 +3,9 @@
  * mean, and how a long file is read.
  */
 import { canCarry } from './protocol.ts';
-import { storageFull } from './runner.ts';
 import { PathError } from './sandbox.ts';
+import { storageFull } from './storage-full.ts';
+import type { SandboxType } from './transport.ts';
 
 /** Files are read in pieces of this, so that nothing waits long behind a large one. */
 export const CHUNK_BYTES = 512 * 1024;
@@ -48,9 +49,9 @@ export function statIn(path: string, { word, rest }: FileAnswer): FileStat | und
 }
 
 /** Takes the answer to the request that put a file in its place. @throws PathError | StorageFull as SandboxUnavailableError */
-export function expectInstalled(path: string, { word, rest }: FileAnswer): void {
+export function expectInstalled(path: string, { word, rest }: FileAnswer, type: SandboxType): void {
   if (word === 'refused') throw new PathError(refusal(path, rest));
-  if (word !== 'ok') throw storageFull();
+  if (word !== 'ok') throw storageFull(type);
 }
 
 /**

@@ -10,8 +10,10 @@ async function open(signal: AbortSignal): Promise<never> {
   return promise;
 }
 
+const unreachable = { open, identity: { type: 'local', name: 'unreachable', uid: 'none' } } as const;
+
 it('a sandbox that is not connected to in time is unavailable for now, with words that say so', async () => {
-  const runner = new Runner({ open }, 1, 5);
+  const runner = new Runner(unreachable, 1, 5);
   const failure = await runner.tools(patience()).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(SandboxUnavailableError);
   expect(failure).toMatchObject({
@@ -21,7 +23,7 @@ it('a sandbox that is not connected to in time is unavailable for now, with word
 });
 
 it('a sandbox that is let go is not connected to any more, and nobody waits for it', async () => {
-  const runner = new Runner({ open }, 1, 1_000_000);
+  const runner = new Runner(unreachable, 1, 1_000_000);
   const failure = runner.tools(patience()).catch((error: unknown) => error);
   await runner.close();
   expect(await failure).toBeInstanceOf(ChannelClosedError);

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { pause, withDeadline } from './deadline.ts';
 import { encodeRequest, MAX_LINE_BYTES, parseLine, type RunnerEvent } from './protocol.ts';
 import { SandboxFencedError } from './sandbox.ts';
+import { storageFull } from './storage-full.ts';
 import { type Channel, ChannelClosedError, type SandboxHandle, SandboxUnavailableError } from './transport.ts';
 
 const CONNECT_MS = 20_000;
@@ -22,7 +23,7 @@ type Connection = {
  * because every request means the same the second time: a command is claimed before it starts.
  */
 export class Runner {
-  readonly #handle: Pick<SandboxHandle, 'open'>;
+  readonly #handle: Pick<SandboxHandle, 'identity' | 'open'>;
   readonly #epoch: number;
   readonly #connectMs: number;
   readonly #events = new EventEmitter<{ event: [RunnerEvent]; disconnect: [] }>();
@@ -31,7 +32,7 @@ export class Runner {
   #lastId = 0;
 
   /** @param connectMs how long one connection may take, in milliseconds */
-  constructor(handle: Pick<SandboxHandle, 'open'>, epoch: number, connectMs = CONNECT_MS) {
+  constructor(handle: Pick<SandboxHandle, 'identity' | 'open'>, epoch: number, connectMs = CONNECT_MS) {
     this.#handle = handle;
     this.#epoch = epoch;
     this.#connectMs = connectMs;
@@ -99,7 +100,7 @@ export class Runner {
         `the sandbox obeys epoch ${reply.rest}, and this owner's is ${this.#epoch}: somebody else took the session over`,
       );
     }
-    if (reply.word === 'full') throw storageFull();
+    if (reply.word === 'full') throw storageFull(this.#handle.identity.type);
     if (reply.word === 'stopping') {
       throw new SandboxUnavailableError('Stopping', 'the sandbox is being stopped and takes no new command', {
         permanent: false,
@@ -189,10 +190,4 @@ export class Runner {
     await connection.channel.close().catch(() => {});
     this.#events.emit('disconnect');
   }
-}
-
-export function storageFull(cause?: unknown): SandboxUnavailableError {
-  const message =
-    'the disk that holds the workspace is full; free some space: delete sessions that are not needed any more, or large files in their folders';
-  return new SandboxUnavailableError('StorageFull', message, { permanent: false, cause });
 }

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
@@ -8,7 +7,7 @@ import { processesNaming } from '../support/processes.ts';
 import { itWithMount } from '../support/requirements.ts';
 import { type Housed, SANDBOX_KINDS } from '../support/sandbox-kinds.ts';
 import { bash, finish, greet, write } from '../support/scripted-sessions.ts';
-import { System } from '../support/system.ts';
+import type { System } from '../support/system.ts';
 
 const withMount = itWithMount();
 if (process.platform !== 'linux') console.warn('not tested: who calls the API can only be told on Linux');
@@ -131,52 +130,60 @@ describe.each(SANDBOX_KINDS)('in $name', (kind) => {
   });
 });
 
-// Of this machine: what a full one at Daytona means is for the tests of its transport.
-describe('a full disk', () => {
-  let place: string;
-  let mounted = false;
-  beforeAll(() => {
-    place = mkdtempSync(join(tmpdir(), 'small-'));
-  });
-  afterAll(() => {
-    if (mounted) execFileSync('umount', [place]);
-    rmdirSync(place);
+describe.each(SANDBOX_KINDS)('a full disk of $name', (kind) => {
+  let place: string | undefined;
+  let housed: Housed | undefined;
+  const unmount = (): void => {
+    if (place) execFileSync('umount', [place]);
+    place = undefined;
+  };
+  afterAll(async () => {
+    // What is left there ends first.
+    await housed?.system.clear();
+    unmount();
+    await housed?.close();
   });
 
-  withMount('under the workspace is told to the model and to the user, and the session goes on once there is room', async () => {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place]);
-    mounted = true;
-    const small = await System.start({ env: { SWE_AGENT_WORKSPACE: place } });
-    try {
-      const source = await small.repository('greeter');
-      const filling = [
-        bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
-        // And what was kept for such a day.
-        bash('head -c 60000000 /dev/zero >> big.bin; echo status $?'),
-        write('large.txt', 'x'.repeat(200_000)),
-        finish('Done, I suppose.'),
-      ];
-      const goal = small.model.on('Fill the disk', {
-        // The check that fails brings the programmer back.
-        work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
-      });
-      const id = await small.session(goal, source);
-      const waiting = await small.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
-      expect(waiting.message).toContain('the disk that holds the workspace is full; free some space');
-      expect(small.model.results(goal)[2]).toContain('No space is left on the disk');
-      // As the user would, who reads this.
-      rmSync(join(place, id, 'repo/big.bin'));
-      const done = await small.completed(id);
-      expect(done.result.pushed).toBe(true);
-      await small.clear();
+  withMount('is told to the model and to the user, and the session goes on once there is room', async () => {
+    const small = await kind.start({
+      prepare: async (folder) => {
+        place = join(folder, kind.type === 'local' ? 'workspace' : 'daytona');
+        mkdirSync(place, { recursive: true });
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=755', 'swe-agent-test', place]);
+        return {};
+      },
+    });
+    housed = small;
+    const { system } = small;
+    const source = await system.repository('greeter');
+    const filling = [
+      bash('head -c 60000000 /dev/zero > big.bin; echo status $?'),
+      // And what was kept for such a day.
+      bash('head -c 60000000 /dev/zero >> big.bin; echo status $?'),
+      write('large.txt', 'x'.repeat(200_000)),
+      finish('Done, I suppose.'),
+    ];
+    const goal = system.model.on('Fill the disk', {
+      // The check that fails brings the programmer back.
+      work: ({ messages, turn }) => (messages[0]?.text.includes('What to mend now') ? greet : filling)[turn] ?? {},
+    });
+    const id = await system.session(goal, source);
+    const waiting = await system.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
+    const advice = {
+      local: 'the disk that holds the workspace is full; free some space',
+      daytona: 'tell the session which large files',
+    };
+    expect(waiting.message).toContain(advice[kind.type]);
+    expect(system.model.results(goal)[2]).toContain('No space is left on the disk');
+    // As the user would, who reads this.
+    rmSync(small.inside(id, 'repo/big.bin'));
+    const done = await system.completed(id);
+    expect(done.result.pushed).toBe(true);
+    await system.clear();
 
-      const freeing = [bash('head -c 60000000 /dev/zero > big.bin'), bash('rm big.bin && echo removed'), ...greet];
-      const alone = small.model.on('Make room on a full disk', { work: freeing });
-      expect((await small.completed(await small.session(alone, source))).result.pushed).toBe(true);
-      expect(small.model.results(alone)[1]).toMatch(/^removed\n/);
-      await small.clear();
-    } finally {
-      await small[Symbol.asyncDispose]();
-    }
+    const freeing = [bash('head -c 60000000 /dev/zero > big.bin'), bash('rm big.bin && echo removed'), ...greet];
+    const alone = system.model.on('Make room on a full disk', { work: freeing });
+    expect((await system.completed(await system.session(alone, source))).result.pushed).toBe(true);
+    expect(system.model.results(alone)[1]).toMatch(/^removed\n/);
   });
 });

@@ -1,5 +1,5 @@
 /** What an error of the SDK means for a sandbox: converted once, here. */
-import { storageFull } from '../runner.ts';
+import { storageFull } from '../storage-full.ts';
 import { SandboxUnavailableError } from '../transport.ts';
 
 /** The address of the service when none is configured; the SDK's own. */
@@ -47,7 +47,7 @@ function isConnectionFault(error: unknown): boolean {
 export function faultOf(error: unknown, doing: string, apiUrl: string): unknown {
   if (error instanceof SandboxUnavailableError || !(error instanceof Error)) return error;
   const status = statusOf(error);
-  if (status !== undefined && /no space left on device/i.test(error.message)) return storageFull(error);
+  if (status !== undefined && /no space left on device/i.test(error.message)) return storageFull('daytona', error);
   const said = `Daytona could not ${doing}: ${error.message.replace(/\s+/g, ' ').slice(0, 500)}`;
   const unavailable = (reason: string, advice: string, permanent = false): SandboxUnavailableError =>
     new SandboxUnavailableError(reason, `${said}; ${advice}`, { permanent, cause: error });

@@ -99,7 +99,7 @@ export class DaytonaHandle implements SandboxHandle {
       },
       signal,
     );
-    expectInstalled(path, reply);
+    expectInstalled(path, reply, this.identity.type);
   }
 
   async get(path: string, range: { offset: number; length: number; signal: AbortSignal }): Promise<Uint8Array | undefined> {

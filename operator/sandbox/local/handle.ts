@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { pause, withDeadline } from '../deadline.ts';
 import { RUNNER_SCRIPT } from '../protocol.ts';
-import { storageFull } from '../runner.ts';
+import { storageFull } from '../storage-full.ts';
 import {
   type Channel,
   type Isolation,
@@ -153,7 +153,7 @@ async function started(child: ChildProcess, infoFd: boolean): Promise<number> {
   }
   const failed = (cause: unknown): void => {
     const said = texts[2]?.trim() || String(cause);
-    if (/No space left/.test(said)) reject(storageFull(cause));
+    if (/No space left/.test(said)) reject(storageFull('local', cause));
     else
       reject(
         new SandboxUnavailableError('RunnerFailed', `the sandbox could not be started: ${said}`, { permanent: false, cause }),

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../error-code.ts';
-import { storageFull } from '../runner.ts';
+import { storageFull } from '../storage-full.ts';
 import { type SandboxOwner, SandboxUnavailableError } from '../transport.ts';
 import type { IsolationMethod } from './isolation.ts';
 import type { Occupant } from './peers.ts';
@@ -180,7 +180,7 @@ function converted(error: unknown, root: string): unknown {
   switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return storageFull(error);
+      return storageFull('local', error);
     case 'ENOTEMPTY':
     case 'EEXIST':
     case 'ENOTDIR':

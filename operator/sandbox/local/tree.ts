@@ -30,8 +30,8 @@ import {
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode } from '../../error-code.ts';
-import { storageFull } from '../runner.ts';
 import { PathError } from '../sandbox.ts';
+import { storageFull } from '../storage-full.ts';
 import { SandboxLostError } from '../transport.ts';
 
 const LINUX = process.platform === 'linux';
@@ -234,7 +234,7 @@ function converted(error: unknown, path: string): unknown {
   switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return storageFull(error);
+      return storageFull('local', error);
     case 'ENOTDIR':
     case 'ELOOP':
       return new PathError(`${path} runs through a symbolic link or something that is not a directory`, { cause: error });

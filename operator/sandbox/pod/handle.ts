@@ -14,7 +14,7 @@ import {
   readInPieces,
   statIn,
 } from '../link-files.ts';
-import { storageFull } from '../runner.ts';
+import { storageFull } from '../storage-full.ts';
 import {
   type Channel,
   ChannelClosedError,
@@ -112,8 +112,8 @@ export class PodHandle implements SandboxHandle {
       const staging = stage(last);
       const installing = link.request('install', [(mode & 0o7777).toString(8), token, path]);
       installing.catch(() => undefined);
-      if ([...before, await staging].some(({ word }) => word !== 'ok')) throw storageFull();
-      expectInstalled(path, await installing);
+      if ([...before, await staging].some(({ word }) => word !== 'ok')) throw storageFull(this.identity.type);
+      expectInstalled(path, await installing, this.identity.type);
     }, signal);
   }
 
