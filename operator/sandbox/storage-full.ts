@@ -6,6 +6,6 @@ export function storageFull(type: SandboxType, cause?: unknown): SandboxUnavaila
   const message =
     type === 'local'
       ? 'the disk that holds the workspace is full; free some space: delete sessions that are not needed any more, or large files in their folders'
-      : 'the disk of the sandbox is full; tell the session which large files to remove, or start one with more in spec.sandbox.workspaceSize';
+      : 'the disk of the sandbox is full; remove large files in it, or start a session with more in spec.sandbox.workspaceSize';
   return new SandboxUnavailableError('StorageFull', message, { permanent: false, cause });
 }

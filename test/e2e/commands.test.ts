@@ -171,7 +171,7 @@ describe.each(SANDBOX_KINDS)('a full disk of $name', (kind) => {
     const waiting = await system.until(id, 'the reason', ({ reason }) => reason === 'StorageFull');
     const advice = {
       local: 'the disk that holds the workspace is full; free some space',
-      daytona: 'tell the session which large files',
+      daytona: 'remove large files in it, or start a session with more',
     };
     expect(waiting.message).toContain(advice[kind.type]);
     expect(system.model.results(goal)[2]).toContain('No space is left on the disk');
