@@ -25,13 +25,13 @@ demo: ## Show the whole main job with a scripted model, without any key
 	@$(install) && exec sh scripts/node scripts/demo.ts
 
 test: ## Run the everyday tests: all but `make crash`, `make browser-test` and most of `make e2e`; ARGS="operator/engine" runs some
-	@$(install) && exec $(if $(ARGS),sh scripts/jest $(ARGS),env TEST_SANDBOXES=local sh scripts/jest --testPathIgnorePatterns /node_modules/ '/test/integration/crash\.test\.ts$$' '/test/e2e/(?!(main-job|manners|secrets)\.test)' '/test/browser/')
+	@$(install) && exec $(if $(ARGS),sh scripts/jest $(ARGS),env TEST_SANDBOXES=local sh scripts/jest --testPathIgnorePatterns /node_modules/ '/test/integration/(crash|redis)\.test\.ts$$' '/sandbox/daytona/(handle|transport)\.test\.ts$$' '/test/e2e/(?!(main-job|manners|secrets)\.test)' '/test/browser/')
 
 browser-test: ## Run the tests through the page in Chromium, if it is installed; ARGS names some of them
 	@$(install) && scripts/build-ui && exec sh scripts/jest $(if $(ARGS),$(ARGS),test/browser/)
 
-e2e: ## Run all tests through the doors of the whole system: on this machine, crashes included, and on a cluster
-	@$(install) && exec $(on_cluster) sh -c 'code=0; sh scripts/jest test/e2e/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
+e2e: ## Run all tests through the doors of the whole system: on this machine, crashes included, with Redis, at Daytona, and on a cluster
+	@$(install) && exec $(on_cluster) sh -c 'code=0; sh scripts/jest test/e2e/ test/integration/redis operator/sandbox/daytona/ || code=1; sh scripts/jest --runInBand test/cluster/ || code=1; exit $$code'
 
 crash: ## Kill the operator at every write and the whole system in the middle of its work (two minutes)
 	@$(install) && exec sh scripts/jest test/integration/crash.test.ts test/e2e/crash.test.ts
