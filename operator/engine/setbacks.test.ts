@@ -9,6 +9,7 @@ import { ScriptedSessions } from '../../test/support/scripted-sessions.ts';
 import { GitError } from '../sandbox/git/git.ts';
 import { type SandboxHandle, SandboxLostError, SandboxUnavailableError } from '../sandbox/transport.ts';
 import { MAX_TRIES } from './faults.ts';
+import type { EngineDeps } from './ports.ts';
 
 let folder: string;
 let repository: string;
@@ -27,6 +28,17 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The real transports, whose sandboxes are made by `make`, which is given the real way. */
+const provisioning =
+  (
+    real: Pick<EngineDeps, 'transport'>,
+    make: (provision: () => Promise<SandboxHandle>) => Promise<SandboxHandle>,
+  ): EngineDeps['transport'] =>
+  (type) => {
+    const transport = real.transport(type);
+    return transport && through(transport, { provision: (...args) => make(() => transport.provision(...args)) });
+  };
+
 describe('tries in a row', () => {
   it('are counted anew after something was done', async () => {
     const left = { sandbox: MAX_TRIES, remote: MAX_TRIES };
@@ -34,18 +46,10 @@ describe('tries in a row', () => {
       baseUrl: server.baseUrl,
       replace: (real) => ({
         firstRetryMs: 0.01,
-        transport: (type) => {
-          const transport = real.transport(type);
-          return (
-            transport &&
-            through(transport, {
-              provision: async (...args) => {
-                if (left.sandbox-- > 0) throw new SandboxUnavailableError('Full', 'there is no place', { permanent: false });
-                return transport.provision(...args);
-              },
-            })
-          );
-        },
+        transport: provisioning(real, async (provision) => {
+          if (left.sandbox-- > 0) throw new SandboxUnavailableError('Full', 'there is no place', { permanent: false });
+          return provision();
+        }),
         publisher: Object.assign(Object.create(real.publisher), {
           publish: async (...args: Parameters<typeof real.publisher.publish>) => {
             if (left.remote-- > 0) throw new GitError('Unreachable', 'connection refused', { transient: true });
@@ -80,18 +84,10 @@ describe('tries in a row', () => {
       baseUrl: server.baseUrl,
       replace: (real) => ({
         firstRetryMs: 0.01,
-        transport: (type) => {
-          const transport = real.transport(type);
-          return (
-            transport &&
-            through(transport, {
-              provision: async (...args) => {
-                made++;
-                return lostAtOnce(await transport.provision(...args));
-              },
-            })
-          );
-        },
+        transport: provisioning(real, async (provision) => {
+          made++;
+          return lostAtOnce(await provision());
+        }),
       }),
     });
     engine.apply('in-vain', { goal: model.on('Never begin'), repository: { url: repository } });
