@@ -8,7 +8,7 @@ import { type DaytonaClient, unavailable } from './client.ts';
 
 const SCRIPT = readFileSync(join(import.meta.dirname, 'install-git.sh'), 'utf8');
 const EXECUTE_SECONDS = 30;
-/** As long as a start may take. */
+/** How long one call waits for it; the next one goes on. */
 const INSTALL_MS = 5 * 60_000;
 
 /**
